@@ -1,0 +1,32 @@
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test lint fmt build bench fuzz clean
+
+LAUNCH := go run ./testenv/launch
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## start the demo: sample partner, sample application, one signed link
+	go run ./server demo
+
+test: ## test everything, on SQLite and on a private Postgres and Redis, with Chromium
+	go vet ./... && $(LAUNCH) -- env CGO_ENABLED=1 go test -race -shuffle=on -timeout=20m ./...
+
+lint: ## everything golangci-lint has to say (builds it first: minutes)
+	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
+
+fmt: ## format every Go file
+	go tool gofumpt -w .
+
+build: ## the static binary bin/usher
+	CGO_ENABLED=0 go build -tags nomsgpack -trimpath -ldflags "-s -w" -o bin/usher ./server
+
+bench: ## the benchmarks, on a Postgres that syncs to disk
+	$(LAUNCH) -durable -with postgres,redis -- go test -run='^$$' -bench=. -benchmem ./...
+
+fuzz: ## every fuzz target, each for FUZZTIME (default 20s)
+	bash .ci/fuzz
+
+clean: ## remove what was built and cached here; ./data stays
+	rm -rf bin .cache && go clean -testcache
