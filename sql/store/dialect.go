@@ -1,0 +1,43 @@
+package store
+
+// dialect names a database, and through its methods what differs between the
+// two. Everything else is written once, in the SQL that both understand.
+type dialect string
+
+const (
+	postgres dialect = "postgres"
+	sqlite   dialect = "sqlite"
+)
+
+// forUpdate ends a SELECT whose row must not change before the commit. SQLite
+// has one writer at a time and needs (and knows) no row locks.
+func (d dialect) forUpdate() string {
+	if d == postgres {
+		return " FOR UPDATE"
+	}
+	return ""
+}
+
+// jsonObject and jsonArray are the functions that build JSON in a query.
+func (d dialect) jsonObject() string {
+	if d == postgres {
+		return "json_build_object"
+	}
+	return "json_object"
+}
+
+func (d dialect) jsonArray() string {
+	if d == postgres {
+		return "json_agg"
+	}
+	return "json_group_array"
+}
+
+// jsonEach is the function that yields the elements of a JSON array of
+// strings as rows with the text column "value".
+func (d dialect) jsonEach() string {
+	if d == postgres {
+		return "json_array_elements_text"
+	}
+	return "json_each"
+}

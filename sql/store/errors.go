@@ -1,0 +1,118 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/lib/pq"
+	sqlitedriver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+var (
+	// ErrUnavailable is a passing fault of the database: down, failing over,
+	// read-only, full, or slower than the time allowed. Nothing was decided.
+	ErrUnavailable = errors.New("the database is unavailable")
+	// ErrNotFound means that no such row exists in this tenant.
+	ErrNotFound = errors.New("not found")
+	// ErrTaken means that a name that must be unique is in use already.
+	ErrTaken = errors.New("already in use")
+	// errMoved means that the state has changed between reading and writing.
+	errMoved = errors.New("the state has moved on")
+)
+
+// fault is the one place that knows the drivers' errors. It wraps passing
+// faults in ErrUnavailable, unique violations in ErrTaken and a missing row in
+// ErrNotFound; anything else is a defect and stays what it is.
+func fault(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrUnavailable), errors.Is(err, ErrTaken), errors.Is(err, ErrNotFound):
+		return err
+	case errors.Is(err, sql.ErrNoRows):
+		return ErrNotFound
+	case passing(err):
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	case violates(err, pqUnique, sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY):
+		return fmt.Errorf("%w: %w", ErrTaken, err)
+	}
+	return err
+}
+
+// SQLSTATE codes (PostgreSQL manual, appendix A).
+const (
+	pqUnique     = "23505"
+	pqForeignKey = "23503"
+	pqDeadlock   = "40P01"
+	pqSerialise  = "40001"
+	pqReadOnly   = "25006"
+	pqOvertaken  = "UM001" // ours, raised by usher_apply_1
+)
+
+// passing reports whether waiting may cure err.
+func passing(err error) bool {
+	var netErr net.Error
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.As(err, &netErr) {
+		return true
+	}
+	var pqErr *pq.Error
+	if errors.As(err, &pqErr) {
+		switch pqErr.Code.Class() {
+		case "08", // connection exceptions
+			"53", // out of connections, memory or disk
+			"55", // lock not available in time
+			"57", // statement cancelled (a deadline arrives as this), shut-down
+			"58", // system errors
+			"40": // deadlock, serialisation: the retries are used up
+			return true
+		}
+		return pqErr.Code == pqReadOnly
+	}
+	var liteErr *sqlitedriver.Error
+	if errors.As(err, &liteErr) {
+		switch liteErr.Code() & 0xff {
+		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR,
+			sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_NOMEM:
+			return true
+		}
+	}
+	// A server that is starting or gone answers with an unexpected end.
+	return errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// violates reports whether err is the constraint violation named by a
+// SQLSTATE and SQLite's extended codes.
+func violates(err error, state pq.ErrorCode, codes ...int) bool {
+	var pqErr *pq.Error
+	if errors.As(err, &pqErr) {
+		return pqErr.Code == state
+	}
+	var liteErr *sqlitedriver.Error
+	if errors.As(err, &liteErr) {
+		for _, code := range codes {
+			if liteErr.Code() == code {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// moved reports whether err says that a concurrent change got in between.
+func moved(err error) bool {
+	return errors.Is(err, errMoved) || violates(err, pqOvertaken) ||
+		violates(err, pqUnique, sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY) ||
+		violates(err, pqForeignKey, sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY)
+}
+
+// retriable reports whether the database itself asks for another try.
+func retriable(err error) bool {
+	return violates(err, pqDeadlock) || violates(err, pqSerialise)
+}

@@ -1,0 +1,339 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+const integrationColumns = `tenant_id, id, app_id, name, revision, generation, issuer, max_age, leeway, landing_page,
+       return_origins, embed_origins, link_policy, auto_create, single_use, unknown_groups, unknown_credits,
+       group_scope, meta_mode, session_idle, session_absolute, accept_after, created_at, updated_at, removed_at`
+
+// integrationRow is Integration in the types of the columns.
+type integrationRow struct {
+	TenantID        string     `db:"tenant_id"`
+	ID              string     `db:"id"`
+	AppID           string     `db:"app_id"`
+	Name            string     `db:"name"`
+	Revision        int64      `db:"revision"`
+	Generation      int64      `db:"generation"`
+	Issuer          string     `db:"issuer"`
+	MaxAge          int64      `db:"max_age"`
+	Leeway          int64      `db:"leeway"`
+	LandingPage     string     `db:"landing_page"`
+	ReturnOrigins   string     `db:"return_origins"`
+	EmbedOrigins    string     `db:"embed_origins"`
+	LinkPolicy      string     `db:"link_policy"`
+	AutoCreate      bool       `db:"auto_create"`
+	SingleUse       bool       `db:"single_use"`
+	UnknownGroups   string     `db:"unknown_groups"`
+	UnknownCredits  string     `db:"unknown_credits"`
+	GroupScope      string     `db:"group_scope"`
+	MetaMode        string     `db:"meta_mode"`
+	SessionIdle     int64      `db:"session_idle"`
+	SessionAbsolute int64      `db:"session_absolute"`
+	AcceptAfter     time.Time  `db:"accept_after"`
+	CreatedAt       time.Time  `db:"created_at"`
+	UpdatedAt       time.Time  `db:"updated_at"`
+	RemovedAt       *time.Time `db:"removed_at"`
+}
+
+func rowOf(n Integration) (integrationRow, error) {
+	origins := func(list []string) (string, error) {
+		text, err := json.Marshal(nonNil(list))
+		return string(text), err
+	}
+	back, err := origins(n.ReturnOrigins)
+	if err != nil {
+		return integrationRow{}, fmt.Errorf("store: %w", err)
+	}
+	embed, err := origins(n.EmbedOrigins)
+	if err != nil {
+		return integrationRow{}, fmt.Errorf("store: %w", err)
+	}
+	return integrationRow{
+		TenantID: n.TenantID, ID: n.ID, AppID: n.AppID, Name: n.Name, Revision: n.Revision, Generation: n.Generation,
+		Issuer: n.Issuer, MaxAge: seconds(n.MaxAge), Leeway: seconds(n.Leeway), LandingPage: n.LandingPage,
+		ReturnOrigins: back, EmbedOrigins: embed, LinkPolicy: n.LinkPolicy, AutoCreate: n.AutoCreate,
+		SingleUse: n.SingleUse, UnknownGroups: n.UnknownGroups, UnknownCredits: n.UnknownCredits,
+		GroupScope: n.GroupScope, MetaMode: n.MetaMode, SessionIdle: seconds(n.SessionIdle),
+		SessionAbsolute: seconds(n.SessionAbsolute), AcceptAfter: n.AcceptAfter, CreatedAt: n.CreatedAt,
+		UpdatedAt: n.UpdatedAt, RemovedAt: n.RemovedAt,
+	}, nil
+}
+
+func (r integrationRow) integration() (Integration, error) {
+	n := Integration{
+		TenantID: r.TenantID, ID: r.ID, AppID: r.AppID, Name: r.Name, Revision: r.Revision, Generation: r.Generation,
+		Issuer: r.Issuer, MaxAge: time.Duration(r.MaxAge) * time.Second, Leeway: time.Duration(r.Leeway) * time.Second,
+		LandingPage: r.LandingPage, LinkPolicy: r.LinkPolicy, AutoCreate: r.AutoCreate, SingleUse: r.SingleUse,
+		UnknownGroups: r.UnknownGroups, UnknownCredits: r.UnknownCredits, GroupScope: r.GroupScope,
+		MetaMode: r.MetaMode, SessionIdle: time.Duration(r.SessionIdle) * time.Second,
+		SessionAbsolute: time.Duration(r.SessionAbsolute) * time.Second, AcceptAfter: r.AcceptAfter.UTC(),
+		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), RemovedAt: r.RemovedAt,
+	}
+	if err := json.Unmarshal([]byte(r.ReturnOrigins), &n.ReturnOrigins); err != nil {
+		return Integration{}, fmt.Errorf("store: return origins of integration %s: %w", r.ID, err)
+	}
+	if err := json.Unmarshal([]byte(r.EmbedOrigins), &n.EmbedOrigins); err != nil {
+		return Integration{}, fmt.Errorf("store: embed origins of integration %s: %w", r.ID, err)
+	}
+	return n, nil
+}
+
+// AddIntegration writes a new integration with its first key.
+func (s *Store) AddIntegration(ctx context.Context, n Integration, first Key) error {
+	row, err := rowOf(n)
+	if err != nil {
+		return err
+	}
+	return s.inTx(ctx, func(tx *sqlx.Tx) error {
+		_, err := tx.NamedExecContext(ctx, `
+INSERT INTO integrations (`+integrationColumns+`)
+VALUES (:tenant_id, :id, :app_id, :name, :revision, :generation, :issuer, :max_age, :leeway, :landing_page,
+        :return_origins, :embed_origins, :link_policy, :auto_create, :single_use, :unknown_groups, :unknown_credits,
+        :group_scope, :meta_mode, :session_idle, :session_absolute, :accept_after, :created_at, :updated_at,
+        :removed_at)`, row)
+		if err != nil {
+			return err
+		}
+		return insertKey(ctx, tx, first)
+	})
+}
+
+func insertKey(ctx context.Context, tx *sqlx.Tx, k Key) error {
+	_, err := tx.ExecContext(ctx, `
+INSERT INTO integration_keys (tenant_id, id, integration_id, algorithm, sealed_secret, public_key, created_at, retires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		k.TenantID, k.ID, k.IntegrationID, k.Algorithm, k.SealedSecret, k.PublicKey, k.CreatedAt, k.RetiresAt)
+	return err
+}
+
+// Integrations returns a tenant's integrations, the removed ones too, with
+// all their keys, each oldest first, as of one moment.
+func (s *Store) Integrations(ctx context.Context, tenant string) ([]Integration, []Key, error) {
+	var integrations []Integration
+	var keys []Key
+	// One transaction on PostgreSQL would be three more round trips; instead
+	// the revisions tell whether a change came in between.
+	for range 3 {
+		var err error
+		if integrations, err = s.integrations(ctx, s.read, tenant); err != nil {
+			return nil, nil, err
+		}
+		if keys, err = s.keys(ctx, s.read, tenant); err != nil {
+			return nil, nil, err
+		}
+		again, err := s.integrations(ctx, s.read, tenant)
+		if err != nil {
+			return nil, nil, err
+		}
+		if sameRevisions(integrations, again) {
+			return integrations, keys, nil
+		}
+	}
+	return nil, nil, fmt.Errorf("%w: the integrations keep changing", ErrUnavailable)
+}
+
+func sameRevisions(a, b []Integration) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].ID != b[i].ID || a[i].Revision != b[i].Revision {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Store) integrations(ctx context.Context, q sqlx.QueryerContext, tenant string) ([]Integration, error) {
+	var rows []integrationRow
+	err := sqlx.SelectContext(ctx, q, &rows,
+		`SELECT `+integrationColumns+` FROM integrations WHERE tenant_id = $1 ORDER BY id`, tenant)
+	if err != nil {
+		return nil, fault(err)
+	}
+	integrations := make([]Integration, len(rows))
+	for i, row := range rows {
+		if integrations[i], err = row.integration(); err != nil {
+			return nil, err
+		}
+	}
+	return integrations, nil
+}
+
+func (s *Store) keys(ctx context.Context, q sqlx.QueryerContext, tenant string) ([]Key, error) {
+	var keys []Key
+	rows, err := q.QueryxContext(ctx, `
+SELECT tenant_id, id, integration_id, algorithm, sealed_secret, public_key, created_at, retires_at
+  FROM integration_keys WHERE tenant_id = $1 ORDER BY created_at, id`, tenant)
+	if err != nil {
+		return nil, fault(err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var k Key
+		err := rows.Scan(&k.TenantID, &k.ID, &k.IntegrationID, &k.Algorithm, &k.SealedSecret, &k.PublicKey,
+			&k.CreatedAt, &k.RetiresAt)
+		if err != nil {
+			return nil, fault(err)
+		}
+		keys = append(keys, k)
+	}
+	return keys, fault(rows.Err())
+}
+
+// ChangeIntegration lets change edit an installed integration and its keys,
+// and writes the result with a new revision. What change returns is written as
+// it is: nil keeps the keys. Changes of one integration are serialised, and
+// none is lost. It returns ErrNotFound for a removed or unknown integration,
+// and change's own error unaltered.
+func (s *Store) ChangeIntegration(ctx context.Context, tenant, id string,
+	change func(n *Integration, keys []Key) (KeyChange, error),
+) (Integration, []Key, error) {
+	var n Integration
+	var keys []Key
+	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
+		var row integrationRow
+		err := tx.GetContext(ctx, &row, `SELECT `+integrationColumns+`
+  FROM integrations WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL`+s.dialect.forUpdate(), tenant, id)
+		if err != nil {
+			return err
+		}
+		if n, err = row.integration(); err != nil {
+			return err
+		}
+		if keys, err = s.keysOf(ctx, tx, tenant, id); err != nil {
+			return err
+		}
+		what, err := change(&n, keys)
+		if err != nil {
+			return err
+		}
+		n.Revision++
+		n.UpdatedAt = s.now().UTC()
+		if row, err = rowOf(n); err != nil {
+			return err
+		}
+		if err := updateIntegration(ctx, tx, row); err != nil {
+			return err
+		}
+		if what.Add != nil {
+			if err := insertKey(ctx, tx, *what.Add); err != nil {
+				return err
+			}
+		}
+		if what.Retire != "" {
+			if _, err := tx.ExecContext(ctx, `
+UPDATE integration_keys SET retires_at = $1 WHERE tenant_id = $2 AND id = $3 AND integration_id = $4`,
+				what.RetireAt, tenant, what.Retire, id); err != nil {
+				return err
+			}
+		}
+		keys, err = s.keysOf(ctx, tx, tenant, id)
+		return err
+	})
+	return n, keys, err
+}
+
+// KeyChange is what happens to an integration's keys in one change.
+type KeyChange struct {
+	Add      *Key
+	Retire   string    // the id of the key to retire; "" = none
+	RetireAt time.Time // may lie in the future
+}
+
+func (s *Store) keysOf(ctx context.Context, q sqlx.QueryerContext, tenant, integration string) ([]Key, error) {
+	all, err := s.keys(ctx, q, tenant)
+	if err != nil {
+		return nil, err
+	}
+	keys := all[:0]
+	for _, k := range all {
+		if k.IntegrationID == integration {
+			keys = append(keys, k)
+		}
+	}
+	return keys, nil
+}
+
+func updateIntegration(ctx context.Context, tx *sqlx.Tx, row integrationRow) error {
+	_, err := tx.NamedExecContext(ctx, `
+UPDATE integrations
+   SET name = :name, revision = :revision, generation = :generation, issuer = :issuer, max_age = :max_age,
+       leeway = :leeway, landing_page = :landing_page, return_origins = :return_origins,
+       embed_origins = :embed_origins, link_policy = :link_policy, auto_create = :auto_create,
+       single_use = :single_use, unknown_groups = :unknown_groups, unknown_credits = :unknown_credits,
+       group_scope = :group_scope, meta_mode = :meta_mode, session_idle = :session_idle,
+       session_absolute = :session_absolute, accept_after = :accept_after, updated_at = :updated_at,
+       removed_at = :removed_at
+ WHERE tenant_id = :tenant_id AND id = :id`, row)
+	return err
+}
+
+// RemoveIntegration marks an integration as removed, destroys its secrets and
+// returns the generation to publish: sessions of an earlier one must end. When
+// it returns, no sign-in under the old keys can be written any more. With drop,
+// the memberships and grants that it gave are taken back as well. Removing
+// again returns the same generation, so that a call that failed half-way can
+// be repeated. It returns ErrNotFound for an unknown integration.
+func (s *Store) RemoveIntegration(ctx context.Context, tenant, id string, drop bool) (generation int64, err error) {
+	err = s.inTx(ctx, func(tx *sqlx.Tx) error {
+		if s.dialect == postgres {
+			// Waits for the sign-ins that are being written, and they for us.
+			if _, err := tx.ExecContext(ctx, `
+SELECT pg_advisory_xact_lock(hashtextextended('usher integration ' || $1::text, 0))`, id); err != nil {
+				return err
+			}
+		}
+		var row integrationRow
+		err := tx.GetContext(ctx, &row, `SELECT `+integrationColumns+`
+  FROM integrations WHERE tenant_id = $1 AND id = $2`+s.dialect.forUpdate(), tenant, id)
+		if err != nil {
+			return err
+		}
+		generation = row.Generation
+		if row.RemovedAt != nil {
+			return nil
+		}
+		now := s.now().UTC()
+		row.Generation++
+		row.Revision++
+		row.UpdatedAt, row.RemovedAt = now, &now
+		generation = row.Generation
+		if err := updateIntegration(ctx, tx, row); err != nil {
+			return err
+		}
+		statements := []string{`
+UPDATE integration_keys SET sealed_secret = NULL, public_key = NULL WHERE tenant_id = $1 AND integration_id = $2`}
+		if drop {
+			statements = append(statements, `
+UPDATE users SET version = version + 1 WHERE tenant_id = $1 AND id IN
+    (SELECT user_id FROM group_members WHERE tenant_id = $1 AND source = $2
+     UNION SELECT user_id FROM grants WHERE tenant_id = $1 AND integration_id = $2)`, `
+DELETE FROM group_members WHERE tenant_id = $1 AND source = $2`, `
+UPDATE grants SET revoked_at = (SELECT removed_at FROM integrations WHERE tenant_id = $1 AND id = $2)
+ WHERE tenant_id = $1 AND integration_id = $2 AND revoked_at IS NULL`)
+		}
+		for _, statement := range statements {
+			if _, err := tx.ExecContext(ctx, statement, tenant, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return generation, err
+}
+
+// Generation returns an integration's generation, or ErrNotFound.
+func (s *Store) Generation(ctx context.Context, tenant, integration string) (int64, error) {
+	var generation int64
+	err := s.read.GetContext(ctx, &generation,
+		`SELECT generation FROM integrations WHERE tenant_id = $1 AND id = $2`, tenant, integration)
+	return generation, fault(err)
+}

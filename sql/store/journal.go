@@ -1,0 +1,74 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+)
+
+// JournalEntry is one change of one user. It is written in the transaction of
+// the change.
+type JournalEntry struct {
+	ID     string `json:"id" db:"id"`         // UUIDv7
+	What   string `json:"what" db:"what"`     // one of the What… codes
+	Detail string `json:"detail" db:"detail"` // a JSON object
+
+	// For changes that no token made: who, and the request's reference id.
+	Actor     string `json:"-" db:"actor"`
+	Reference string `json:"-" db:"reference"`
+}
+
+// What happened to a user.
+const (
+	WhatUserCreated    = "user_created"
+	WhatUserLinked     = "user_linked"     // an identity was tied to an existing user
+	WhatSubjectSet     = "subject_set"     // an identity known by e-mail got its sub
+	WhatEmailChanged   = "email_changed"   // detail: from, to
+	WhatProfileChanged = "profile_changed" // detail: per field from, to
+	WhatMetaChanged    = "meta_changed"    // detail: set, removed
+	WhatGroupAdded     = "group_added"
+	WhatGroupRemoved   = "group_removed"
+	WhatCreditGranted  = "credit_granted"
+	WhatCreditParked   = "credit_parked"
+	WhatCreditRevoked  = "credit_revoked"
+	WhatUserDisabled   = "user_disabled"
+	WhatUserEnabled    = "user_enabled"
+	WhatUserErased     = "user_erased"
+)
+
+// NewID returns a fresh UUIDv7 (RFC 9562 §5.7): random, and in the order of
+// time, so that new rows land at the end of an index.
+func NewID() (string, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", fmt.Errorf("store: %w", err)
+	}
+	return id.String(), nil
+}
+
+func insertJournal(ctx context.Context, tx *sqlx.Tx, tenant, user string, at time.Time, e JournalEntry) error {
+	_, err := tx.ExecContext(ctx, `
+INSERT INTO journal (tenant_id, id, at, user_id, integration_id, key_id, reference, actor, what, detail)
+VALUES ($1, $2, $3, $4, NULL, NULL, $5, $6, $7, $8)`, tenant, e.ID, at, user, e.Reference, e.Actor, e.What, e.Detail)
+	return err
+}
+
+// Change is a journal entry as it is read back.
+type Change struct {
+	JournalEntry
+	At            time.Time `db:"at"`
+	IntegrationID *string   `db:"integration_id"`
+	KeyID         *string   `db:"key_id"`
+}
+
+// Journal returns a user's newest changes, newest first, at most limit.
+func (s *Store) Journal(ctx context.Context, tenant, user string, limit int) ([]Change, error) {
+	var changes []Change
+	err := s.read.SelectContext(ctx, &changes, `
+SELECT id, at, integration_id, key_id, reference, actor, what, detail
+  FROM journal WHERE tenant_id = $1 AND user_id = $2 ORDER BY id DESC LIMIT $3`, tenant, user, limit)
+	return changes, fault(err)
+}

@@ -1,0 +1,469 @@
+package store
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// A sign-in reaches the database in up to three round trips:
+//
+//	Recall  is this the same person saying the same as last time? Then the
+//	        token is spent in the same statement, and that is all.
+//	Read    otherwise everything that the plan needs is read, without locks.
+//	Apply   the plan is written as one unit, if what was read still holds.
+
+// UsedToken is one use of one token.
+type UsedToken struct {
+	Key       Hex        `json:"key"`        // 32 bytes; equal for two tokens that count as one
+	Single    bool       `json:"single"`     // a second use is a replay
+	IssuedAt  *int64     `json:"issued_at"`  // iat in microseconds since 1970; nil = none
+	ExpiresAt *time.Time `json:"expires_at"` // after this the token cannot arrive any more; nil = never
+	Attempt   string     `json:"attempt"`    // UUID of this sign-in: a retry of itself is no replay
+}
+
+// Hex is binary data that is written as hexadecimal text in JSON.
+type Hex []byte
+
+// MarshalText implements encoding.TextMarshaler.
+func (h Hex) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, h), nil }
+
+// Recollection asks whether an identity's last token said the same.
+type Recollection struct {
+	TenantID      string
+	IntegrationID string
+	Revision      int64  // of the integration, as the token was verified under it
+	Subject       string // "" = found by EmailKey
+	EmailKey      string
+	Fingerprint   []byte
+	Token         UsedToken
+}
+
+// Recalled is the answer to a Recollection.
+type Recalled struct {
+	// Current is false when the integration has changed or was removed since
+	// the token was verified: verify again under a fresh copy.
+	Current bool
+	// Generation of the integration, for the session.
+	Generation int64
+	// Known is true when the fingerprint matched; the rest is set only then.
+	Known        bool
+	UserID       string
+	Status       string // StatusActive or StatusDisabled
+	SessionEpoch int64
+	Onboarding   bool // created with onboard and the page not opened yet
+	// Spent is true when this use was recorded; false for a disabled user, and
+	// when the token was used before (see UsedToken.Single).
+	Spent bool
+}
+
+// Recall answers for an unchanged sign-in in one round trip, writing nothing
+// but the used token.
+//
+// The identity row is read FOR KEY SHARE. That lock is shared by unchanged
+// sign-ins and excludes only the one writer that takes FOR UPDATE, Apply: a
+// token is never recorded as unchanged on top of a state that is just being
+// replaced by an older token.
+func (s *Store) Recall(ctx context.Context, q Recollection) (Recalled, error) {
+	if s.dialect == sqlite {
+		return s.recallSQLite(ctx, q)
+	}
+	const statement = `
+WITH known AS (
+    SELECT i.id, i.user_id, u.status, u.session_epoch, u.onboarding
+      FROM identities i JOIN users u ON u.tenant_id = i.tenant_id AND u.id = i.user_id
+     WHERE i.tenant_id = $1 AND i.integration_id = $2 AND i.%s = $3 AND i.fingerprint = $4
+       FOR KEY SHARE OF i
+), spent AS (
+    INSERT INTO used_tokens (tenant_id, integration_id, token_key, identity_id, issued_at, attempt, expires_at)
+    SELECT n.tenant_id, n.id, $6, known.id, $7, $8, $9
+      FROM known, integrations n
+     WHERE n.tenant_id = $1 AND n.id = $2 AND n.revision = $5 AND n.removed_at IS NULL AND known.status = 'active'
+    ON CONFLICT DO NOTHING
+    RETURNING 1
+)
+SELECT n.revision = $5 AND n.removed_at IS NULL AS current, n.generation, known.id IS NOT NULL AS known,
+       coalesce(known.user_id::text, '') AS user_id, coalesce(known.status, '') AS status,
+       coalesce(known.session_epoch, 0) AS session_epoch, coalesce(known.onboarding, false) AS onboarding,
+       EXISTS (SELECT 1 FROM spent) AS spent
+  FROM integrations n LEFT JOIN known ON true
+ WHERE n.tenant_id = $1 AND n.id = $2`
+	column, value := q.person()
+	stmt, err := s.stmt(ctx, s.fast, fmt.Sprintf(statement, column))
+	if err != nil {
+		return Recalled{}, fault(err)
+	}
+	var r recalledRow
+	err = stmt.QueryRowxContext(ctx, q.TenantID, q.IntegrationID, value, q.Fingerprint, q.Revision,
+		q.Token.Key, q.Token.IssuedAt, q.Token.Attempt, q.Token.ExpiresAt).StructScan(&r)
+	if err != nil {
+		return Recalled{}, fault(err)
+	}
+	return Recalled(r), nil
+}
+
+// person names the column that finds the identity, and its value.
+func (q Recollection) person() (column, value string) {
+	if q.Subject != "" {
+		return "subject", q.Subject
+	}
+	return "email_key", q.EmailKey
+}
+
+type recalledRow struct {
+	Current      bool   `db:"current"`
+	Generation   int64  `db:"generation"`
+	Known        bool   `db:"known"`
+	UserID       string `db:"user_id"`
+	Status       string `db:"status"`
+	SessionEpoch int64  `db:"session_epoch"`
+	Onboarding   bool   `db:"onboarding"`
+	Spent        bool   `db:"spent"`
+}
+
+func (s *Store) recallSQLite(ctx context.Context, q Recollection) (Recalled, error) {
+	column, value := q.person()
+	var r recalledRow
+	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
+		read, err := s.stmtIn(ctx, tx, `
+SELECT n.revision = $1 AND n.removed_at IS NULL AS current, n.generation, i.id IS NOT NULL AS known,
+       coalesce(u.id, '') AS user_id, coalesce(u.status, '') AS status,
+       coalesce(u.session_epoch, 0) AS session_epoch, coalesce(u.onboarding, false) AS onboarding,
+       coalesce(i.id, '') AS identity_id
+  FROM integrations n
+  LEFT JOIN identities i ON i.tenant_id = n.tenant_id AND i.integration_id = n.id
+       AND i.`+column+` = $2 AND i.fingerprint = $3
+  LEFT JOIN users u ON u.tenant_id = i.tenant_id AND u.id = i.user_id
+ WHERE n.tenant_id = $4 AND n.id = $5`)
+		if err != nil {
+			return err
+		}
+		var row struct {
+			recalledRow
+			IdentityID string `db:"identity_id"`
+		}
+		err = read.GetContext(ctx, &row, q.Revision, value, q.Fingerprint, q.TenantID, q.IntegrationID)
+		if err != nil {
+			return err
+		}
+		r = row.recalledRow
+		if !r.Current || !r.Known || r.Status != StatusActive {
+			return nil
+		}
+		r.Spent, err = s.spend(ctx, tx, q.TenantID, q.IntegrationID, row.IdentityID, q.Token)
+		return err
+	})
+	return Recalled(r), err
+}
+
+// spend records one use and reports whether it was the first one.
+func (s *Store) spend(ctx context.Context, tx *sqlx.Tx, tenant, integration, identity string, t UsedToken) (bool, error) {
+	insert, err := s.stmtIn(ctx, tx, `
+INSERT INTO used_tokens (tenant_id, integration_id, token_key, identity_id, issued_at, attempt, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`)
+	if err != nil {
+		return false, err
+	}
+	result, err := insert.ExecContext(ctx,
+		tenant, integration, t.Key, identity, t.IssuedAt, t.Attempt, t.ExpiresAt)
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n == 1, err
+}
+
+// Unspend forgets the use of a token by one attempt, so that the person can
+// open the link again: for a sign-in that was recorded but got no session.
+func (s *Store) Unspend(ctx context.Context, tenant, integration string, t UsedToken) error {
+	_, err := s.write.ExecContext(ctx, `
+DELETE FROM used_tokens WHERE tenant_id = $1 AND integration_id = $2 AND token_key = $3 AND attempt = $4`,
+		tenant, integration, t.Key, t.Attempt)
+	return fault(err)
+}
+
+// Inquiry names what a plan needs to know.
+type Inquiry struct {
+	TenantID      string
+	IntegrationID string
+	Subject       string   // "" = none
+	EmailKey      string   // "" = none
+	Groups        []string // external ids that the token names
+	Credits       []int64  // ids that the token names
+	Tombstones    [][]byte // digests under which an erased person would be found
+}
+
+// State is what was known at one moment about whoever a token may mean.
+type State struct {
+	Revision        int64 // of the integration; 0 = removed
+	Generation      int64
+	CatalogRevision int64
+	Erased          bool // one of the tombstones is there
+
+	BySubject  *Identity  // of this integration
+	ByEmail    *Identity  // of this integration
+	Identities []Identity // every identity of the users below
+	Users      []User     // those of the identities found, and the e-mail's owner
+	Members    []Member   // of these users, from every source
+	Grants     []Grant    // of these users, by this integration
+	Groups     []Group    // those of Inquiry.Groups that exist
+	Credits    []int64    // those of Inquiry.Credits that exist
+}
+
+// Identity ties (integration, subject) to a user.
+type Identity struct {
+	ID            string  `json:"id" db:"id"`
+	IntegrationID string  `json:"integration_id" db:"integration_id"`
+	UserID        string  `json:"user_id" db:"user_id"`
+	Subject       *string `json:"subject" db:"subject"`
+	EmailKey      *string `json:"email_key" db:"email_key"`
+	AppliedAt     *int64  `json:"applied_at" db:"applied_at"` // newest iat applied, microseconds
+}
+
+// Read returns the state that a plan needs, in one round trip and from one
+// snapshot. It takes no locks: Apply checks that it still holds.
+func (s *Store) Read(ctx context.Context, q Inquiry) (State, error) {
+	groups, err := json.Marshal(nonNil(q.Groups))
+	if err != nil {
+		return State{}, fmt.Errorf("store: %w", err)
+	}
+	credits := make([]string, len(q.Credits))
+	for i, id := range q.Credits {
+		credits[i] = fmt.Sprint(id)
+	}
+	creditIDs, err := json.Marshal(credits)
+	if err != nil {
+		return State{}, fmt.Errorf("store: %w", err)
+	}
+	digests := [2][]byte{}
+	copy(digests[:], q.Tombstones)
+	stmt, err := s.stmt(ctx, s.read, s.dialect.stateQuery())
+	if err != nil {
+		return State{}, fault(err)
+	}
+	var document string
+	err = stmt.QueryRowxContext(ctx, q.TenantID, q.IntegrationID, null(q.Subject), null(q.EmailKey),
+		string(groups), string(creditIDs), digests[0], digests[1]).Scan(&document)
+	if err != nil {
+		return State{}, fault(err)
+	}
+	var state State
+	if err := json.Unmarshal([]byte(document), &state); err != nil {
+		return State{}, fmt.Errorf("store: state: %w", err)
+	}
+	for i := range state.Identities {
+		found := &state.Identities[i]
+		if found.IntegrationID != q.IntegrationID {
+			continue
+		}
+		if q.Subject != "" && found.Subject != nil && *found.Subject == q.Subject {
+			state.BySubject = found
+		}
+		if q.EmailKey != "" && found.EmailKey != nil && *found.EmailKey == q.EmailKey {
+			state.ByEmail = found
+		}
+	}
+	return state, nil
+}
+
+// stateQuery builds the one statement behind Read. SQLite has no booleans, so
+// they are written out.
+func (d dialect) stateQuery() string {
+	object, array, each := d.jsonObject(), d.jsonArray(), d.jsonEach()
+	return `
+WITH who AS (
+    SELECT user_id FROM identities WHERE tenant_id = $1 AND integration_id = $2 AND subject = $3
+    UNION SELECT user_id FROM identities WHERE tenant_id = $1 AND integration_id = $2 AND email_key = $4
+    UNION SELECT id FROM users WHERE tenant_id = $1 AND email_key = $4
+)
+SELECT ` + object + `(
+    'Revision', coalesce((SELECT revision FROM integrations
+        WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL), 0),
+    'Generation', coalesce((SELECT generation FROM integrations WHERE tenant_id = $1 AND id = $2), 0),
+    'CatalogRevision', (SELECT catalog_revision FROM tenants WHERE id = $1),
+    'Erased', CASE WHEN EXISTS (SELECT 1 FROM tombstones WHERE tenant_id = $1 AND (digest = $7 OR digest = $8))
+        THEN json('true') ELSE json('false') END,
+    'Identities', (SELECT ` + array + `(` + object + `('id', i.id, 'integration_id', i.integration_id,
+            'user_id', i.user_id, 'subject', i.subject, 'email_key', i.email_key, 'applied_at', i.applied_at))
+        FROM identities i WHERE i.tenant_id = $1 AND i.user_id IN (SELECT user_id FROM who)),
+    'Users', (SELECT ` + array + `(` + object + `('id', u.id, 'version', u.version, 'status', u.status,
+            'session_epoch', u.session_epoch, 'email', u.email, 'email_key', u.email_key,
+            'email_verified', CASE WHEN u.email_verified THEN json('true') WHEN NOT u.email_verified THEN json('false') END,
+            'first_name', u.first_name, 'last_name', u.last_name, 'name', u.name, 'phone', u.phone,
+            'birthdate', u.birthdate, 'locale', u.locale, 'picture', u.picture, 'meta', u.meta,
+            'onboarding', CASE WHEN u.onboarding THEN json('true') ELSE json('false') END))
+        FROM users u WHERE u.tenant_id = $1 AND u.id IN (SELECT user_id FROM who)),
+    'Members', (SELECT ` + array + `(` + object + `('user_id', m.user_id, 'group_id', m.group_id,
+            'external_id', g.external_id, 'source', m.source, 'pinned', CASE WHEN m.pinned THEN json('true') ELSE json('false') END))
+        FROM group_members m JOIN groups g ON g.tenant_id = m.tenant_id AND g.id = m.group_id
+        WHERE m.tenant_id = $1 AND m.user_id IN (SELECT user_id FROM who)),
+    'Grants', (SELECT ` + array + `(` + object + `('user_id', r.user_id, 'order_id', r.order_id,
+            'credit_id', r.credit_id, 'revoked', CASE WHEN r.revoked_at IS NULL THEN json('false') ELSE json('true') END))
+        FROM grants r WHERE r.tenant_id = $1 AND r.user_id IN (SELECT user_id FROM who)
+            AND r.integration_id = $2),
+    'Groups', (SELECT ` + array + `(` + object + `('id', g.id, 'external_id', g.external_id, 'name', g.name))
+        FROM groups g WHERE g.tenant_id = $1
+            AND g.external_id IN (SELECT value FROM ` + each + `($5))),
+    'Credits', (SELECT ` + array + `(c.id) FROM credits c WHERE c.tenant_id = $1
+            AND c.id IN (SELECT CAST(value AS bigint) FROM ` + each + `($6)))
+)`
+}
+
+// Outcome is what became of an Apply.
+type Outcome string
+
+// The outcomes, as usher_apply_1 names them.
+const (
+	Applied  Outcome = "applied"
+	Stale    Outcome = "stale"    // a newer token was used: only the token is spent
+	Replayed Outcome = "replayed" // spent before by another sign-in: nothing is written
+	Moved    Outcome = "moved"    // the state has changed: read and plan again
+)
+
+// Changes is one planned sign-in. The fields without omitempty are always
+// there; the lists say exactly which rows come and go.
+type Changes struct {
+	TenantID      string    `json:"tenant"`
+	IntegrationID string    `json:"integration"`
+	Revision      int64     `json:"revision"` // of the integration
+	KeyID         string    `json:"key_id"`
+	Reference     string    `json:"reference"`
+	At            time.Time `json:"at"`
+
+	// CheckCatalog makes the write depend on CatalogRevision: the plan left
+	// something out because the catalogue lacked it.
+	CheckCatalog    bool  `json:"check_catalog"`
+	CatalogRevision int64 `json:"catalog_revision"`
+
+	Token    UsedToken      `json:"token"`
+	Identity IdentityChange `json:"identity"`
+	User     UserChange     `json:"user"`
+
+	NewGroups []NewGroup     `json:"new_groups,omitempty"`
+	Join      []Membership   `json:"join,omitempty"`  // source = the integration
+	Leave     []Membership   `json:"leave,omitempty"` // with the source whose row goes
+	Grant     []GrantKey     `json:"grant,omitempty"` // new or re-opened
+	Revoke    []GrantKey     `json:"revoke,omitempty"`
+	Journal   []JournalEntry `json:"journal,omitempty"`
+}
+
+// IdentityChange is the identity row as it shall be.
+type IdentityChange struct {
+	ID          string  `json:"id"`
+	Create      bool    `json:"create"`
+	Subject     *string `json:"subject"`
+	EmailKey    *string `json:"email_key"`
+	Fingerprint Hex     `json:"fingerprint"`
+	Unresolved  bool    `json:"unresolved"` // it named something that the catalogue lacks
+}
+
+// UserChange is the user row as it shall be.
+type UserChange struct {
+	ID      string `json:"id"`
+	Create  bool   `json:"create"`
+	Version int64  `json:"version"` // as read
+	// Changed is true when anything of the user changes, memberships and
+	// grants included: its version grows.
+	Changed bool `json:"changed"`
+	// Shared is true when something changes that other integrations' tokens
+	// speak of as well: their fingerprints are cleared.
+	Shared bool    `json:"shared"`
+	Row    UserRow `json:"row"`
+}
+
+// Membership names one row of group_members.
+type Membership struct {
+	GroupID string `json:"group"`
+	Source  string `json:"source"`
+}
+
+// NewGroup is a group that a token named and the integration may create.
+type NewGroup struct {
+	ID         string `json:"id"`
+	ExternalID string `json:"external_id"`
+}
+
+// GrantKey names a grant within (user, integration).
+type GrantKey struct {
+	OrderID  string `json:"order_id"`
+	CreditID int64  `json:"credit_id"`
+}
+
+// Apply writes c as one unit, or nothing of it. A deadlock or a serialisation
+// failure is tried again up to three times.
+func (s *Store) Apply(ctx context.Context, c Changes) (Outcome, error) {
+	write := s.applyPostgres
+	if s.dialect == sqlite {
+		write = s.applySQLite
+	}
+	for try := 1; ; try++ {
+		outcome, err := write(ctx, c)
+		switch {
+		case err == nil:
+			return outcome, nil
+		case moved(err):
+			return Moved, nil
+		case !retriable(err) || try > 3:
+			return "", fault(err)
+		}
+		if err := pause(ctx, time.Duration(1+rand.IntN(10*try))*time.Millisecond); err != nil { //nolint:gosec // jitter needs no secrecy
+			return "", fault(err)
+		}
+	}
+}
+
+// pause waits for d or for the end of ctx, whichever comes first.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *Store) applyPostgres(ctx context.Context, c Changes) (Outcome, error) {
+	document, err := json.Marshal(c)
+	if err != nil {
+		return "", fmt.Errorf("store: %w", err)
+	}
+	stmt, err := s.stmt(ctx, s.write, `SELECT usher_apply_1($1)`)
+	if err != nil {
+		return "", err
+	}
+	var outcome Outcome
+	if err := stmt.QueryRowxContext(ctx, string(document)).Scan(&outcome); err != nil {
+		return "", err
+	}
+	return outcome, nil
+}
+
+// errOutcome carries an outcome out of a transaction that must be rolled back.
+type errOutcome struct{ Outcome }
+
+func (e errOutcome) Error() string { return string(e.Outcome) }
+
+func (s *Store) applySQLite(ctx context.Context, c Changes) (Outcome, error) {
+	outcome := Applied
+	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
+		var err error
+		outcome, err = s.applyIn(ctx, tx, c)
+		if err == nil && (outcome == Moved || outcome == Replayed) {
+			return errOutcome{outcome}
+		}
+		return err
+	})
+	var rolledBack errOutcome
+	if errors.As(err, &rolledBack) {
+		return rolledBack.Outcome, nil
+	}
+	return outcome, err
+}

@@ -1,0 +1,298 @@
+// Package store keeps everything durable: tenants, integrations, users and
+// what belongs to them, in PostgreSQL or in one SQLite file.
+//
+// Every statement names its tenant and its columns. Records are plain; what
+// they mean is decided elsewhere. Faults of the database come back as
+// ErrUnavailable, so that callers need to know neither driver.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	_ "github.com/lib/pq"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+	_ "modernc.org/sqlite"
+
+	"usher/sql/migrations"
+)
+
+// Store is an open database. It is safe for concurrent use.
+type Store struct {
+	dialect dialect
+	now     func() time.Time
+
+	// read serves plain queries; write serves transactions, and has a single
+	// connection on SQLite, where writers exclude one another anyway; fast
+	// records unchanged sign-ins, and on PostgreSQL does not wait for the
+	// flush of its commit.
+	read, write, fast *sqlx.DB
+
+	mu       sync.Mutex
+	prepared map[preparedKey]*sqlx.Stmt
+	wanted   map[string]struct{} // for write, see stmtIn
+}
+
+type preparedKey struct {
+	db    *sqlx.DB
+	query string
+}
+
+// Options are the knobs of a store; the zero value suits tests.
+type Options struct {
+	// Connections bounds each pool of a PostgreSQL store; 0 = 8.
+	Connections int
+	// DurableReplays makes an unchanged sign-in wait until its used token is
+	// on disk. Without it a crash of the PostgreSQL server itself can forget
+	// the tokens used in its last moments (three times wal_writer_delay).
+	DurableReplays bool
+}
+
+// bounds of every statement: a slow database is answered with 503, not
+// waited for.
+const (
+	dialTimeout      = 2 * time.Second
+	statementTimeout = 5 * time.Second
+	lockTimeout      = 2 * time.Second
+	idleInTx         = 10 * time.Second
+)
+
+// OpenPostgres opens the database that dsn (postgres://…) names. It does not
+// connect yet: a database that is down is met by the first statement.
+func OpenPostgres(dsn string, now func() time.Time, opts Options) (*Store, error) {
+	syncDSN, err := withParameters(dsn, nil)
+	if err != nil {
+		return nil, err
+	}
+	fastDSN := syncDSN
+	if !opts.DurableReplays {
+		if fastDSN, err = withParameters(dsn, map[string]string{"synchronous_commit": "off"}); err != nil {
+			return nil, err
+		}
+	}
+	size := opts.Connections
+	if size == 0 {
+		size = 8
+	}
+	s := &Store{dialect: postgres, now: now, prepared: map[preparedKey]*sqlx.Stmt{}, wanted: map[string]struct{}{}}
+	if s.write, err = openPool("postgres", syncDSN, size); err != nil {
+		return nil, err
+	}
+	if s.fast, err = openPool("postgres", fastDSN, size); err != nil {
+		return nil, errors.Join(err, s.write.Close())
+	}
+	s.read = s.write
+	return s, nil
+}
+
+// withParameters adds our time bounds and extra run-time parameters to a
+// PostgreSQL URL, leaving those that it sets itself.
+func withParameters(dsn string, extra map[string]string) (string, error) {
+	u, err := url.Parse(dsn)
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		return "", errors.New("store: the database URL is not of the form postgres://user@host/database")
+	}
+	q := u.Query()
+	defaults := map[string]string{
+		"connect_timeout":                     fmt.Sprint(int(dialTimeout.Seconds())),
+		"statement_timeout":                   fmt.Sprint(statementTimeout.Milliseconds()),
+		"lock_timeout":                        fmt.Sprint(lockTimeout.Milliseconds()),
+		"idle_in_transaction_session_timeout": fmt.Sprint(idleInTx.Milliseconds()),
+	}
+	for key, value := range defaults {
+		if !q.Has(key) {
+			q.Set(key, value)
+		}
+	}
+	for key, value := range extra {
+		q.Set(key, value)
+	}
+	u.RawQuery = q.Encode()
+	return u.String(), nil
+}
+
+// OpenSQLite opens the database file at path and creates it when it is not
+// there. Its folder must exist.
+func OpenSQLite(path string, now func() time.Time) (*Store, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	// Pragmas stand in the DSN because they are per connection. NORMAL syncs
+	// at checkpoints: a crash of the program loses nothing, a power cut may
+	// lose the last commits but never tears one. "immediate" takes the write
+	// lock at BEGIN, so that no transaction fails when it upgrades. The _time
+	// settings make times compare and scan as PostgreSQL's do.
+	q := url.Values{
+		"_pragma": {
+			"journal_mode(WAL)", "busy_timeout(5000)", "synchronous(NORMAL)", "foreign_keys(1)",
+			"cache_size(-16000)", "temp_store(MEMORY)",
+		},
+		"_txlock":      {"immediate"},
+		"_time_format": {"sqlite"},
+		"_timezone":    {"UTC"},
+		"_texttotime":  {"1"},
+	}
+	dsn := (&url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}).String()
+	s := &Store{dialect: sqlite, now: now, prepared: map[preparedKey]*sqlx.Stmt{}, wanted: map[string]struct{}{}}
+	if s.write, err = openPool("sqlite", dsn, 1); err != nil {
+		return nil, err
+	}
+	if s.read, err = openPool("sqlite", dsn, 4); err != nil {
+		return nil, errors.Join(err, s.write.Close())
+	}
+	s.fast = s.write
+	return s, nil
+}
+
+func openPool(driver, dsn string, size int) (*sqlx.DB, error) {
+	db, err := sqlx.Open(driver, dsn)
+	if err != nil {
+		// The driver's message may quote the URL, which holds the password.
+		return nil, fmt.Errorf("store: the %s database URL is not understood", driver)
+	}
+	db.SetMaxOpenConns(size)
+	db.SetMaxIdleConns(size)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	return db, nil
+}
+
+// Close lets go of every connection.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, stmt := range s.prepared {
+		errs = append(errs, stmt.Close())
+	}
+	s.prepared = map[preparedKey]*sqlx.Stmt{}
+	errs = append(errs, s.write.Close())
+	if s.read != s.write {
+		errs = append(errs, s.read.Close())
+	}
+	if s.fast != s.write {
+		errs = append(errs, s.fast.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Ping asks the database for a sign of life.
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	return fault(s.read.GetContext(ctx, &one, `SELECT 1`))
+}
+
+// Embedded reports whether the data lives in a SQLite file.
+func (s *Store) Embedded() bool { return s.dialect == sqlite }
+
+// Migrate brings the schema up to date and reports how many steps it took. On
+// PostgreSQL a session lock lets one of several starting instances do it while
+// the others wait; on SQLite the write lock of each step does the same.
+func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
+	var steps fs.FS
+	var dialectName goose.Dialect
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	if s.dialect == postgres {
+		dialectName = goose.DialectPostgres
+		if steps, err = migrations.Postgres(); err != nil {
+			return 0, fmt.Errorf("store: %w", err)
+		}
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return 0, fmt.Errorf("store: %w", err)
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	} else {
+		dialectName = goose.DialectSQLite3
+		if steps, err = migrations.SQLite(); err != nil {
+			return 0, fmt.Errorf("store: %w", err)
+		}
+	}
+	provider, err := goose.NewProvider(dialectName, s.write.DB, steps, options...)
+	if err != nil {
+		return 0, fmt.Errorf("store: %w", fault(err))
+	}
+	results, err := provider.Up(ctx)
+	if err != nil {
+		return len(results), fmt.Errorf("store: migrate: %w", fault(err))
+	}
+	return len(results), nil
+}
+
+// stmt returns query prepared on db. Hot statements are prepared once: on
+// PostgreSQL that is a round trip and most of the planning saved.
+func (s *Store) stmt(ctx context.Context, db *sqlx.DB, query string) (*sqlx.Stmt, error) {
+	key := preparedKey{db, query}
+	s.mu.Lock()
+	stmt, ok := s.prepared[key]
+	s.mu.Unlock()
+	if ok {
+		return stmt, nil
+	}
+	// Not under the lock: a database that is down must not queue up everyone.
+	stmt, err := db.PreparexContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if first, ok := s.prepared[key]; ok {
+		return first, stmt.Close()
+	}
+	s.prepared[key] = stmt
+	return stmt, nil
+}
+
+// stmtIn returns query prepared within tx. The first time it lives only as
+// long as tx: preparing it on the pool would ask for a connection beside the
+// one that tx holds, and SQLite has no other. inTx prepares it afterwards.
+func (s *Store) stmtIn(ctx context.Context, tx *sqlx.Tx, query string) (*sqlx.Stmt, error) {
+	s.mu.Lock()
+	stmt, ok := s.prepared[preparedKey{s.write, query}]
+	if !ok {
+		s.wanted[query] = struct{}{}
+	}
+	s.mu.Unlock()
+	if ok {
+		return tx.StmtxContext(ctx, stmt), nil
+	}
+	return tx.PreparexContext(ctx, query)
+}
+
+// prepareWanted prepares what stmtIn has missed. A failure is met again, and
+// told, by the next one to need the statement.
+func (s *Store) prepareWanted(ctx context.Context) {
+	s.mu.Lock()
+	wanted := s.wanted
+	s.wanted = map[string]struct{}{}
+	s.mu.Unlock()
+	for query := range wanted {
+		_, _ = s.stmt(ctx, s.write, query)
+	}
+}
+
+// inTx runs do in one transaction on the writing pool and commits it when do
+// returns nil.
+func (s *Store) inTx(ctx context.Context, do func(tx *sqlx.Tx) error) error {
+	defer s.prepareWanted(ctx)
+	tx, err := s.write.BeginTxx(ctx, nil)
+	if err != nil {
+		return fault(err)
+	}
+	if err := do(tx); err != nil {
+		if rollback := tx.Rollback(); rollback != nil && !errors.Is(rollback, sql.ErrTxDone) {
+			err = errors.Join(err, rollback)
+		}
+		return fault(err)
+	}
+	return fault(tx.Commit())
+}

@@ -1,0 +1,21 @@
+package store
+
+import "time"
+
+// null turns "" into SQL's NULL.
+func null(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// nonNil turns a nil list into an empty one, which JSON writes as [].
+func nonNil(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }
