@@ -1,0 +1,75 @@
+package provisioning
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"usher/sql/store"
+)
+
+// pageSize is how many rows a list returns at once.
+const pageSize = 200
+
+// AddGroup makes a group that tokens name by externalID: 1–64 characters.
+// ErrTaken is returned when the tenant has it already.
+func (s *Service) AddGroup(ctx context.Context, tenant store.Tenant, externalID, name string) (store.Group, error) {
+	if n := utf8.RuneCountInString(externalID); n < 1 || n > maxGroupChars || !utf8.ValidString(externalID) ||
+		strings.ContainsFunc(externalID, isControl) {
+		return store.Group{}, invalid("external_id", "1 to %d characters, no control characters", maxGroupChars)
+	}
+	if name == "" {
+		name = externalID
+	}
+	name, err := checkName(name)
+	if err != nil {
+		return store.Group{}, err
+	}
+	id, err := store.NewID()
+	if err != nil {
+		return store.Group{}, err
+	}
+	g := store.Group{ID: id, ExternalID: externalID, Name: name, CreatedAt: s.now().UTC()}
+	return g, s.store.AddGroup(ctx, tenant.ID, g)
+}
+
+// Groups lists groups in the order of their external ids, after the given
+// one; next is where the following page starts, "" after the last.
+func (s *Service) Groups(ctx context.Context, tenant store.Tenant, after string) (groups []store.Group, next string, err error) {
+	if !utf8.ValidString(after) || strings.ContainsRune(after, 0) {
+		return nil, "", invalid("after", "the external id of a group")
+	}
+	groups, err = s.store.Groups(ctx, tenant.ID, after, pageSize+1)
+	if len(groups) > pageSize {
+		groups = groups[:pageSize]
+		next = groups[pageSize-1].ExternalID
+	}
+	return groups, next, err
+}
+
+// AddCredit makes a credit that tokens name by id: 1…2^53−1. ErrTaken is
+// returned when the tenant has it already.
+func (s *Service) AddCredit(ctx context.Context, tenant store.Tenant, id int64, name string) (store.Credit, error) {
+	var errs []error
+	if id < 1 || id > maxCreditID {
+		errs = append(errs, invalid("id", "a whole number from 1 to %d", int64(maxCreditID)))
+	}
+	name, err := checkName(name)
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return store.Credit{}, err
+	}
+	c := store.Credit{ID: id, Name: name, CreatedAt: s.now().UTC()}
+	return c, s.store.AddCredit(ctx, tenant.ID, c)
+}
+
+// Credits lists credits in the order of their ids, after the given one; next
+// is where the following page starts, 0 after the last.
+func (s *Service) Credits(ctx context.Context, tenant store.Tenant, after int64) (credits []store.Credit, next int64, err error) {
+	credits, err = s.store.Credits(ctx, tenant.ID, after, pageSize+1)
+	if len(credits) > pageSize {
+		credits = credits[:pageSize]
+		next = credits[pageSize-1].ID
+	}
+	return credits, next, err
+}

@@ -1,0 +1,82 @@
+package provisioning
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"usher/sql/store"
+)
+
+const (
+	// maxUnspent bounds the tokens that wait to be given back; more are lost,
+	// and their links count as used.
+	maxUnspent = 4096
+	// unspendPause is between two tries while the database is down.
+	unspendPause = time.Second
+	// forgetPause is between two rounds of deleting old used tokens, and
+	// forgetBatch how many rows one statement deletes.
+	forgetPause = time.Minute
+	forgetBatch = 5000
+)
+
+// unspent is a token to be given back.
+type unspent struct {
+	tenant, integration string
+	token               store.UsedToken
+}
+
+// unspend leaves a token to Run. A sign-in that ended in a fault may have been
+// recorded all the same; the person will open the link again.
+func (s *Service) unspend(u unspent) {
+	select {
+	case s.unspent <- u:
+	default:
+		s.log.Warn("too many links wait to be given back; one is lost and counts as used",
+			slog.String("integration", u.integration))
+	}
+}
+
+// Run does what may happen later, until ctx ends: it gives tokens back after
+// faults, and forgets used tokens that cannot arrive any more.
+func (s *Service) Run(ctx context.Context) {
+	tick := time.NewTicker(forgetPause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case u := <-s.unspent:
+			s.giveBack(ctx, u)
+		case <-tick.C:
+			s.forgetUsed(ctx)
+		}
+	}
+}
+
+func (s *Service) giveBack(ctx context.Context, u unspent) {
+	for {
+		err := s.store.Unspend(ctx, u.tenant, u.integration, u.token)
+		if err == nil || (u.token.ExpiresAt != nil && s.now().After(*u.token.ExpiresAt)) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(unspendPause):
+		}
+	}
+}
+
+func (s *Service) forgetUsed(ctx context.Context) {
+	for ctx.Err() == nil {
+		n, err := s.store.ForgetUsedTokens(ctx, forgetBatch)
+		if err != nil {
+			s.log.Warn("deleting old used tokens failed; the next round tries again", slog.Any("error", err))
+			return
+		}
+		if n < forgetBatch {
+			return
+		}
+	}
+}

@@ -1,0 +1,437 @@
+package provisioning
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"usher/sql/store"
+)
+
+// Defaults and limits of an integration.
+const (
+	DefaultMaxAge          = 180 * time.Second
+	DefaultLeeway          = 60 * time.Second
+	DefaultSessionIdle     = 8 * time.Hour
+	DefaultSessionAbsolute = 30 * 24 * time.Hour
+
+	maxMaxAge          = 365 * 24 * time.Hour
+	maxSessionAbsolute = 90 * 24 * time.Hour
+	minSession         = time.Minute
+	maxLiveKeys        = maxKeysTried
+	maxNameRunes       = 100
+	maxIssuerBytes     = 255
+	maxOrigins         = 50
+	secretBytes        = 32
+)
+
+// Settings are what may be chosen for an integration; a nil field is left as
+// it is, or takes the default when installing. Durations are whole seconds.
+type Settings struct {
+	Name            *string
+	Issuer          *string   // "" = none
+	MaxAge          *int64    // seconds; 0 = none
+	Leeway          *int64    // seconds, 0–300
+	LandingPage     *string   // a path on our origin; "" = "/"
+	ReturnOrigins   *[]string // https origins (http for loopback hosts)
+	EmbedOrigins    *[]string
+	LinkPolicy      *string
+	AutoCreate      *bool
+	SingleUse       *bool
+	UnknownGroups   *string
+	UnknownCredits  *string
+	GroupScope      *string
+	MetaMode        *string
+	SessionIdle     *int64 // seconds
+	SessionAbsolute *int64 // seconds
+}
+
+// NewKey is the wish for a key. At most one of Secret and PublicKey is given;
+// with neither a secret is made.
+type NewKey struct {
+	Secret    string // its literal characters are the key (RFC 7518 §3.2)
+	Algorithm string // for secrets: HS256 (""), HS384 or HS512
+	PublicKey string // PEM or JWK; it decides the algorithm
+}
+
+// Installed is an integration with its keys.
+type Installed struct {
+	store.Integration
+	Keys []store.Key
+	// Secret is the new shared secret, once: from Install and AddKey.
+	Secret string
+}
+
+// Install makes an integration with its first key. The error is an *Invalid
+// for what cannot be accepted.
+func (s *Service) Install(ctx context.Context, tenant store.Tenant, wish Settings, key NewKey) (Installed, error) {
+	id, err := store.NewID()
+	if err != nil {
+		return Installed{}, err
+	}
+	now := s.now().UTC()
+	n := store.Integration{
+		TenantID: tenant.ID, ID: id, AppID: randomHex(12), Revision: 1, Generation: 1,
+		MaxAge: DefaultMaxAge, Leeway: DefaultLeeway, ReturnOrigins: []string{}, EmbedOrigins: []string{},
+		LinkPolicy: store.LinkUnclaimed, AutoCreate: true,
+		UnknownGroups: store.UnknownIgnore, UnknownCredits: store.UnknownPark,
+		GroupScope: store.ScopeAll, MetaMode: store.MetaMerge,
+		SessionIdle: DefaultSessionIdle, SessionAbsolute: DefaultSessionAbsolute,
+		// Links of an earlier installation stay dead.
+		AcceptAfter: now.Truncate(time.Second), CreatedAt: now, UpdatedAt: now,
+	}
+	if wish.Name == nil {
+		return Installed{}, invalid("name", "give the integration a name")
+	}
+	if err := wish.apply(&n); err != nil {
+		return Installed{}, err
+	}
+	first, secret, err := s.makeKey(n, key)
+	if err != nil {
+		return Installed{}, err
+	}
+	if err := s.store.AddIntegration(ctx, n, first); err != nil {
+		return Installed{}, err
+	}
+	s.rings.forget(tenant.ID)
+	return Installed{Integration: n, Keys: []store.Key{first}, Secret: secret}, nil
+}
+
+// Integrations returns a tenant's installed integrations, oldest first.
+func (s *Service) Integrations(ctx context.Context, tenant store.Tenant) ([]Installed, error) {
+	integrations, keys, err := s.store.Integrations(ctx, tenant.ID)
+	if err != nil {
+		return nil, err
+	}
+	var installed []Installed
+	for _, n := range integrations {
+		if n.RemovedAt != nil {
+			continue
+		}
+		one := Installed{Integration: n}
+		for _, k := range keys {
+			if k.IntegrationID == n.ID {
+				one.Keys = append(one.Keys, k)
+			}
+		}
+		installed = append(installed, one)
+	}
+	return installed, nil
+}
+
+// Integration returns one installed integration by its id or app id, or
+// ErrNotFound.
+func (s *Service) Integration(ctx context.Context, tenant store.Tenant, id string) (Installed, error) {
+	all, err := s.Integrations(ctx, tenant)
+	if err != nil {
+		return Installed{}, err
+	}
+	for _, n := range all {
+		if n.ID == id || n.AppID == id {
+			return n, nil
+		}
+	}
+	return Installed{}, ErrNotFound
+}
+
+// ChangeIntegration changes what wish names.
+func (s *Service) ChangeIntegration(ctx context.Context, tenant store.Tenant, id string, wish Settings) (Installed, error) {
+	return s.edit(ctx, tenant, id, func(n *store.Integration, _ []store.Key) (store.KeyChange, error) {
+		before := *n
+		if err := wish.apply(n); err != nil {
+			return store.KeyChange{}, err
+		}
+		n.AcceptAfter = stillRemembered(before, *n, s.now())
+		return store.KeyChange{}, nil
+	})
+}
+
+// stillRemembered raises AcceptAfter when the limits are loosened: a token
+// that was too old under the old ones may have been used and forgotten.
+func stillRemembered(before, after store.Integration, now time.Time) time.Time {
+	floor := before.AcceptAfter
+	if before.MaxAge == 0 || (after.MaxAge != 0 && after.MaxAge <= before.MaxAge) {
+		return floor
+	}
+	oldest := now.Add(-before.MaxAge - maxLeeway).UTC().Truncate(time.Second)
+	if oldest.After(floor) {
+		return oldest
+	}
+	return floor
+}
+
+// AddKey adds a key; the others stay live.
+func (s *Service) AddKey(ctx context.Context, tenant store.Tenant, id string, wish NewKey) (Installed, store.Key, error) {
+	var added store.Key
+	var secret string
+	installed, err := s.edit(ctx, tenant, id, func(n *store.Integration, keys []store.Key) (store.KeyChange, error) {
+		live := 0
+		for _, k := range keys {
+			if k.RetiresAt == nil || k.RetiresAt.After(s.now()) {
+				live++
+			}
+		}
+		if live >= maxLiveKeys {
+			return store.KeyChange{}, invalid("keys", "an integration has at most %d live keys: retire one first", maxLiveKeys)
+		}
+		var err error
+		added, secret, err = s.makeKey(*n, wish)
+		return store.KeyChange{Add: &added}, err
+	})
+	installed.Secret = secret
+	return installed, added, err
+}
+
+// RetireKey retires a key at a time, which may lie in the future; the zero
+// time means now. A key that is retired already stays so. ErrNotFound is
+// returned for an unknown key, and an *Invalid for the last live one.
+func (s *Service) RetireKey(ctx context.Context, tenant store.Tenant, id, keyID string, at time.Time) (Installed, error) {
+	return s.edit(ctx, tenant, id, func(_ *store.Integration, keys []store.Key) (store.KeyChange, error) {
+		now := s.now().UTC()
+		if at.IsZero() || at.Before(now) {
+			at = now
+		}
+		found, others := false, false
+		for _, k := range keys {
+			if k.ID == keyID {
+				found = true
+				if k.RetiresAt != nil && k.RetiresAt.Before(at) {
+					at = *k.RetiresAt
+				}
+				continue
+			}
+			others = others || k.RetiresAt == nil
+		}
+		if !found {
+			return store.KeyChange{}, ErrNotFound
+		}
+		if !others {
+			return store.KeyChange{}, invalid("kid", "this is the only key: add another one first, or remove the integration")
+		}
+		return store.KeyChange{Retire: keyID, RetireAt: at}, nil
+	})
+}
+
+func (s *Service) edit(ctx context.Context, tenant store.Tenant, id string,
+	change func(*store.Integration, []store.Key) (store.KeyChange, error),
+) (Installed, error) {
+	found, err := s.Integration(ctx, tenant, id)
+	if err != nil {
+		return Installed{}, err
+	}
+	n, keys, err := s.store.ChangeIntegration(ctx, tenant.ID, found.ID, change)
+	if err != nil {
+		return Installed{}, err
+	}
+	s.rings.forget(tenant.ID)
+	return Installed{Integration: n, Keys: keys}, nil
+}
+
+// Remove takes an integration away: its secrets are destroyed, and from the
+// moment Remove returns every token signed with them is refused and every
+// session that they made is dead. Users stay; with drop they lose the
+// memberships and grants that the integration gave them. After an error Remove
+// can be called again, and has to be, until it succeeds.
+func (s *Service) Remove(ctx context.Context, tenant store.Tenant, id string, drop bool) error {
+	// Removed ones are found as well, for the second call.
+	integrations, _, err := s.store.Integrations(ctx, tenant.ID)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(integrations, func(n store.Integration) bool { return n.ID == id || n.AppID == id })
+	if i < 0 {
+		return ErrNotFound
+	}
+	id = integrations[i].ID
+	generation, err := s.store.RemoveIntegration(ctx, tenant.ID, id, drop)
+	s.rings.forget(tenant.ID)
+	if err != nil {
+		return err
+	}
+	return s.ender.EndIntegration(ctx, tenant.ID, id, generation)
+}
+
+// Generation tells the session check an integration's generation when the
+// session store has forgotten it.
+func (s *Service) Generation(ctx context.Context, tenant, integration string) (int64, error) {
+	return s.store.Generation(ctx, tenant, integration)
+}
+
+// SigningSecret returns a live shared secret of an integration with the id of
+// its key and its algorithm, for minting test links on this machine. It
+// returns ErrNotFound when all live keys are public ones.
+func (s *Service) SigningSecret(ctx context.Context, tenant store.Tenant, id string) (secret string, key store.Key, err error) {
+	n, err := s.Integration(ctx, tenant, id)
+	if err != nil {
+		return "", store.Key{}, err
+	}
+	for _, k := range slices.Backward(n.Keys) {
+		if len(k.SealedSecret) == 0 || (k.RetiresAt != nil && !k.RetiresAt.After(s.now())) {
+			continue
+		}
+		plain, err := s.openSecret(k)
+		return string(plain), k, err
+	}
+	return "", store.Key{}, ErrNotFound
+}
+
+// makeKey makes the row of a new key, and returns its secret in the clear.
+func (s *Service) makeKey(n store.Integration, wish NewKey) (store.Key, string, error) {
+	k := store.Key{
+		TenantID: n.TenantID, ID: "key_" + randomHex(10), IntegrationID: n.ID, CreatedAt: s.now().UTC(),
+	}
+	if wish.PublicKey != "" {
+		if wish.Secret != "" {
+			return store.Key{}, "", invalid("public_key", "give a secret or a public key, not both")
+		}
+		algorithm, der, err := ParsePublicKey(wish.PublicKey)
+		if err != nil {
+			return store.Key{}, "", invalid("public_key", "%s", err)
+		}
+		if wish.Algorithm != "" && wish.Algorithm != algorithm {
+			return store.Key{}, "", invalid("algorithm", "this key is for %s", algorithm)
+		}
+		k.Algorithm, k.PublicKey = algorithm, der
+		return k, "", nil
+	}
+	switch wish.Algorithm {
+	case "":
+		k.Algorithm = "HS256"
+	case "HS256", "HS384", "HS512":
+		k.Algorithm = wish.Algorithm
+	default:
+		return store.Key{}, "", invalid("algorithm", "a secret signs with HS256, HS384 or HS512")
+	}
+	secret := wish.Secret
+	if secret == "" {
+		random := make([]byte, secretBytes)
+		_, _ = rand.Read(random) // never fails (crypto/rand since Go 1.24)
+		secret = base64.RawURLEncoding.EncodeToString(random)
+	} else if err := CheckSecret(secret); err != nil {
+		return store.Key{}, "", invalid("secret", "%s", err)
+	}
+	k.SealedSecret = s.sealer.Seal([]byte(secret), placeOf(k)...)
+	return k, secret, nil
+}
+
+// apply checks the fields that are given and writes them to n. Nothing is
+// written when one is refused.
+func (w Settings) apply(to *store.Integration) error {
+	n := *to
+	var errs []error
+	text := func(value *string, field string, kept *string, check func(string) (string, error)) {
+		if value == nil {
+			return
+		}
+		checked, err := check(*value)
+		if err != nil {
+			var named *Invalid
+			if !errors.As(err, &named) {
+				err = invalid(field, "%s", err)
+			}
+			errs = append(errs, err)
+			return
+		}
+		*kept = checked
+	}
+	span := func(value *int64, field string, kept *time.Duration, low, high time.Duration) {
+		if value == nil {
+			return
+		}
+		d := time.Duration(*value) * time.Second
+		if *value < 0 || *value > int64(high/time.Second) || d < low {
+			errs = append(errs, invalid(field, "a whole number of seconds from %d to %d", int(low.Seconds()), int(high.Seconds())))
+			return
+		}
+		*kept = d
+	}
+	oneOf := func(allowed ...string) func(string) (string, error) {
+		return func(value string) (string, error) {
+			if !slices.Contains(allowed, value) {
+				return "", fmt.Errorf("one of %s", strings.Join(allowed, ", "))
+			}
+			return value, nil
+		}
+	}
+	origins := func(value *[]string, field string, kept *[]string) {
+		if value == nil {
+			return
+		}
+		checked, err := checkOrigins(*value)
+		if err != nil {
+			errs = append(errs, invalid(field, "%s", err))
+			return
+		}
+		*kept = checked
+	}
+
+	text(w.Name, "name", &n.Name, checkName)
+	text(w.Issuer, "issuer", &n.Issuer, checkIssuer)
+	span(w.MaxAge, "max_age", &n.MaxAge, 0, maxMaxAge)
+	span(w.Leeway, "leeway", &n.Leeway, 0, maxLeeway)
+	text(w.LandingPage, "landing_page", &n.LandingPage, func(page string) (string, error) {
+		return page, CheckLanding(page)
+	})
+	origins(w.ReturnOrigins, "return_origins", &n.ReturnOrigins)
+	origins(w.EmbedOrigins, "embed_origins", &n.EmbedOrigins)
+	text(w.LinkPolicy, "link_policy", &n.LinkPolicy, oneOf(store.LinkUnclaimed, store.LinkTrusted, store.LinkNever))
+	text(w.UnknownGroups, "unknown_groups", &n.UnknownGroups,
+		oneOf(store.UnknownIgnore, store.UnknownCreate, store.UnknownRefuse))
+	text(w.UnknownCredits, "unknown_credits", &n.UnknownCredits,
+		oneOf(store.UnknownPark, store.UnknownRefuse, store.UnknownIgnore))
+	text(w.GroupScope, "group_scope", &n.GroupScope, oneOf(store.ScopeAll, store.ScopeOwned))
+	text(w.MetaMode, "meta_mode", &n.MetaMode, oneOf(store.MetaMerge, store.MetaReplace))
+	span(w.SessionIdle, "session_idle", &n.SessionIdle, minSession, maxSessionAbsolute)
+	span(w.SessionAbsolute, "session_absolute", &n.SessionAbsolute, minSession, maxSessionAbsolute)
+	if w.AutoCreate != nil {
+		n.AutoCreate = *w.AutoCreate
+	}
+	if w.SingleUse != nil {
+		n.SingleUse = *w.SingleUse
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	*to = n
+	return nil
+}
+
+func checkName(name string) (string, error) {
+	name = strings.TrimSpace(name)
+	if name == "" || !utf8.ValidString(name) || utf8.RuneCountInString(name) > maxNameRunes || strings.ContainsFunc(name, isControl) {
+		return "", invalid("name", "1 to %d characters, no control characters", maxNameRunes)
+	}
+	return name, nil
+}
+
+func checkIssuer(issuer string) (string, error) {
+	if len(issuer) > maxIssuerBytes || !utf8.ValidString(issuer) || strings.ContainsFunc(issuer, isControl) {
+		return "", fmt.Errorf("at most %d bytes, no control characters", maxIssuerBytes)
+	}
+	return issuer, nil
+}
+
+func checkOrigins(list []string) ([]string, error) {
+	if len(list) > maxOrigins {
+		return nil, fmt.Errorf("at most %d origins", maxOrigins)
+	}
+	checked := []string{}
+	for _, text := range list {
+		origin, err := ParseOrigin(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", text, err)
+		}
+		if !slices.Contains(checked, origin.String()) {
+			checked = append(checked, origin.String())
+		}
+	}
+	return checked, nil
+}
+
+func isControl(r rune) bool { return r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) }

@@ -1,0 +1,569 @@
+package provisioning
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"usher/sql/store"
+)
+
+// plan is what a sign-in will change, decided from what was read and nothing
+// else: no clock, no database. Writing it is store.Apply's work.
+type plan struct {
+	changes    store.Changes
+	user       store.User // as it shall be
+	created    bool
+	onboarding bool
+	warnings   []Warning
+}
+
+// planner gathers one plan.
+type planner struct {
+	assertion   *Assertion
+	integration *store.Integration
+	state       *store.State
+	newID       func() (string, error)
+
+	out plan
+}
+
+// decide turns an assertion into the exact rows that come and go. The error is
+// a *Refusal, unless newID fails.
+func decide(a *Assertion, n *store.Integration, st *store.State, newID func() (string, error)) (plan, error) {
+	p := &planner{assertion: a, integration: n, state: st, newID: newID}
+	p.out.changes = store.Changes{
+		TenantID: n.TenantID, IntegrationID: n.ID, Revision: n.Revision, CatalogRevision: st.CatalogRevision,
+	}
+	print := fingerprint(a, n)
+	p.out.changes.Identity.Fingerprint = print[:]
+	for _, step := range []func() error{p.resolve, p.profile, p.meta, p.groups, p.credits} {
+		if err := step(); err != nil {
+			return plan{}, err
+		}
+	}
+	p.finish()
+	return p.out, nil
+}
+
+// resolve answers "who is it", row by row of the identity table.
+func (p *planner) resolve() error {
+	a, st := p.assertion, p.state
+	if st.BySubject != nil {
+		return p.returning(*st.BySubject)
+	}
+	if a.Subject == "" && st.ByEmail != nil {
+		return p.returning(*st.ByEmail)
+	}
+	if st.Erased {
+		return refuse(UserDisabled, "this person was erased; an admin can lift that")
+	}
+	if st.ByEmail != nil {
+		return p.attach(*st.ByEmail)
+	}
+	if owner := p.owner(); owner != nil {
+		return p.link(*owner)
+	}
+	if !p.integration.AutoCreate {
+		return refuse(UserUnknown, "nobody is known by this sub or e-mail, and auto-create is off")
+	}
+	return p.create()
+}
+
+// returning is an identity that this integration knows by this very token.
+func (p *planner) returning(id store.Identity) error {
+	if err := p.use(id.UserID); err != nil {
+		return err
+	}
+	p.out.changes.Identity.ID = id.ID
+	p.out.changes.Identity.Subject = id.Subject
+	p.out.changes.Identity.EmailKey = id.EmailKey
+	return p.email(id.ID)
+}
+
+// attach ties a sub to an identity that was known by its e-mail alone.
+func (p *planner) attach(id store.Identity) error {
+	if id.Subject != nil {
+		return refuse(SubjectConflict, "this integration knows the e-mail under another sub")
+	}
+	if isFalse(p.assertion.EmailVerified) {
+		return refuse(EmailInUse, "the e-mail is known, and email_verified is false")
+	}
+	subject := p.assertion.Subject
+	id.Subject = &subject
+	if err := p.returning(id); err != nil {
+		return err
+	}
+	return p.note(store.WhatSubjectSet, map[string]any{"sub": subject})
+}
+
+// owner finds the user who has the token's e-mail.
+func (p *planner) owner() *store.User {
+	for i, u := range p.state.Users {
+		if p.assertion.EmailKey != "" && u.EmailKey != nil && *u.EmailKey == p.assertion.EmailKey {
+			return &p.state.Users[i]
+		}
+	}
+	return nil
+}
+
+// link decides about a user who has the e-mail, but whom this integration does
+// not know under it.
+func (p *planner) link(owner store.User) error {
+	foreign := false
+	for _, id := range p.state.Identities {
+		if id.UserID != owner.ID {
+			continue
+		}
+		if id.IntegrationID != p.integration.ID {
+			foreign = true
+			continue
+		}
+		// Ours under an older e-mail: the person has been renamed elsewhere.
+		if p.assertion.Subject == "" {
+			return p.returning(id)
+		}
+		return p.attach(id)
+	}
+	switch policy := p.integration.LinkPolicy; {
+	case isFalse(p.assertion.EmailVerified):
+		return refuse(EmailInUse, "the e-mail belongs to a user, and email_verified is false")
+	case policy == store.LinkNever:
+		return refuse(EmailInUse, "the e-mail belongs to a user, and the link policy is never")
+	case foreign && policy != store.LinkTrusted:
+		return refuse(EmailInUse, "the e-mail belongs to a user of another integration, and the link policy is %s", policy)
+	}
+	if err := p.use(owner.ID); err != nil {
+		return err
+	}
+	if err := p.newIdentity(); err != nil {
+		return err
+	}
+	if err := p.email(""); err != nil {
+		return err
+	}
+	return p.note(store.WhatUserLinked, map[string]any{"by": "email"})
+}
+
+// create makes somebody new.
+func (p *planner) create() error {
+	id, err := p.newID()
+	if err != nil {
+		return err
+	}
+	p.out.created = true
+	p.out.user = store.User{ID: id, Status: store.StatusActive}
+	p.out.user.Meta = "{}"
+	p.out.user.Email = p.assertion.Email
+	p.out.user.EmailKey = optional(p.assertion.EmailKey)
+	p.out.user.Onboarding = p.assertion.Onboard
+	p.out.changes.User = store.UserChange{ID: id, Create: true, Changed: true}
+	if err := p.newIdentity(); err != nil {
+		return err
+	}
+	return p.note(store.WhatUserCreated, map[string]any{"email": p.assertion.Email})
+}
+
+func (p *planner) newIdentity() error {
+	id, err := p.newID()
+	if err != nil {
+		return err
+	}
+	p.out.changes.Identity.ID = id
+	p.out.changes.Identity.Create = true
+	p.out.changes.Identity.Subject = optional(p.assertion.Subject)
+	p.out.changes.Identity.EmailKey = optional(p.assertion.EmailKey)
+	return nil
+}
+
+// use takes an existing user as the person.
+func (p *planner) use(userID string) error {
+	i := slices.IndexFunc(p.state.Users, func(u store.User) bool { return u.ID == userID })
+	if i < 0 {
+		return fmt.Errorf("provisioning: identity without its user %s", userID)
+	}
+	u := p.state.Users[i]
+	if u.Status != store.StatusActive {
+		return refuse(UserDisabled, "the user is %s", u.Status)
+	}
+	p.out.user = u
+	p.out.changes.User = store.UserChange{ID: u.ID, Version: u.Version}
+	return nil
+}
+
+// email follows a changed e-mail, unless somebody else has the new one.
+func (p *planner) email(identityID string) error {
+	a, u := p.assertion, &p.out.user
+	if a.EmailKey == "" {
+		return nil
+	}
+	if u.EmailKey != nil && *u.EmailKey == a.EmailKey {
+		p.out.changes.Identity.EmailKey = optional(a.EmailKey)
+		if u.Email != a.Email { // the same address, written differently
+			u.Email = a.Email
+			p.shared()
+		}
+		return nil
+	}
+	owner := p.owner()
+	taken := owner != nil || (p.state.ByEmail != nil && p.state.ByEmail.ID != identityID)
+	if taken {
+		// Not remembered as unchanged: the address may become free.
+		p.out.changes.Identity.Fingerprint = nil
+		p.warn("email_conflict", "email", "the new e-mail belongs to another user, so the old one is kept")
+		return nil
+	}
+	from := u.Email
+	u.Email, u.EmailKey = a.Email, optional(a.EmailKey)
+	p.out.changes.Identity.EmailKey = optional(a.EmailKey)
+	p.shared()
+	return p.note(store.WhatEmailChanged, map[string]any{"from": from, "to": a.Email})
+}
+
+// profile takes over the fields that the token names.
+func (p *planner) profile() error {
+	a, u := p.assertion, &p.out.user
+	changed := map[string]any{}
+	for _, field := range []struct {
+		name string
+		said *string
+		kept *string
+	}{
+		{"first_name", a.FirstName, &u.FirstName},
+		{"last_name", a.LastName, &u.LastName},
+		{"name", a.Name, &u.Name},
+		{"phone", a.Phone, &u.Phone},
+		{"birthdate", a.Birthdate, &u.Birthdate},
+		{"locale", a.Locale, &u.Locale},
+		{"picture", a.Picture, &u.Picture},
+	} {
+		if field.said == nil || *field.said == *field.kept {
+			continue
+		}
+		changed[field.name] = map[string]string{"from": *field.kept, "to": *field.said}
+		*field.kept = *field.said
+	}
+	if v := a.EmailVerified; v != nil && (u.EmailVerified == nil || *u.EmailVerified != *v) {
+		changed["email_verified"] = map[string]any{"from": u.EmailVerified, "to": *v}
+		u.EmailVerified = v
+	}
+	if len(changed) == 0 || p.out.created {
+		return nil
+	}
+	p.shared()
+	return p.note(store.WhatProfileChanged, changed)
+}
+
+// meta merges the token's object into what is kept, or replaces it.
+func (p *planner) meta() error {
+	if p.assertion.Meta == nil {
+		return nil
+	}
+	kept, err := decodeMeta(p.out.user.Meta)
+	if err != nil {
+		return err
+	}
+	next := map[string]any{}
+	if p.integration.MetaMode != store.MetaReplace {
+		maps.Copy(next, kept)
+	}
+	for key, value := range p.assertion.Meta {
+		if value == nil && p.integration.MetaMode != store.MetaReplace {
+			delete(next, key)
+			continue
+		}
+		next[key] = value
+	}
+	text, err := encodeMeta(next)
+	if err != nil {
+		return err
+	}
+	before, err := encodeMeta(kept)
+	if err != nil {
+		return err
+	}
+	if text == before {
+		return nil
+	}
+	// The claim was within the limits; what merging piles up has to be as well.
+	if len(text) > maxMetaBytes || len(next) > maxMetaKeys {
+		return &Refusal{
+			Reason: ClaimInvalid, Path: "meta",
+			Expected: fmt.Sprintf("together with what is kept at most %d bytes and %d keys", maxMetaBytes, maxMetaKeys),
+		}
+	}
+	p.out.user.Meta = text
+	if p.out.created {
+		return nil
+	}
+	p.shared()
+	return p.note(store.WhatMetaChanged, metaDifference(kept, next))
+}
+
+// groups makes the memberships exactly what the token says, as far as this
+// integration's reach goes.
+func (p *planner) groups() error {
+	if p.assertion.Groups == nil {
+		return nil
+	}
+	target, err := p.targetGroups()
+	if err != nil {
+		return err
+	}
+	c := &p.out.changes
+	sources := map[string]int{} // per group, how many sources will remain
+	mine := map[string]bool{}
+	var leaving []store.Member
+	for _, m := range p.state.Members {
+		if m.UserID != p.out.user.ID {
+			continue
+		}
+		_, wanted := target[m.GroupID]
+		ours := m.Source == p.integration.ID
+		manual := m.Source == store.ManualSource && !m.Pinned && p.integration.GroupScope != store.ScopeOwned
+		if !wanted && (ours || manual) {
+			leaving = append(leaving, m)
+			c.Leave = append(c.Leave, store.Membership{GroupID: m.GroupID, Source: m.Source})
+			continue
+		}
+		sources[m.GroupID]++
+		if ours {
+			mine[m.GroupID] = true
+		}
+	}
+	for _, m := range leaving {
+		detail := map[string]any{"group": m.ExternalID, "source": m.Source, "still_member": sources[m.GroupID] > 0}
+		if err := p.note(store.WhatGroupRemoved, detail); err != nil {
+			return err
+		}
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(target), func(a, b string) int {
+		return bytes.Compare([]byte(target[a]), []byte(target[b]))
+	}) {
+		if mine[id] {
+			continue
+		}
+		c.Join = append(c.Join, store.Membership{GroupID: id, Source: p.integration.ID})
+		detail := map[string]any{"group": target[id], "was_member": sources[id] > 0}
+		if err := p.note(store.WhatGroupAdded, detail); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// targetGroups maps the ids of the groups that the token names to their
+// external ids.
+func (p *planner) targetGroups() (map[string]string, error) {
+	known := map[string]string{} // external id → id
+	for _, g := range p.state.Groups {
+		known[g.ExternalID] = g.ID
+	}
+	target := map[string]string{}
+	var unknown []string
+	for _, external := range *p.assertion.Groups {
+		if id, ok := known[external]; ok {
+			target[id] = external
+		} else {
+			unknown = append(unknown, external)
+		}
+	}
+	if len(unknown) == 0 {
+		return target, nil
+	}
+	switch p.integration.UnknownGroups {
+	case store.UnknownRefuse:
+		return nil, &Refusal{
+			Reason: ClaimInvalid, Path: "groups", Expected: "ids of groups that exist",
+			Detail: "unknown groups: " + quotedList(unknown),
+		}
+	case store.UnknownCreate:
+		for _, external := range unknown {
+			id, err := p.newID()
+			if err != nil {
+				return nil, err
+			}
+			target[id] = external
+			p.out.changes.NewGroups = append(p.out.changes.NewGroups, store.NewGroup{ID: id, ExternalID: external})
+		}
+		p.warn("group_created", "groups", "created groups: "+quotedList(unknown))
+	default:
+		p.unresolved()
+		p.warn("group_unknown", "groups", "left out unknown groups: "+quotedList(unknown))
+	}
+	return target, nil
+}
+
+// credits makes the grants of this integration exactly what the token says,
+// as a difference: a grant that stays keeps its time and its consumption.
+func (p *planner) credits() error {
+	if p.assertion.Credits == nil {
+		return nil
+	}
+	known := map[int64]bool{}
+	for _, id := range p.state.Credits {
+		known[id] = true
+	}
+	target := map[store.GrantKey]bool{}
+	var unknown []string
+	for _, g := range *p.assertion.Credits {
+		if !known[g.ID] {
+			unknown = append(unknown, fmt.Sprint(g.ID))
+			if p.integration.UnknownCredits == store.UnknownIgnore {
+				continue
+			}
+		}
+		target[store.GrantKey{OrderID: g.OrderID, CreditID: g.ID}] = true
+	}
+	if len(unknown) > 0 {
+		unknown = slices.Compact(unknown)
+		switch p.integration.UnknownCredits {
+		case store.UnknownRefuse:
+			return &Refusal{
+				Reason: ClaimInvalid, Path: "credits", Expected: "ids of credits that exist",
+				Detail: "unknown credits: " + quotedList(unknown),
+			}
+		case store.UnknownIgnore:
+			p.unresolved()
+			p.warn("credit_unknown", "credits", "left out unknown credits: "+quotedList(unknown))
+		default:
+			p.warn("credit_parked", "credits", "parked unknown credits: "+quotedList(unknown))
+		}
+	}
+	c := &p.out.changes
+	for _, g := range p.state.Grants {
+		if g.UserID != p.out.user.ID || g.Revoked {
+			continue
+		}
+		key := store.GrantKey{OrderID: g.OrderID, CreditID: g.CreditID}
+		if target[key] {
+			delete(target, key)
+			continue
+		}
+		c.Revoke = append(c.Revoke, key)
+		if err := p.note(store.WhatCreditRevoked, map[string]any{"order_id": g.OrderID, "id": g.CreditID}); err != nil {
+			return err
+		}
+	}
+	for _, g := range *p.assertion.Credits {
+		key := store.GrantKey{OrderID: g.OrderID, CreditID: g.ID}
+		if !target[key] {
+			continue
+		}
+		c.Grant = append(c.Grant, key)
+		what := store.WhatCreditGranted
+		if !known[g.ID] {
+			what = store.WhatCreditParked
+		}
+		if err := p.note(what, map[string]any{"order_id": g.OrderID, "id": g.ID}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish fills in what follows from the steps.
+func (p *planner) finish() {
+	c := &p.out.changes
+	c.User.Row = p.out.user.UserRow
+	if len(c.Join)+len(c.Leave)+len(c.Grant)+len(c.Revoke) > 0 || c.Identity.Create {
+		c.User.Changed = true
+	}
+	c.CheckCatalog = c.Identity.Unresolved
+	p.out.onboarding = p.out.user.Onboarding
+}
+
+// shared notes a change of something that every integration speaks of.
+func (p *planner) shared() {
+	p.out.changes.User.Changed = true
+	p.out.changes.User.Shared = true
+}
+
+// unresolved notes that the catalogue lacked something that was named.
+func (p *planner) unresolved() { p.out.changes.Identity.Unresolved = true }
+
+func (p *planner) warn(code, path, text string) {
+	p.out.warnings = append(p.out.warnings, Warning{Code: code, Path: path, Text: text})
+}
+
+// note adds a line to the journal.
+func (p *planner) note(what string, detail map[string]any) error {
+	id, err := p.newID()
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(detail)
+	if err != nil {
+		return fmt.Errorf("provisioning: journal: %w", err)
+	}
+	p.out.changes.Journal = append(p.out.changes.Journal, store.JournalEntry{ID: id, What: what, Detail: string(text)})
+	return nil
+}
+
+// quotedList writes at most ten ids for a warning.
+func quotedList(ids []string) string {
+	const most = 10
+	if len(ids) > most {
+		return fmt.Sprintf("%q and %d more", ids[:most], len(ids)-most)
+	}
+	return fmt.Sprintf("%q", ids)
+}
+
+func isFalse(b *bool) bool { return b != nil && !*b }
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// decodeMeta reads a kept object; numbers keep their text.
+func decodeMeta(text string) (map[string]any, error) {
+	decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
+	decoder.UseNumber()
+	meta := map[string]any{}
+	if err := decoder.Decode(&meta); err != nil {
+		return nil, fmt.Errorf("provisioning: kept meta: %w", err)
+	}
+	return meta, nil
+}
+
+// encodeMeta writes an object with its keys in order, so that equal objects
+// are equal texts.
+func encodeMeta(meta map[string]any) (string, error) {
+	var buffer bytes.Buffer
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(meta); err != nil {
+		return "", fmt.Errorf("provisioning: meta: %w", err)
+	}
+	return string(bytes.TrimRight(buffer.Bytes(), "\n")), nil
+}
+
+// metaDifference says which top-level keys came, changed or went.
+func metaDifference(before, after map[string]any) map[string]any {
+	var set, removed []string
+	for key, value := range after {
+		old, had := before[key]
+		if !had || !sameJSON(old, value) {
+			set = append(set, key)
+		}
+	}
+	for key := range before {
+		if _, has := after[key]; !has {
+			removed = append(removed, key)
+		}
+	}
+	slices.Sort(set)
+	slices.Sort(removed)
+	return map[string]any{"set": set, "removed": removed}
+}
+
+func sameJSON(a, b any) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}

@@ -1,0 +1,318 @@
+package provisioning
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"usher/sql/store"
+)
+
+// Arrival is a link as it comes in through a door.
+type Arrival struct {
+	Tenant    store.Tenant
+	Link      Link
+	Go        string   // the go parameter, decoded once; a go claim wins over it
+	Own       []Origin // the tenant's own origins
+	Reference string   // the request's reference id
+}
+
+// SignIn is a person who may have a session.
+type SignIn struct {
+	Integration store.Integration
+	KeyID       string
+	UserID      string
+	Generation  int64 // the integration's, for the session
+	Epoch       int64 // the user's, for the session
+	Created     bool  // by this sign-in
+	Changed     bool  // something of the user was written
+	Onboarding  bool  // to the onboarding page first
+	Target      Target
+	Warnings    []Warning
+
+	// Session lengths: the integration's, shortened by the token where it
+	// says so.
+	Idle, Absolute time.Duration
+
+	// Spent stands for the token in the session that it makes.
+	Spent string
+
+	token store.UsedToken
+}
+
+// spendTime is how long recording a sign-in may take once it has begun. A
+// client that hangs up meanwhile does not stop it half-way.
+const spendTime = 3 * time.Second
+
+// maxTries bounds how often a sign-in is planned again because others have
+// changed the same person meanwhile.
+const maxTries = 24
+
+// Redeem verifies a link, provisions its user and spends its token: all of it
+// or nothing. The session is the caller's to make; when that fails, Release
+// gives the token back.
+//
+// The error is a *Refusal, or a fault of the database (see Unavailable). The
+// SignIn beside a refusal holds what is known for the log, and for
+// TokenReplayed also Spent and Target: the browser that has the session of
+// this very token is simply sent on.
+func (s *Service) Redeem(ctx context.Context, in Arrival) (SignIn, error) {
+	var last error
+	for range 3 {
+		v, err := s.verify(ctx, in)
+		if err != nil {
+			return SignIn{Integration: v.Integration, KeyID: v.KeyID}, err
+		}
+		signIn, err := s.prepare(in, v)
+		if err != nil {
+			return signIn, err
+		}
+		// From here on something may be spent.
+		spending, cancel := context.WithTimeout(context.WithoutCancel(ctx), spendTime)
+		err = s.record(spending, in, v, &signIn)
+		cancel()
+		if !errors.Is(err, errOutdated) {
+			return signIn, s.settle(in, signIn, err)
+		}
+		// The integration has changed since its keys were loaded.
+		last = err
+		s.rings.forget(in.Tenant.ID)
+	}
+	return SignIn{}, fmt.Errorf("%w: %w", store.ErrUnavailable, last)
+}
+
+// errOutdated means that the token was verified under an old revision.
+var errOutdated = errors.New("the integration is being changed")
+
+// verify checks the token against the tenant's keys. A refusal may be due to
+// keys that have changed elsewhere, so it is given only under keys loaded a
+// moment ago.
+func (s *Service) verify(ctx context.Context, in Arrival) (Verified, error) {
+	ring, fresh, err := s.rings.get(ctx, in.Tenant.ID, ringLife)
+	if err != nil {
+		return Verified{}, err
+	}
+	v, err := Verify(ring, in.Link, s.now())
+	if err == nil || fresh || !dependsOnKeys(err) {
+		return v, err
+	}
+	ring, fresh, loadErr := s.rings.get(ctx, in.Tenant.ID, reloadPause)
+	if loadErr != nil {
+		return Verified{}, loadErr
+	}
+	if !fresh {
+		return v, err
+	}
+	return Verify(ring, in.Link, s.now())
+}
+
+// dependsOnKeys reports whether other keys or settings could lead to another
+// answer.
+func dependsOnKeys(err error) bool {
+	var refusal *Refusal
+	if !errors.As(err, &refusal) {
+		return false
+	}
+	switch refusal.Reason {
+	case TokenMissing, TooLarge, TokenMalformed, ClaimMissing, ClaimInvalid:
+		return false
+	}
+	return true
+}
+
+// prepare works out what does not depend on the person.
+func (s *Service) prepare(in Arrival, v Verified) (SignIn, error) {
+	n := v.Integration
+	attempt, err := store.NewID()
+	if err != nil {
+		return SignIn{}, err
+	}
+	signIn := SignIn{
+		Integration: n, KeyID: v.KeyID, Warnings: v.Assertion.Warnings,
+		Idle: n.SessionIdle, Absolute: n.SessionAbsolute, Spent: hex.EncodeToString(v.SpendKey[:]),
+		token: store.UsedToken{Key: v.SpendKey[:], Single: v.Single, Attempt: attempt},
+	}
+	if !v.Assertion.IssuedAt.IsZero() {
+		iat := v.Assertion.IssuedAt.UnixMicro()
+		signIn.token.IssuedAt = &iat
+	}
+	if !v.AcceptableUntil.IsZero() {
+		until := v.AcceptableUntil.UTC()
+		signIn.token.ExpiresAt = &until
+	}
+	if wish := v.Assertion.SessionLength; wish > 0 {
+		signIn.Absolute = min(signIn.Absolute, wish)
+		signIn.Idle = min(signIn.Idle, signIn.Absolute)
+	}
+
+	wanted := in.Go
+	if v.Assertion.Go != "" {
+		wanted = v.Assertion.Go
+	}
+	// A token is never carried on, whoever put it there.
+	if strings.Contains(wanted, in.Link.Token) {
+		wanted = ""
+	}
+	target, warning := placesOf(n, in.Own).Resolve(wanted)
+	signIn.Target = target
+	if warning != nil {
+		signIn.Warnings = append(signIn.Warnings, *warning)
+	}
+	return signIn, nil
+}
+
+// record spends the token and brings the user up to date. It returns
+// errOutdated when the keys that v was verified with are not the present ones.
+func (s *Service) record(ctx context.Context, in Arrival, v Verified, signIn *SignIn) error {
+	a, n := &v.Assertion, &v.Integration
+	print := fingerprint(a, n)
+	recollection := store.Recollection{
+		TenantID: n.TenantID, IntegrationID: n.ID, Revision: n.Revision,
+		Subject: a.Subject, EmailKey: a.EmailKey, Fingerprint: print[:], Token: signIn.token,
+	}
+	entered := false
+	for try := range maxTries {
+		known, err := s.store.Recall(ctx, recollection)
+		if err != nil {
+			return err
+		}
+		if !known.Current {
+			return errOutdated
+		}
+		if known.Known {
+			return s.recalled(known, signIn)
+		}
+		if !entered {
+			leave, waited, err := s.people.enter(ctx, n.ID+" "+cmpOr(a.Subject, a.EmailKey))
+			if err != nil {
+				return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+			}
+			defer leave()
+			entered = true
+			if waited {
+				continue // whoever was there before may have written the same
+			}
+		}
+		outcome, err := s.change(ctx, in, v, known.Generation, signIn)
+		if err != nil {
+			return err
+		}
+		switch outcome {
+		case store.Applied, store.Stale:
+			return nil
+		case store.Replayed:
+			return refuse(TokenReplayed, "the token was used before")
+		case store.Moved:
+			if err := breathe(ctx, try); err != nil {
+				return err
+			}
+		}
+	}
+	return fmt.Errorf("%w: the person is being changed all the time", store.ErrUnavailable)
+}
+
+// recalled is a sign-in that changes nothing.
+func (s *Service) recalled(known store.Recalled, signIn *SignIn) error {
+	signIn.UserID, signIn.Generation, signIn.Epoch = known.UserID, known.Generation, known.SessionEpoch
+	signIn.Onboarding = known.Onboarding
+	switch {
+	case known.Status != store.StatusActive:
+		return refuse(UserDisabled, "the user is %s", known.Status)
+	case !known.Spent && signIn.token.Single:
+		return refuse(TokenReplayed, "the token was used before")
+	}
+	return nil
+}
+
+// change plans on what is there now and writes the plan.
+func (s *Service) change(ctx context.Context, in Arrival, v Verified, generation int64, signIn *SignIn) (store.Outcome, error) {
+	a, n := &v.Assertion, &v.Integration
+	inquiry := store.Inquiry{
+		TenantID: n.TenantID, IntegrationID: n.ID, Subject: a.Subject, EmailKey: a.EmailKey,
+		Tombstones: s.tombstones(n.TenantID, n.ID, a),
+	}
+	if a.Groups != nil {
+		inquiry.Groups = *a.Groups
+	}
+	if a.Credits != nil {
+		for _, g := range *a.Credits {
+			inquiry.Credits = append(inquiry.Credits, g.ID)
+		}
+	}
+	state, err := s.store.Read(ctx, inquiry)
+	if err != nil {
+		return "", err
+	}
+	if state.Revision != n.Revision {
+		return store.Moved, nil // Recall will say so again
+	}
+	p, err := decide(a, n, &state, store.NewID)
+	if err != nil {
+		return "", err
+	}
+	c := p.changes
+	c.KeyID, c.Reference, c.At, c.Token = v.KeyID, in.Reference, s.now().UTC(), signIn.token
+	outcome, err := s.store.Apply(ctx, c)
+	if err != nil {
+		return "", err
+	}
+	signIn.UserID, signIn.Epoch, signIn.Generation = p.user.ID, p.user.SessionEpoch, generation
+	signIn.Onboarding, signIn.Created = p.onboarding, p.created
+	signIn.Changed = outcome == store.Applied && (c.User.Changed || c.User.Create)
+	switch outcome {
+	case store.Applied:
+		signIn.Warnings = append(signIn.Warnings, p.warnings...)
+	case store.Stale:
+		signIn.Created = false
+		signIn.Warnings = append(signIn.Warnings, Warning{
+			Code: "token_stale", Path: "iat", Text: "a newer token of this person was used, so nothing of this one was applied",
+		})
+	}
+	return outcome, nil
+}
+
+// settle gives the token back when it is not certain that nothing was spent.
+func (s *Service) settle(in Arrival, signIn SignIn, err error) error {
+	var refusal *Refusal
+	if err != nil && !errors.As(err, &refusal) {
+		s.unspend(unspent{tenant: in.Tenant.ID, integration: signIn.Integration.ID, token: signIn.token})
+	}
+	return err
+}
+
+// Release gives a sign-in's token back, because the session could not be made.
+// What it changed stays: opening the link again finds it unchanged.
+func (s *Service) Release(ctx context.Context, tenant string, signIn SignIn) {
+	given := unspent{tenant: tenant, integration: signIn.Integration.ID, token: signIn.token}
+	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), spendTime)
+	defer cancel()
+	if err := s.store.Unspend(detached, given.tenant, given.integration, given.token); err != nil {
+		s.unspend(given)
+	}
+}
+
+// breathe waits a moment before another try, longer as others keep winning.
+func breathe(ctx context.Context, try int) error {
+	if try == 0 {
+		return nil
+	}
+	timer := time.NewTimer(time.Duration(rand.IntN(2*try)+1) * time.Millisecond) //nolint:gosec // jitter needs no secrecy
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, ctx.Err())
+	}
+}
+
+func cmpOr(a, b string) string {
+	if a != "" {
+		return "sub " + a
+	}
+	return "email " + b
+}

@@ -1,0 +1,152 @@
+package provisioning
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"usher/sql/store"
+)
+
+const (
+	// ringLife bounds how long a keyring that answers is used. It needs not be
+	// short: what was decided under an old revision is not recorded.
+	ringLife = 30 * time.Second
+	// maxRings bounds the memory of a server with very many tenants.
+	maxRings = 10_000
+)
+
+// ringCache keeps the keyrings of the tenants that are in use.
+type ringCache struct {
+	load func(ctx context.Context, tenant string) (*Keyring, error)
+	now  func() time.Time
+
+	mu    sync.Mutex
+	rings map[string]*cachedRing
+}
+
+// cachedRing is one tenant's keyring. Its lock is held while it loads, so that
+// a tenant's requests wait for one load and other tenants' do not.
+type cachedRing struct {
+	mu       sync.Mutex
+	ring     *Keyring
+	loadedAt time.Time
+}
+
+func newRingCache(load func(context.Context, string) (*Keyring, error), now func() time.Time) *ringCache {
+	return &ringCache{load: load, now: now, rings: map[string]*cachedRing{}}
+}
+
+func (c *ringCache) of(tenant string) *cachedRing {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cached, ok := c.rings[tenant]
+	if !ok {
+		if len(c.rings) >= maxRings {
+			clear(c.rings)
+		}
+		cached = &cachedRing{}
+		c.rings[tenant] = cached
+	}
+	return cached
+}
+
+// get returns a keyring that was loaded no longer than life ago, and whether
+// it was loaded by this call.
+func (c *ringCache) get(ctx context.Context, tenant string, life time.Duration) (ring *Keyring, fresh bool, err error) {
+	cached := c.of(tenant)
+	cached.mu.Lock()
+	defer cached.mu.Unlock()
+	if cached.ring != nil && c.now().Sub(cached.loadedAt) < life {
+		return cached.ring, false, nil
+	}
+	// What is loaded is as new as the moment at which loading began.
+	began := c.now()
+	ring, err = c.load(ctx, tenant)
+	if err != nil {
+		return nil, false, err
+	}
+	cached.ring, cached.loadedAt = ring, began
+	return ring, true, nil
+}
+
+// forget makes the next get load, for a change made by this process.
+func (c *ringCache) forget(tenant string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.rings, tenant)
+}
+
+func (s *Service) loadRing(ctx context.Context, tenant string) (*Keyring, error) {
+	integrations, keys, err := s.store.Integrations(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	ring, err := NewKeyring(integrations, keys, s.openSecret)
+	if err != nil {
+		return nil, fmt.Errorf("provisioning: keys of tenant %s: %w", tenant, err)
+	}
+	return ring, nil
+}
+
+// placeOf is where a key's secret stands; it opens nowhere else.
+func placeOf(k store.Key) []string {
+	return []string{k.TenantID, "integration_keys", k.ID, "sealed_secret"}
+}
+
+func (s *Service) openSecret(k store.Key) ([]byte, error) {
+	return s.sealer.Open(k.SealedSecret, placeOf(k)...)
+}
+
+// integration finds one by its id, removed or not.
+func (r *Keyring) integration(id string) (store.Integration, bool) {
+	for _, entry := range r.apps {
+		if entry.integration.ID == id {
+			return entry.integration, true
+		}
+	}
+	return store.Integration{}, false
+}
+
+// Places are where people of an integration may be sent: its landing page and
+// return origins, beside our own origins. While the database is down only the
+// latter are known.
+func (s *Service) Places(ctx context.Context, tenant store.Tenant, integration string, own []Origin) (Places, string) {
+	ring, _, err := s.rings.get(ctx, tenant.ID, ringLife)
+	if err != nil {
+		return Places{Own: own}, ""
+	}
+	n, ok := ring.integration(integration)
+	if !ok {
+		return Places{Own: own}, ""
+	}
+	return placesOf(n, own), n.Name
+}
+
+func placesOf(n store.Integration, own []Origin) Places {
+	places := Places{Own: own, Landing: n.LandingPage}
+	for _, origin := range n.ReturnOrigins {
+		// Checked when it was stored; the rules may have grown stricter.
+		if parsed, err := ParseOrigin(origin); err == nil {
+			places.Return = append(places.Return, parsed)
+		}
+	}
+	return places
+}
+
+// ReturnOrigins are the origins to which any integration of the tenant may
+// return, as an Origin header writes them.
+func (s *Service) ReturnOrigins(ctx context.Context, tenant store.Tenant) ([]string, error) {
+	ring, _, err := s.rings.get(ctx, tenant.ID, reloadPause)
+	if err != nil {
+		return nil, err
+	}
+	var origins []string
+	for _, entry := range ring.apps {
+		if !entry.removed() {
+			origins = append(origins, entry.integration.ReturnOrigins...)
+		}
+	}
+	return origins, nil
+}

@@ -1,0 +1,97 @@
+package provisioning
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"usher/sql/store"
+)
+
+// Ender ends sessions. Both methods return once the sessions are ended for
+// every request, on every instance, that starts later; after an error they can
+// be called again.
+type Ender interface {
+	EndUser(ctx context.Context, tenant, user string, epoch int64) error
+	EndIntegration(ctx context.Context, tenant, integration string, generation int64) error
+}
+
+// Service is what the product does with integrations, links and users. The
+// callback, the admin's API and the commands share one.
+type Service struct {
+	store  *store.Store
+	sealer *Sealer
+	ender  Ender
+	now    func() time.Time
+	log    *slog.Logger
+
+	tenants *tenantList
+	rings   *ringCache
+	people  people
+	unspent chan unspent
+}
+
+// New makes a Service. Run has to be running beside it for what is done later.
+func New(st *store.Store, sealer *Sealer, ender Ender, now func() time.Time, log *slog.Logger) *Service {
+	s := &Service{
+		store: st, sealer: sealer, ender: ender, now: now, log: log,
+		people: newPeople(), unspent: make(chan unspent, maxUnspent),
+	}
+	s.tenants = &tenantList{load: st.Tenants, now: now}
+	s.rings = newRingCache(s.loadRing, now)
+	return s
+}
+
+// Unavailable reports whether err is a passing fault of the database.
+func Unavailable(err error) bool { return errors.Is(err, store.ErrUnavailable) }
+
+// Errors of the service's admin side.
+var (
+	// ErrNotFound means that this tenant has no such thing.
+	ErrNotFound = store.ErrNotFound
+	// ErrTaken means that a name that must be unique is in use.
+	ErrTaken = store.ErrTaken
+	// ErrConsumed means that another request consumed the credit before.
+	ErrConsumed = store.ErrConsumed
+)
+
+// Invalid says which field of a request cannot be accepted, and why.
+type Invalid struct {
+	Field   string // as the API names it
+	Problem string // one sentence that names what is accepted
+}
+
+func (e *Invalid) Error() string { return e.Field + ": " + e.Problem }
+
+func invalid(field, problem string, args ...any) *Invalid {
+	return &Invalid{Field: field, Problem: fmt.Sprintf(problem, args...)}
+}
+
+// By is who asks for a change, for the journal.
+type By struct {
+	Actor     string // "api", "command", …
+	Reference string // the request's reference id
+}
+
+// randomHex returns n random bytes in hexadecimal.
+func randomHex(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails (crypto/rand since Go 1.24)
+	return hex.EncodeToString(b)
+}
+
+// The records that callers get and give back. They are the store's, under the
+// names of this package, so that callers need not know the store.
+type (
+	Tenant      = store.Tenant
+	Integration = store.Integration
+	Key         = store.Key
+	Profile     = store.Profile
+	Group       = store.Group
+	Credit      = store.Credit
+	Change      = store.Change
+)

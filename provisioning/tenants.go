@@ -1,0 +1,156 @@
+package provisioning
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"usher/sql/store"
+)
+
+// ErrUnknownHost means that no tenant answers to this host.
+var ErrUnknownHost = errors.New("no tenant has this host")
+
+const (
+	// tenantListLife is how long another instance's new tenant or host may go
+	// unnoticed while the list still answers.
+	tenantListLife = 5 * time.Second
+	// reloadPause is the least time between two loads that misses cause, so
+	// that a flood of bad requests does not become a flood of queries.
+	reloadPause = 200 * time.Millisecond
+)
+
+// TenantByHost finds the tenant for the Host of a request, in the form that
+// CanonicalHost returns. A tenant's own hosts come first; ourHosts (those of
+// the public URL) mean the oldest tenant without hosts; and while there is a
+// single tenant and it has no hosts, every host means that tenant. Anything
+// else is ErrUnknownHost.
+func (s *Service) TenantByHost(ctx context.Context, host string, ourHosts []string) (store.Tenant, error) {
+	return s.tenants.find(ctx, func(tenants []store.Tenant) (store.Tenant, bool) {
+		hostless := -1
+		for i, t := range tenants {
+			if slices.Contains(t.Hosts, host) {
+				return t, true
+			}
+			if len(t.Hosts) == 0 && hostless < 0 {
+				hostless = i
+			}
+		}
+		if hostless >= 0 && (len(tenants) == 1 || slices.Contains(ourHosts, host)) {
+			return tenants[hostless], true
+		}
+		return store.Tenant{}, false
+	})
+}
+
+// DefaultTenant is the oldest tenant without hosts, else the oldest.
+func (s *Service) DefaultTenant(ctx context.Context) (store.Tenant, error) {
+	tenants, err := s.store.Tenants(ctx)
+	if err != nil {
+		return store.Tenant{}, err
+	}
+	for _, t := range tenants {
+		if len(t.Hosts) == 0 {
+			return t, nil
+		}
+	}
+	if len(tenants) == 0 {
+		return store.Tenant{}, ErrNotFound
+	}
+	return tenants[0], nil
+}
+
+// EnsureTenant makes the first tenant, without hosts, where there is none.
+func (s *Service) EnsureTenant(ctx context.Context) error {
+	id, err := store.NewID()
+	if err != nil {
+		return err
+	}
+	_, err = s.store.EnsureTenant(ctx, store.Tenant{ID: id, Name: "Default", CreatedAt: s.now().UTC()})
+	return err
+}
+
+// AddTenant makes a tenant. Hosts are brought into canonical form; one that
+// another tenant has is an *Invalid.
+func (s *Service) AddTenant(ctx context.Context, name string, hosts []string) (store.Tenant, error) {
+	name, err := checkName(name)
+	if err != nil {
+		return store.Tenant{}, err
+	}
+	if len(hosts) == 0 || len(hosts) > 20 {
+		return store.Tenant{}, invalid("hosts", "name 1 to 20 hosts: another tenant is told apart by its host")
+	}
+	id, err := store.NewID()
+	if err != nil {
+		return store.Tenant{}, err
+	}
+	t := store.Tenant{ID: id, Name: name, CreatedAt: s.now().UTC()}
+	for _, host := range hosts {
+		canonical, err := CanonicalHost(host)
+		if err != nil {
+			return store.Tenant{}, invalid("hosts", "%q is not a host name", host)
+		}
+		if !slices.Contains(t.Hosts, canonical) {
+			t.Hosts = append(t.Hosts, canonical)
+		}
+	}
+	slices.Sort(t.Hosts)
+	if err := s.store.AddTenant(ctx, t); errors.Is(err, store.ErrTaken) {
+		return store.Tenant{}, invalid("hosts", "a tenant has one of these hosts already: %s", strings.Join(t.Hosts, ", "))
+	} else if err != nil {
+		return store.Tenant{}, err
+	}
+	s.tenants.forget()
+	return t, nil
+}
+
+// tenantList is every tenant, as loaded a moment ago. While the database is
+// down the last list goes on answering: sessions are still being checked.
+type tenantList struct {
+	load func(context.Context) ([]store.Tenant, error)
+	now  func() time.Time
+
+	mu       sync.Mutex
+	tenants  []store.Tenant
+	loadedAt time.Time
+}
+
+func (l *tenantList) find(ctx context.Context, pick func([]store.Tenant) (store.Tenant, bool)) (store.Tenant, error) {
+	for _, life := range []time.Duration{tenantListLife, reloadPause} {
+		tenants, err := l.get(ctx, life)
+		if err != nil {
+			return store.Tenant{}, err
+		}
+		if t, ok := pick(tenants); ok {
+			return t, nil
+		}
+	}
+	return store.Tenant{}, ErrUnknownHost
+}
+
+func (l *tenantList) get(ctx context.Context, life time.Duration) ([]store.Tenant, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.loadedAt.IsZero() && l.now().Sub(l.loadedAt) < life {
+		return l.tenants, nil
+	}
+	tenants, err := l.load(ctx)
+	if err != nil {
+		if l.tenants != nil {
+			l.loadedAt = l.now() // not again for every request
+			return l.tenants, nil
+		}
+		return nil, err
+	}
+	l.tenants, l.loadedAt = tenants, l.now()
+	return tenants, nil
+}
+
+func (l *tenantList) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.loadedAt = time.Time{}
+}

@@ -1,0 +1,114 @@
+package provisioning
+
+import (
+	"context"
+	"fmt"
+	"unicode/utf8"
+
+	"usher/sql/store"
+)
+
+// Profile returns a user as the application sees it, or ErrNotFound.
+func (s *Service) Profile(ctx context.Context, tenant store.Tenant, user string) (store.Profile, error) {
+	return s.store.Profile(ctx, tenant.ID, user)
+}
+
+// ProfileByEmail finds a user by e-mail in any spelling that counts as the
+// same, or returns ErrNotFound.
+func (s *Service) ProfileByEmail(ctx context.Context, tenant store.Tenant, email string) (store.Profile, error) {
+	key, err := EmailKey(email)
+	if err != nil {
+		return store.Profile{}, invalid("email", "not an e-mail address")
+	}
+	return s.store.ProfileByEmail(ctx, tenant.ID, key)
+}
+
+// SetDisabled disables or enables a user. Once disabling has returned, the
+// user's sessions are dead and no sign-in gives a new one. After an error it
+// can be called again, and has to be, until it succeeds. Enabling an erased
+// user lets that person come back as somebody new.
+func (s *Service) SetDisabled(ctx context.Context, tenant store.Tenant, user string, disabled bool, by By) error {
+	what := store.WhatUserEnabled
+	if disabled {
+		what = store.WhatUserDisabled
+	}
+	entry, err := journalEntry(what, by)
+	if err != nil {
+		return err
+	}
+	epoch, err := s.store.SetDisabled(ctx, tenant.ID, user, disabled, entry)
+	if err != nil || !disabled {
+		return err
+	}
+	return s.ender.EndUser(ctx, tenant.ID, user, epoch)
+}
+
+// Erase removes a user's personal data for good. What stays are keyed hashes
+// by which the person is recognised, and refused, until an admin enables the
+// erased user.
+func (s *Service) Erase(ctx context.Context, tenant store.Tenant, user string, by By) error {
+	entry, err := journalEntry(store.WhatUserErased, by)
+	if err != nil {
+		return err
+	}
+	epoch, err := s.store.Erase(ctx, tenant.ID, user, store.Erasure{
+		Subject: func(integration, subject string) []byte { return s.subjectTombstone(tenant.ID, integration, subject) },
+		Email:   func(key string) []byte { return s.emailTombstone(tenant.ID, key) },
+	}, entry)
+	if err != nil {
+		return err
+	}
+	return s.ender.EndUser(ctx, tenant.ID, user, epoch)
+}
+
+func (s *Service) subjectTombstone(tenant, integration, subject string) []byte {
+	return s.sealer.Digest(subject, tenant, "tombstones", integration)
+}
+
+func (s *Service) emailTombstone(tenant, key string) []byte {
+	return s.sealer.Digest(key, tenant, "tombstones", "email")
+}
+
+// tombstones are the digests under which an erased person would be found.
+func (s *Service) tombstones(tenant, integration string, a *Assertion) [][]byte {
+	var digests [][]byte
+	if a.Subject != "" {
+		digests = append(digests, s.subjectTombstone(tenant, integration, a.Subject))
+	}
+	if a.EmailKey != "" {
+		digests = append(digests, s.emailTombstone(tenant, a.EmailKey))
+	}
+	return digests
+}
+
+// FinishOnboarding notes that the person has opened the onboarding page.
+func (s *Service) FinishOnboarding(ctx context.Context, tenant store.Tenant, user string) error {
+	return s.store.FinishOnboarding(ctx, tenant.ID, user)
+}
+
+// Journal returns a user's newest changes, newest first.
+func (s *Service) Journal(ctx context.Context, tenant store.Tenant, user string, limit int) ([]store.Change, error) {
+	return s.store.Journal(ctx, tenant.ID, user, limit)
+}
+
+// maxRequestKey is how long the key of a consuming request may be.
+const maxRequestKey = 128
+
+// Consume uses up a credit that a user was granted. Repeating a request with
+// the same key changes nothing and succeeds. Errors: ErrNotFound when no such
+// grant holds (or it is parked), ErrConsumed when another request was first,
+// ErrTaken when the key has consumed another credit, *Invalid.
+func (s *Service) Consume(ctx context.Context, tenant store.Tenant, user, integration, orderID string, id int64, key string) error {
+	if key == "" || len(key) > maxRequestKey || !utf8.ValidString(key) {
+		return invalid("Idempotency-Key", "send a key of 1 to %d bytes that names this request", maxRequestKey)
+	}
+	return s.store.Consume(ctx, tenant.ID, user, integration, store.GrantKey{OrderID: orderID, CreditID: id}, key)
+}
+
+func journalEntry(what string, by By) (store.JournalEntry, error) {
+	id, err := store.NewID()
+	if err != nil {
+		return store.JournalEntry{}, fmt.Errorf("provisioning: %w", err)
+	}
+	return store.JournalEntry{ID: id, What: what, Detail: "{}", Actor: by.Actor, Reference: by.Reference}, nil
+}
