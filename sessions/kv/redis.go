@@ -1,0 +1,389 @@
+package kv
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// DefaultPrefix begins every key of ours in Redis.
+const DefaultPrefix = "usher:"
+
+// Redis is the store on a Redis 6.2+ protocol server, single, behind Sentinel,
+// or a Cluster. It uses three kinds of keys:
+//
+//	s:tenant:key    string      the value, with its time to live
+//	u:tenant:user   sorted set  the user's keys, scored by the millisecond at
+//	                            which they end, and the member "epoch", scored
+//	                            by the negative epoch
+//	g:tenant        sorted set  the tenant's integrations, scored by generation
+//
+// Sorted sets, because ZADD with GT or LT is the one command that raises a
+// number and never lowers it. Only commands of a single key are used, so that
+// they work in the pipelines of a Cluster; on a single server every method
+// that a sign-in or a check calls is one pipeline, hence one round trip.
+//
+// Redis must not evict keys of sessions (maxmemory-policy noeviction). When
+// it did so nonetheless, or restarted empty, sessions end and generations
+// become unknown; but a session whose u: key alone was evicted is missed by
+// List and Retire.
+type Redis struct {
+	client  redis.UniversalClient
+	cluster bool
+	prefix  string
+	now     func() time.Time
+}
+
+var _ Store = (*Redis)(nil)
+
+const (
+	epochMember = "epoch" // shorter than any key, so it is none
+	indexLife   = MaxLife + 24*time.Hour
+	// pruneDelay keeps ended keys listed for a while, so that the clocks of
+	// our instances and of Redis need not agree to the millisecond.
+	pruneDelay = time.Hour
+)
+
+// OpenRedis opens the Redis that url names. It does not connect yet.
+//
+//	redis://[user:password@]host[:port][/database]       one server
+//	rediss://…                                           the same over TLS
+//	unix:///path/to/socket[?db=1]                        one server, local socket
+//	redis://[…@]host1:port,host2:port                    Cluster, seed nodes
+//	redis://[…@]host[:port]?cluster=true                 Cluster, one seed node
+//	redis://[…@]sentinel1,sentinel2[/database]?master=name
+//	                                                     Sentinel; it may want
+//	                                                     &sentinel_username=…&sentinel_password=…
+//
+// User name and password are percent-encoded. Every key begins with prefix,
+// which holds no braces. now is the clock of the user index only; times to
+// live are counted by Redis.
+func OpenRedis(url, prefix string, now func() time.Time) (*Redis, error) {
+	opts, err := parseURL(url)
+	if err != nil {
+		return nil, err
+	}
+	client := redis.NewUniversalClient(opts)
+	_, cluster := client.(*redis.ClusterClient)
+	return &Redis{client: client, cluster: cluster, prefix: prefix, now: now}, nil
+}
+
+// Ping asks the server for a sign of life.
+func (r *Redis) Ping(ctx context.Context) error {
+	if err := r.client.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("kv: ping: %w", err)
+	}
+	return nil
+}
+
+// Close lets go of every connection.
+func (r *Redis) Close() error { return r.client.Close() }
+
+// Put implements [Values]: one round trip, two on a Cluster.
+//
+// It is sent once. Had it been repeated after a time-out, the first copy could
+// still arrive after the session was ended, and bring it back. (A Cluster
+// client does repeat it, when a node fails or a slot moves.)
+func (r *Redis) Put(ctx context.Context, tenant, user string, key Key, value []byte, ttl time.Duration,
+	integration string, replaces Key,
+) (replaced []byte, epoch, generation int64, err error) {
+	if err := errors.Join(checkIDs(tenant, user, integration), checkTTL(ttl)); err != nil {
+		return nil, 0, 0, fmt.Errorf("kv: put: %w", err)
+	}
+	index, now := r.userKey(tenant, user), r.now()
+	var old *redis.StringCmd
+	var epochScore, generationScore *redis.FloatCmd
+	err = r.inOrder(ctx, func(p redis.Pipeliner) {
+		if replaces != (Key{}) {
+			old = p.GetDel(ctx, r.valueKey(tenant, replaces))
+		}
+		p.Set(ctx, r.valueKey(tenant, key), value, ttl)
+	}, func(p redis.Pipeliner) {
+		p.ZAdd(ctx, index, redis.Z{Score: milliseconds(now.Add(ttl)), Member: member(key)})
+		if replaces != (Key{}) {
+			p.ZRem(ctx, index, member(replaces))
+		}
+		p.ZRemRangeByScore(ctx, index, "(0", strconv.FormatInt(now.Add(-pruneDelay).UnixMilli(), 10))
+		p.PExpire(ctx, index, indexLife)
+		epochScore = p.ZScore(ctx, index, epochMember)
+		generationScore = p.ZScore(ctx, r.generationsKey(tenant), integration)
+	})
+	if err != nil {
+		return nil, 0, 0, fmt.Errorf("kv: put: %w", err)
+	}
+	if epoch, err = counter(-epochScore.Val()); err != nil {
+		return nil, 0, 0, fmt.Errorf("kv: put: epoch: %w", err)
+	}
+	generation = -1
+	if generationScore.Err() == nil {
+		if generation, err = counter(generationScore.Val()); err != nil {
+			return nil, 0, 0, fmt.Errorf("kv: put: generation: %w", err)
+		}
+	}
+	if old != nil && old.Err() == nil {
+		replaced = []byte(old.Val())
+	}
+	return replaced, epoch, generation, nil
+}
+
+// Get implements [Values]: one round trip.
+func (r *Redis) Get(ctx context.Context, tenant string, key Key) ([]byte, map[string]int64, error) {
+	if err := checkIDs(tenant); err != nil {
+		return nil, nil, fmt.Errorf("kv: get: %w", err)
+	}
+	values, generations, err := r.read(ctx, tenant, key)
+	if err != nil {
+		return nil, nil, fmt.Errorf("kv: get: %w", err)
+	}
+	return values[0], generations, nil
+}
+
+// Replace implements [Values]: one round trip, two on a Cluster. The later end
+// is listed before it is given, so that no living session is unlisted.
+func (r *Redis) Replace(ctx context.Context, tenant, user string, key Key, value []byte, ttl time.Duration) (bool, error) {
+	if err := errors.Join(checkIDs(tenant, user), checkTTL(ttl)); err != nil {
+		return false, fmt.Errorf("kv: replace: %w", err)
+	}
+	index := r.userKey(tenant, user)
+	var set *redis.BoolCmd
+	err := r.retry(ctx, func(p redis.Pipeliner) {
+		p.ZAddGT(ctx, index, redis.Z{Score: milliseconds(r.now().Add(ttl)), Member: member(key)})
+		p.PExpire(ctx, index, indexLife)
+	}, func(p redis.Pipeliner) {
+		set = p.SetXX(ctx, r.valueKey(tenant, key), value, ttl)
+	})
+	if err != nil {
+		return false, fmt.Errorf("kv: replace: %w", err)
+	}
+	return set.Val(), nil
+}
+
+// Delete implements [Values]: one round trip, two on a Cluster.
+func (r *Redis) Delete(ctx context.Context, tenant, user string, keys ...Key) error {
+	if err := checkIDs(tenant, user); err != nil {
+		return fmt.Errorf("kv: delete: %w", err)
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	members := make([]any, len(keys))
+	err := r.retry(ctx, func(p redis.Pipeliner) {
+		for i, key := range keys {
+			members[i] = member(key)
+			p.Del(ctx, r.valueKey(tenant, key))
+		}
+	}, func(p redis.Pipeliner) {
+		p.ZRem(ctx, r.userKey(tenant, user), members...)
+	})
+	if err != nil {
+		return fmt.Errorf("kv: delete: %w", err)
+	}
+	return nil
+}
+
+// List implements [Users]: two round trips.
+func (r *Redis) List(ctx context.Context, tenant, user string) (map[Key][]byte, map[string]int64, error) {
+	if err := checkIDs(tenant, user); err != nil {
+		return nil, nil, fmt.Errorf("kv: list: %w", err)
+	}
+	var listed *redis.StringSliceCmd
+	err := r.retry(ctx, func(p redis.Pipeliner) {
+		listed = p.ZRangeByScore(ctx, r.userKey(tenant, user), &redis.ZRangeBy{Min: "(0", Max: "+inf"})
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("kv: list: %w", err)
+	}
+	keys, err := keysOf(listed.Val())
+	if err != nil {
+		return nil, nil, fmt.Errorf("kv: list: %w", err)
+	}
+	found, generations, err := r.read(ctx, tenant, keys...)
+	if err != nil {
+		return nil, nil, fmt.Errorf("kv: list: %w", err)
+	}
+	values := make(map[Key][]byte, len(keys))
+	for i, value := range found {
+		if value != nil {
+			values[keys[i]] = value
+		}
+	}
+	return values, generations, nil
+}
+
+// Retire implements [Users]: two round trips, three on a Cluster.
+func (r *Redis) Retire(ctx context.Context, tenant, user string, epoch int64) error {
+	if err := errors.Join(checkIDs(tenant, user), checkCounter(epoch)); err != nil {
+		return fmt.Errorf("kv: retire: %w", err)
+	}
+	index := r.userKey(tenant, user)
+	var listed *redis.StringSliceCmd
+	err := r.retry(ctx, func(p redis.Pipeliner) {
+		p.ZAddLT(ctx, index, redis.Z{Score: -float64(epoch), Member: epochMember})
+		p.PExpire(ctx, index, indexLife)
+		listed = p.ZRangeByScore(ctx, index, &redis.ZRangeBy{Min: "(0", Max: "+inf"})
+	})
+	if err != nil {
+		return fmt.Errorf("kv: retire: %w", err)
+	}
+	keys, err := keysOf(listed.Val())
+	if err != nil {
+		return fmt.Errorf("kv: retire: %w", err)
+	}
+	if err := r.Delete(ctx, tenant, user, keys...); err != nil {
+		return fmt.Errorf("kv: retire: %w", err)
+	}
+	return nil
+}
+
+// Raise implements [Integrations]: one round trip.
+func (r *Redis) Raise(ctx context.Context, tenant, integration string, generation int64) error {
+	if err := errors.Join(checkIDs(tenant, integration), checkCounter(generation)); err != nil {
+		return fmt.Errorf("kv: raise: %w", err)
+	}
+	err := r.retry(ctx, func(p redis.Pipeliner) {
+		p.ZAddGT(ctx, r.generationsKey(tenant), redis.Z{Score: float64(generation), Member: integration})
+	})
+	if err != nil {
+		return fmt.Errorf("kv: raise: %w", err)
+	}
+	return nil
+}
+
+// read fetches the values of keys, nil where there is none, and the tenant's
+// generations in one round trip.
+func (r *Redis) read(ctx context.Context, tenant string, keys ...Key) ([][]byte, map[string]int64, error) {
+	found := make([]*redis.StringCmd, len(keys))
+	var scores *redis.ZSliceCmd
+	err := r.retry(ctx, func(p redis.Pipeliner) {
+		for i, key := range keys {
+			found[i] = p.Get(ctx, r.valueKey(tenant, key))
+		}
+		scores = p.ZRangeWithScores(ctx, r.generationsKey(tenant), 0, -1)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	values := make([][]byte, len(keys))
+	for i := range keys {
+		if found[i].Err() == nil {
+			values[i] = []byte(found[i].Val())
+		}
+	}
+	generations := make(map[string]int64, len(scores.Val()))
+	for _, z := range scores.Val() {
+		integration, ok := z.Member.(string)
+		if !ok {
+			return nil, nil, fmt.Errorf("an integration of type %T", z.Member)
+		}
+		if generations[integration], err = counter(z.Score); err != nil {
+			return nil, nil, err
+		}
+	}
+	return values, generations, nil
+}
+
+// retry runs stages in order, and once more after a fault of the connection.
+// It is for what may be repeated at any later time.
+func (r *Redis) retry(ctx context.Context, stages ...func(redis.Pipeliner)) error {
+	err := r.inOrder(ctx, stages...)
+	var answer redis.Error
+	if err == nil || errors.As(err, &answer) || ctx.Err() != nil {
+		return err
+	}
+	return r.inOrder(ctx, stages...)
+}
+
+// inOrder runs stages one after the other. A server takes the commands of a
+// pipeline in order, so there they share one; the nodes of a Cluster do not
+// wait for each other.
+func (r *Redis) inOrder(ctx context.Context, stages ...func(redis.Pipeliner)) error {
+	p := r.client.Pipeline()
+	for i, stage := range stages {
+		stage(p)
+		if !r.cluster && i < len(stages)-1 {
+			continue
+		}
+		cmds, err := p.Exec(ctx)
+		if err != nil && !errors.Is(err, redis.Nil) {
+			return err
+		}
+		// The redis.Nil of one command may hide the fault of a later one.
+		for _, cmd := range cmds {
+			if err := cmd.Err(); err != nil && !errors.Is(err, redis.Nil) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *Redis) valueKey(tenant string, key Key) string {
+	return r.prefix + "s:" + tenant + ":" + member(key)
+}
+
+func (r *Redis) userKey(tenant, user string) string {
+	return r.prefix + "u:" + tenant + ":" + user
+}
+
+func (r *Redis) generationsKey(tenant string) string {
+	return r.prefix + "g:" + tenant
+}
+
+func member(key Key) string { return base64.RawURLEncoding.EncodeToString(key[:]) }
+
+func keysOf(members []string) ([]Key, error) {
+	keys := make([]Key, len(members))
+	for i, m := range members {
+		raw, err := base64.RawURLEncoding.DecodeString(m)
+		if err != nil || len(raw) != len(Key{}) {
+			return nil, errors.New("the index of the user holds something that is not a key")
+		}
+		keys[i] = Key(raw)
+	}
+	return keys, nil
+}
+
+func milliseconds(t time.Time) float64 { return float64(t.UnixMilli()) }
+
+func counter(score float64) (int64, error) {
+	if score < 0 || score > float64(MaxCounter) || score != float64(int64(score)) {
+		return 0, fmt.Errorf("%v is not a counter", score)
+	}
+	return int64(score), nil
+}
+
+func checkCounter(n int64) error {
+	if n < 0 || n > MaxCounter {
+		return fmt.Errorf("counter %d is out of range", n)
+	}
+	return nil
+}
+
+func checkTTL(ttl time.Duration) error {
+	if ttl < time.Millisecond || ttl > MaxLife {
+		return fmt.Errorf("time to live %v is out of range", ttl)
+	}
+	return nil
+}
+
+// checkIDs keeps the parts of a key apart: an id holds no separator, and none
+// is empty.
+func checkIDs(ids ...string) error {
+	for _, id := range ids {
+		if len(id) == 0 || len(id) > 64 {
+			return errors.New("an id is empty or too long")
+		}
+		for _, c := range []byte(id) {
+			letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+			if digit := c >= '0' && c <= '9'; !letter && !digit && c != '-' && c != '_' {
+				return errors.New("an id holds a character that is none of letters, digits, '-', '_'")
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+package sessions
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"net/netip"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"usher/sessions/kv"
+)
+
+// Session is one signed-in browser of a user. Times are UTC, in whole
+// milliseconds.
+type Session struct {
+	ID          string // 64 hex digits, public: opens nothing
+	Tenant      string
+	User        string
+	Integration string
+	Generation  int64  // of the integration, at sign-in
+	Epoch       int64  // of the user, at sign-in
+	KeyID       string // the key that signed the token
+	Spent       string // names the spent token: hex of its 32-byte spend key
+
+	Created  time.Time
+	LastSeen time.Time     // within a few minutes
+	Idle     time.Duration // unused for this long, the session ends
+	Expires  time.Time     // the absolute end
+
+	UserAgent string // at most 200 bytes of valid UTF-8
+	Network   string // the browser's network: /24 or /48, or "" when unknown
+}
+
+// End returns when the session ends if it is not used again.
+func (s Session) End() time.Time {
+	if idle := s.LastSeen.Add(s.Idle); idle.Before(s.Expires) {
+		return idle
+	}
+	return s.Expires
+}
+
+// errForeign means that a stored value is not the record of the session it was
+// read for: garbled, cut, or another's. Nothing in it is to be believed.
+var errForeign = errors.New("sessions: a stored value is not the record of this session")
+
+// A record is a version byte, a seal of sealSize bytes, and the body: each
+// field in fixed order, strings with their length before them, numbers as
+// varints. New fields are appended to the body only, and a reader ignores what
+// follows the fields that it knows, so that two versions of the program can
+// share a store. The seal is over the key and the body; it keeps a reply that
+// was meant for another request from becoming a session here.
+const (
+	recordVersion = 1
+	sealSize      = 16
+	headSize      = 1 + sealSize
+)
+
+func encode(key kv.Key, s Session) []byte {
+	b := make([]byte, headSize, 384)
+	b[0] = recordVersion
+	for _, text := range []string{s.Tenant, s.User, s.Integration, s.KeyID, s.Spent, s.UserAgent, s.Network} {
+		b = binary.AppendUvarint(b, uint64(len(text)))
+		b = append(b, text...)
+	}
+	for _, n := range []int64{
+		s.Generation, s.Epoch,
+		s.Created.UnixMilli(), s.LastSeen.UnixMilli(), s.Idle.Milliseconds(), s.Expires.UnixMilli(),
+	} {
+		b = binary.AppendVarint(b, n)
+	}
+	seal := sealOf(key, b[headSize:])
+	copy(b[1:], seal[:])
+	return b
+}
+
+// decode reads the record of key in tenant.
+func decode(tenant string, key kv.Key, b []byte) (Session, error) {
+	if len(b) < headSize || b[0] != recordVersion {
+		return Session{}, errForeign
+	}
+	body := b[headSize:]
+	if seal := sealOf(key, body); subtle.ConstantTimeCompare(seal[:], b[1:headSize]) != 1 {
+		return Session{}, errForeign
+	}
+	s := Session{ID: idOf(key)}
+	for _, text := range []*string{&s.Tenant, &s.User, &s.Integration, &s.KeyID, &s.Spent, &s.UserAgent, &s.Network} {
+		length, n := binary.Uvarint(body)
+		if n <= 0 || length > uint64(len(body)-n) {
+			return Session{}, errForeign
+		}
+		*text = string(body[n : n+int(length)])
+		body = body[n+int(length):]
+	}
+	var created, lastSeen, idle, expires int64
+	for _, number := range []*int64{&s.Generation, &s.Epoch, &created, &lastSeen, &idle, &expires} {
+		value, n := binary.Varint(body)
+		if n <= 0 {
+			return Session{}, errForeign
+		}
+		*number = value
+		body = body[n:]
+	}
+	s.Created, s.LastSeen = time.UnixMilli(created).UTC(), time.UnixMilli(lastSeen).UTC()
+	s.Idle, s.Expires = time.Duration(idle)*time.Millisecond, time.UnixMilli(expires).UTC()
+	if s.Tenant != tenant {
+		return Session{}, errForeign
+	}
+	return s, nil
+}
+
+func sealOf(key kv.Key, body []byte) (seal [sealSize]byte) {
+	h := sha256.New()
+	h.Write(key[:])
+	h.Write(body)
+	copy(seal[:], h.Sum(make([]byte, 0, sha256.Size)))
+	return seal
+}
+
+func idOf(key kv.Key) string { return hex.EncodeToString(key[:]) }
+
+// keyOfID is the inverse of idOf.
+func keyOfID(id string) (key kv.Key, ok bool) {
+	raw, err := hex.DecodeString(id)
+	if err != nil || len(raw) != len(key) {
+		return kv.Key{}, false
+	}
+	return kv.Key(raw), true
+}
+
+const maxUserAgent = 200 // bytes
+
+// cutUserAgent returns at most maxUserAgent bytes of valid UTF-8.
+func cutUserAgent(text string) string {
+	text = strings.ToValidUTF8(text, "")
+	if len(text) <= maxUserAgent {
+		return text
+	}
+	end := maxUserAgent
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end]
+}
+
+// networkOf makes an address coarse: the /24 of IPv4, the /48 of IPv6.
+func networkOf(ip string) string {
+	address, err := netip.ParseAddr(ip)
+	if err != nil {
+		return ""
+	}
+	address = address.Unmap().WithZone("")
+	bits := 48
+	if address.Is4() {
+		bits = 24
+	}
+	return netip.PrefixFrom(address, bits).Masked().String()
+}
