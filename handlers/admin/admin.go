@@ -1,0 +1,142 @@
+// Package admin is the JSON API of those who run Usher. It speaks for a tenant,
+// the one whose host the request came to, and does nothing itself: every act is
+// a call of the service that the commands use as well.
+package admin
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin"
+
+	"usher/handlers"
+	"usher/provisioning"
+)
+
+// API is what the handlers work with.
+type API struct {
+	Provisioning *provisioning.Service
+	// Origin is where browsers reach us, for the links in answers.
+	Origin provisioning.Origin
+	// key is the SHA-256 of the API key, so that comparing takes equal time
+	// for keys of every length.
+	key *[sha256.Size]byte
+}
+
+// New makes the API. Without a bootstrap key nobody can use it.
+func New(service *provisioning.Service, origin provisioning.Origin, bootstrapKey string) *API {
+	api := &API{Provisioning: service, Origin: origin}
+	if bootstrapKey != "" {
+		sum := sha256.Sum256([]byte(bootstrapKey))
+		api.key = &sum
+	}
+	return api
+}
+
+// Authenticate lets a request through that has a good API key (RFC 6750 §2.1).
+func (a *API) Authenticate(c *gin.Context) error {
+	scheme, key, _ := strings.Cut(c.GetHeader("Authorization"), " ")
+	sum := sha256.Sum256([]byte(strings.TrimSpace(key)))
+	if a.key == nil || !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(sum[:], a.key[:]) != 1 {
+		return &handlers.Fault{Code: handlers.APIKeyInvalid}
+	}
+	return nil
+}
+
+// maxBody is the most that a request's JSON may have, in bytes.
+const maxBody = 128 << 10
+
+// read takes a request's JSON object: one, with no unknown and no repeated
+// members, and nothing after it.
+func read(c *gin.Context, into any) error {
+	body, err := io.ReadAll(io.LimitReader(c.Request.Body, maxBody+1))
+	if err != nil || len(body) > maxBody {
+		return badRequest("The body is longer than %d bytes, or it broke off.", maxBody)
+	}
+	if !utf8.Valid(body) || bytes.Contains(body, []byte(`\u0000`)) {
+		return badRequest("The body is not valid UTF-8, or it has a NUL character.")
+	}
+	if err := provisioning.CheckJSON(body); err != nil {
+		return badRequest("The body is not one JSON object without repeated members.")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		var wrong *json.UnmarshalTypeError
+		switch {
+		case errors.As(err, &wrong):
+			return badRequest("%s: a value of another type is expected there.", wrong.Field)
+		case strings.HasPrefix(err.Error(), "json: unknown field "):
+			return badRequest("There is no field %s here.", strings.TrimPrefix(err.Error(), "json: unknown field "))
+		}
+		return badRequest("The body is not the JSON object that is expected here.")
+	}
+	return nil
+}
+
+func badRequest(text string, args ...any) error {
+	return &handlers.Fault{Code: handlers.BadRequest, Public: fmt.Sprintf(text, args...)}
+}
+
+// explain turns the service's errors into answers.
+func explain(err error) error {
+	var invalid *provisioning.Invalid
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, provisioning.ErrNotFound):
+		return &handlers.Fault{Code: handlers.NotFound, Err: err}
+	case errors.Is(err, provisioning.ErrTaken):
+		return &handlers.Fault{Code: handlers.Conflict, Public: "This id is in use already.", Err: err}
+	case errors.Is(err, provisioning.ErrConsumed):
+		return &handlers.Fault{Code: handlers.Conflict, Public: "Another request has consumed this credit.", Err: err}
+	case errors.As(err, &invalid):
+		// Several faults are joined by line ends: all are told at once.
+		return &handlers.Fault{Code: handlers.BadRequest, Public: strings.ReplaceAll(err.Error(), "\n", "; ")}
+	}
+	return err
+}
+
+// by says in the journal who asked.
+func by(c *gin.Context) provisioning.By {
+	return provisioning.By{Actor: "api", Reference: handlers.RequestID(c.Request.Context())}
+}
+
+// given is a field of a request that may be absent, null or have a value.
+type given[T any] struct {
+	there bool
+	null  bool
+	value T
+}
+
+// UnmarshalJSON implements json.Unmarshaler; it is called for null as well.
+func (g *given[T]) UnmarshalJSON(text []byte) error {
+	g.there = true
+	if string(text) == "null" {
+		g.null = true
+		return nil
+	}
+	return json.Unmarshal(text, &g.value)
+}
+
+// pointer is nil when the field is absent; null counts as the zero value.
+func (g given[T]) pointer() *T {
+	if !g.there {
+		return nil
+	}
+	return &g.value
+}
+
+func noContent(c *gin.Context) error {
+	c.Status(http.StatusNoContent)
+	c.Writer.WriteHeaderNow()
+	return nil
+}

@@ -1,0 +1,161 @@
+package handlers
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"usher/provisioning"
+	"usher/sessions"
+)
+
+// App is what the handlers of people's requests work with.
+type App struct {
+	*HTTP
+	Provisioning *provisioning.Service
+	Sessions     *sessions.Sessions
+	// Origin is where browsers reach us, as configured. It is the one source
+	// of absolute links; a request's Host is only looked up, never repeated.
+	Origin provisioning.Origin
+}
+
+// site is the tenant that a request came to.
+type site struct {
+	tenant    provisioning.Tenant
+	own       []provisioning.Origin // its own origins
+	audiences []string              // how tokens may name it in aud
+}
+
+type siteKey struct{}
+
+// Tenant finds the tenant by the request's Host and refuses a host that no
+// tenant has (RFC 9110 §15.5.20).
+func (a *App) Tenant() gin.HandlerFunc {
+	ours := a.ourHosts()
+	return a.Wrap(func(c *gin.Context) error {
+		host, err := provisioning.CanonicalHost(c.Request.Host)
+		if err != nil {
+			return &Fault{Code: UnknownHost, Err: err}
+		}
+		tenant, err := a.Provisioning.TenantByHost(c.Request.Context(), host, ours)
+		if errors.Is(err, provisioning.ErrUnknownHost) {
+			return &Fault{Code: UnknownHost, Err: err}
+		} else if err != nil {
+			return err
+		}
+		Note(c, slog.String("tenant", tenant.ID))
+		c.Set(siteKey{}, a.siteOf(tenant))
+		return nil
+	})
+}
+
+// ourHosts are the hosts of the public URL. On a loopback address the other
+// names of this machine count as well.
+func (a *App) ourHosts() []string {
+	hosts := []string{a.Origin.Host()}
+	if a.Origin.Loopback() {
+		hosts = append(hosts, "localhost", "127.0.0.1", "[::1]", "::1")
+	}
+	return hosts
+}
+
+func (a *App) siteOf(tenant provisioning.Tenant) site {
+	s := site{tenant: tenant}
+	for _, origin := range TenantOrigins(a.Origin, tenant) {
+		s.own = append(s.own, origin)
+		s.audiences = append(s.audiences, origin.String(), origin.String()+"/", origin.Host())
+	}
+	return s
+}
+
+// TenantOrigins are the origins at which browsers reach a tenant: its hosts
+// under the public URL's scheme and port, or the public URL itself.
+func TenantOrigins(public provisioning.Origin, tenant provisioning.Tenant) []provisioning.Origin {
+	if len(tenant.Hosts) == 0 {
+		return []provisioning.Origin{public}
+	}
+	prefix := public.Scheme() + "://"
+	port := strings.TrimPrefix(public.String(), prefix+public.Host())
+	var origins []provisioning.Origin
+	for _, host := range tenant.Hosts {
+		// A plain-http public URL is for loopback hosts only; a tenant with a
+		// host of its own is then reached over https, through a proxy.
+		origin, err := provisioning.ParseOrigin(prefix + host + port)
+		if err != nil {
+			origin, err = provisioning.ParseOrigin("https://" + host)
+		}
+		if err == nil {
+			origins = append(origins, origin)
+		}
+	}
+	return origins
+}
+
+// siteOf returns what the Tenant middleware has found.
+func siteOf(c *gin.Context) site {
+	value, _ := c.Get(siteKey{})
+	s, _ := value.(site)
+	return s
+}
+
+// TenantOf returns the tenant that the Tenant middleware has found.
+func TenantOf(c *gin.Context) provisioning.Tenant { return siteOf(c).tenant }
+
+// ReturnOrigins are the foreign origins that may post to us on a person's
+// behalf: those to which the tenant's integrations may return.
+func (a *App) ReturnOrigins(c *gin.Context) ([]string, error) {
+	return a.Provisioning.ReturnOrigins(c.Request.Context(), siteOf(c).tenant)
+}
+
+// session returns the request's session, or a Fault with NoSession.
+func (a *App) session(c *gin.Context) (sessions.Session, error) {
+	session, err := a.Sessions.Check(c.Request.Context(), siteOf(c).tenant.ID, sessions.ReadCookie(c.Request))
+	if errors.Is(err, sessions.ErrNone) {
+		return sessions.Session{}, &Fault{Code: NoSession}
+	} else if err != nil {
+		return sessions.Session{}, unavailable(err)
+	}
+	Note(c, slog.String("user", session.User), slog.String("integration", session.Integration))
+	return session, nil
+}
+
+// unavailable is the refusal for a fault of the session store.
+func unavailable(err error) error {
+	return &provisioning.Refusal{Reason: provisioning.StoreUnavailable, Detail: err.Error()}
+}
+
+// seeOther sends the browser on. The Location is written as it is: gin's own
+// Redirect would let through what browsers read as another site.
+func seeOther(c *gin.Context, location string) {
+	c.Writer.Header().Set("Location", location)
+	c.Status(http.StatusSeeOther)
+	c.Writer.WriteHeaderNow()
+}
+
+// single returns the value of a parameter, and whether it is there at most
+// once.
+func single(values []string) (value string, once bool) {
+	if len(values) == 0 {
+		return "", true
+	}
+	return values[0], len(values) == 1
+}
+
+// isPrefetch reports whether a browser only guesses that the person will open
+// the link (Fetch standard, "Sec-Purpose"; "Purpose" is its older name).
+func isPrefetch(r *http.Request) bool {
+	return slices.ContainsFunc([]string{"Sec-Purpose", "Purpose", "X-Moz", "X-Purpose"}, func(name string) bool {
+		value := strings.ToLower(r.Header.Get(name))
+		return strings.HasPrefix(value, "prefetch") || strings.HasPrefix(value, "preview")
+	})
+}
+
+// Paths that other parts of the program name as well.
+const (
+	CallbackPath   = "/auth/callback/jwt-auth"
+	OnboardingPath = "/auth/onboarding"
+)

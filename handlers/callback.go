@@ -1,0 +1,181 @@
+package handlers
+
+import (
+	"errors"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"usher/provisioning"
+	"usher/sessions"
+)
+
+// The most that a token may have at each door, in bytes.
+const (
+	maxTokenInURL  = 16 << 10
+	maxTokenInForm = 64 << 10
+)
+
+// Callback signs a person in by a link:
+//
+//	GET  /auth/callback/jwt-auth?token=…&go=…&appId=…
+//	POST /auth/callback/jwt-auth   the same as a form
+//
+// It answers 303 with a session cookie, or refuses and changes nothing.
+func (a *App) Callback(c *gin.Context) error {
+	if isPrefetch(c.Request) {
+		// Only an error keeps the browser from using a guess's answer for the
+		// real thing.
+		c.Header("Cache-Control", "no-store")
+		c.Status(http.StatusServiceUnavailable)
+		c.Writer.WriteHeaderNow()
+		return nil
+	}
+	link, wanted, err := readLink(c.Request)
+	if err != nil {
+		return err
+	}
+	s := siteOf(c)
+	link.Audiences = s.audiences
+	ctx := c.Request.Context()
+	signIn, err := a.Provisioning.Redeem(ctx, provisioning.Arrival{
+		Tenant: s.tenant, Link: link, Go: wanted, Own: s.own, Reference: RequestID(ctx),
+	})
+	noteSignIn(c, signIn)
+	if err != nil {
+		if a.sameBrowser(c, signIn, err) {
+			Note(c, slog.Bool("reopened", true))
+			c.Header("Cache-Control", "no-store")
+			seeOther(c, signIn.Target.Location())
+			return nil
+		}
+		return err
+	}
+	cookie, _, previous, err := a.Sessions.Issue(ctx, sessions.Issue{
+		Tenant: s.tenant.ID, User: signIn.UserID, Integration: signIn.Integration.ID,
+		Generation: signIn.Generation, Epoch: signIn.Epoch, KeyID: signIn.KeyID, Spent: signIn.Spent,
+		Idle: signIn.Idle, Absolute: signIn.Absolute,
+		UserAgent: c.Request.UserAgent(), RemoteIP: c.ClientIP(), Replaces: sessions.ReadCookie(c.Request),
+	})
+	if err != nil {
+		a.Provisioning.Release(ctx, s.tenant.ID, signIn)
+		return unavailable(err)
+	}
+	if previous != nil && previous.User != signIn.UserID {
+		// Somebody may be signing people in as somebody else by a planted link.
+		Note(c, slog.String("replaced_user", previous.User))
+	}
+	a.welcome(c, signIn, cookie)
+	return nil
+}
+
+// welcome sends the person on with the session.
+func (a *App) welcome(c *gin.Context, signIn provisioning.SignIn, cookie string) {
+	http.SetCookie(c.Writer, sessions.NewCookie(cookie))
+	c.Header("Cache-Control", "no-store")
+	c.Header("Referrer-Policy", "no-referrer")
+	location := signIn.Target.Location()
+	if signIn.Onboarding {
+		location = OnboardingPath + "?next=" + url.QueryEscape(location)
+	}
+	seeOther(c, location)
+}
+
+// sameBrowser reports whether a replayed token comes from the browser that
+// holds the session made by it: a reload, a double click, the back button.
+func (a *App) sameBrowser(c *gin.Context, signIn provisioning.SignIn, err error) bool {
+	var refusal *provisioning.Refusal
+	if !errors.As(err, &refusal) || refusal.Reason != provisioning.TokenReplayed {
+		return false
+	}
+	session, err := a.Sessions.Check(c.Request.Context(), siteOf(c).tenant.ID, sessions.ReadCookie(c.Request))
+	return err == nil && session.Integration == signIn.Integration.ID && session.Spent == signIn.Spent
+}
+
+// readLink takes the link's parts from the query or the form. A part that is
+// there twice, or in both, is ambiguous: the token is refused, and go counts
+// as one that cannot be followed.
+func readLink(r *http.Request) (link provisioning.Link, wanted string, err error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return link, "", &provisioning.Refusal{Reason: provisioning.TokenMalformed, Detail: "the query string is malformed"}
+	}
+	values := query
+	link.Limit = maxTokenInURL
+	if r.Method == http.MethodPost {
+		form, err := readForm(r)
+		if err != nil {
+			return link, "", err
+		}
+		link.Limit = maxTokenInForm
+		if query.Has("token") {
+			// A token in the URL stays bounded as one, and is ambiguous beside
+			// another.
+			if !form.Has("token") {
+				link.Limit = maxTokenInURL
+			}
+			form["token"] = append(form["token"], query["token"]...)
+		}
+		for _, name := range []string{"go", "appId"} {
+			form[name] = append(form[name], query[name]...)
+		}
+		values = form
+	}
+	token, once := single(values["token"])
+	switch {
+	case token == "" && once:
+		return link, "", &provisioning.Refusal{Reason: provisioning.TokenMissing}
+	case !once:
+		return link, "", &provisioning.Refusal{Reason: provisioning.TokenMalformed, Detail: "the parameter token is there more than once"}
+	}
+	link.Token = token
+	if link.AppID, once = single(values["appId"]); !once {
+		return link, "", &provisioning.Refusal{Reason: provisioning.IntegrationUnknown, Detail: "the parameter appId is there more than once"}
+	}
+	if wanted, once = single(values["go"]); !once {
+		wanted = ambiguousGo
+	}
+	return link, wanted, nil
+}
+
+// ambiguousGo stands for a go that was given more than once: the target rules
+// turn it down and note that they did.
+const ambiguousGo = "\x00"
+
+func readForm(r *http.Request) (url.Values, error) {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || !strings.EqualFold(kind, "application/x-www-form-urlencoded") {
+		return nil, &provisioning.Refusal{
+			Reason: provisioning.TokenMissing, Detail: "the form is not application/x-www-form-urlencoded",
+		}
+	}
+	if err := r.ParseForm(); err != nil {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return nil, &provisioning.Refusal{Reason: provisioning.TooLarge}
+		}
+		return nil, &provisioning.Refusal{Reason: provisioning.TokenMalformed, Detail: "the form is malformed"}
+	}
+	return r.PostForm, nil
+}
+
+// noteSignIn adds to the log line what the admin will ask for.
+func noteSignIn(c *gin.Context, signIn provisioning.SignIn) {
+	attrs := []slog.Attr{slog.String("integration", signIn.Integration.ID), slog.String("key", signIn.KeyID)}
+	if signIn.UserID != "" {
+		attrs = append(attrs, slog.String("user", signIn.UserID),
+			slog.Bool("created", signIn.Created), slog.Bool("changed", signIn.Changed))
+	}
+	if len(signIn.Warnings) > 0 {
+		warnings := make([]string, len(signIn.Warnings))
+		for i, w := range signIn.Warnings {
+			warnings[i] = w.Code + " " + w.Path + ": " + w.Text
+		}
+		attrs = append(attrs, slog.Any("warnings", warnings))
+	}
+	Note(c, attrs...)
+}

@@ -1,0 +1,177 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"usher/provisioning"
+)
+
+// Code names an answer that has nothing to do with a token. Like a Reason it
+// is part of the contract and never renamed.
+type Code string
+
+// The codes beside provisioning's reasons.
+const (
+	BadRequest       Code = "bad_request"
+	NoSession        Code = "no_session"
+	APIKeyInvalid    Code = "api_key_invalid"
+	CrossOrigin      Code = "cross_origin"
+	NotFound         Code = "not_found"
+	MethodNotAllowed Code = "method_not_allowed"
+	Conflict         Code = "conflict"
+	UnknownHost      Code = "unknown_host"
+	Overloaded       Code = "overloaded"
+	Internal         Code = "internal"
+)
+
+// Fault is an error with a code of its own.
+type Fault struct {
+	Code Code
+	// Public is one sentence that replaces the code's usual advice, such as
+	// which field of a request is wrong. It is shown: no secret, no quotation
+	// of one. "" keeps the usual advice.
+	Public string
+	// Err is the cause, for the log only. It may be nil.
+	Err error
+}
+
+func (f *Fault) Error() string {
+	s := string(f.Code)
+	if f.Public != "" {
+		s += ": " + f.Public
+	}
+	if f.Err != nil {
+		s += ": " + f.Err.Error()
+	}
+	return s
+}
+
+func (f *Fault) Unwrap() error { return f.Err }
+
+// outcome is a row of the table: what a refusal means over HTTP.
+type outcome struct {
+	status   int
+	title    string
+	whatToDo string
+	// retryAfter is sent as Retry-After when it is not zero.
+	retryAfter time.Duration
+	// challenge is the scheme of WWW-Authenticate, which RFC 9110 §15.5.2
+	// asks for on every 401.
+	challenge string
+}
+
+const (
+	openAgain    = "Go back to the site you came from and open the link again."
+	tellSite     = "Go back to the site you came from. If this happens again, tell its support team the reason and reference below."
+	tryAgain     = "Wait a moment, then try again. Nothing has been changed, and your link has not been used up."
+	schemeJWT    = "JWT"
+	schemeBearer = "Bearer"
+)
+
+// outcomes is the one place where reasons and codes meet HTTP.
+var outcomes = map[string]outcome{
+	string(provisioning.TokenMissing):       {status: http.StatusBadRequest, title: "This link is not complete", whatToDo: openAgain},
+	string(provisioning.TooLarge):           {status: http.StatusRequestEntityTooLarge, title: "This link is too long", whatToDo: tellSite},
+	string(provisioning.TokenMalformed):     {status: http.StatusBadRequest, title: "This link is damaged", whatToDo: "Go back to the site you came from and open the link again. If you copied the link, part of it may be missing."},
+	string(provisioning.AlgNotAllowed):      {status: http.StatusBadRequest, title: "This link is signed in a way that is not accepted", whatToDo: tellSite},
+	string(provisioning.IntegrationUnknown): {status: http.StatusNotFound, title: "We do not know the site this link comes from", whatToDo: tellSite},
+	string(provisioning.IntegrationRemoved): {status: http.StatusUnauthorized, title: "Signing in from this site has been switched off", whatToDo: "Ask the site you came from, or the people who run this application, how to sign in now.", challenge: schemeJWT},
+	string(provisioning.KeyRetired):         {status: http.StatusUnauthorized, title: "This link is signed with an old key", whatToDo: tellSite, challenge: schemeJWT},
+	string(provisioning.SignatureInvalid):   {status: http.StatusUnauthorized, title: "We could not confirm where this link comes from", whatToDo: tellSite, challenge: schemeJWT},
+	string(provisioning.TokenExpired):       {status: http.StatusUnauthorized, title: "This link has expired", whatToDo: openAgain, challenge: schemeJWT},
+	string(provisioning.TokenNotYetValid):   {status: http.StatusUnauthorized, title: "This link is not valid yet", whatToDo: "Wait a minute, then go back to the site you came from and open the link again.", challenge: schemeJWT},
+	string(provisioning.IatMissing):         {status: http.StatusUnauthorized, title: "This link does not say when it was made", whatToDo: tellSite, challenge: schemeJWT},
+	string(provisioning.IssuedInFuture):     {status: http.StatusUnauthorized, title: "This link is dated in the future", whatToDo: tellSite, challenge: schemeJWT},
+	string(provisioning.TokenTooOld):        {status: http.StatusUnauthorized, title: "This link is too old", whatToDo: openAgain, challenge: schemeJWT},
+	string(provisioning.IssuerMismatch):     {status: http.StatusUnauthorized, title: "This link comes from another site than expected", whatToDo: tellSite, challenge: schemeJWT},
+	string(provisioning.AudienceMismatch):   {status: http.StatusUnauthorized, title: "This link was made for another application", whatToDo: tellSite, challenge: schemeJWT},
+	string(provisioning.TokenReplayed):      {status: http.StatusUnauthorized, title: "This link has been used already", whatToDo: openAgain, challenge: schemeJWT},
+	string(provisioning.ClaimMissing):       {status: http.StatusBadRequest, title: "This link leaves out something we need", whatToDo: tellSite},
+	string(provisioning.ClaimInvalid):       {status: http.StatusBadRequest, title: "Something in this link is not as it should be", whatToDo: tellSite},
+	string(provisioning.UserDisabled):       {status: http.StatusForbidden, title: "Your account has been switched off", whatToDo: "Ask the people who run this application to switch it on again."},
+	string(provisioning.UserUnknown):        {status: http.StatusForbidden, title: "You do not have an account here yet", whatToDo: "Ask the people who run this application for an account, then open the link again."},
+	string(provisioning.EmailInUse):         {status: http.StatusConflict, title: "Your e-mail address belongs to another account here", whatToDo: "Ask the people who run this application to join the two accounts, or sign in the way you did before."},
+	string(provisioning.SubjectConflict):    {status: http.StatusConflict, title: "Your account here belongs to another person at the site you came from", whatToDo: "Ask the people who run this application to look into it, and give them the reference below."},
+	string(provisioning.RateLimited):        {status: http.StatusTooManyRequests, title: "Too many attempts", whatToDo: "Wait a minute, then go back to the site you came from and open the link again.", retryAfter: time.Minute},
+	string(provisioning.StoreUnavailable):   {status: http.StatusServiceUnavailable, title: "We cannot do this right now", whatToDo: tryAgain, retryAfter: 2 * time.Second},
+
+	string(BadRequest):       {status: http.StatusBadRequest, title: "We could not read this request", whatToDo: "Check the request and send it again."},
+	string(NoSession):        {status: http.StatusUnauthorized, title: "You are not signed in", whatToDo: openAgain, challenge: schemeJWT},
+	string(APIKeyInvalid):    {status: http.StatusUnauthorized, title: "A valid API key is needed here", whatToDo: "Send the key as “Authorization: Bearer …”.", challenge: schemeBearer},
+	string(CrossOrigin):      {status: http.StatusForbidden, title: "This request came from another site", whatToDo: "Open this application itself and try again there."},
+	string(NotFound):         {status: http.StatusNotFound, title: "There is nothing at this address", whatToDo: "Check the address, or go back to the site you came from."},
+	string(MethodNotAllowed): {status: http.StatusMethodNotAllowed, title: "This address does not take that kind of request", whatToDo: "The methods it takes are in the Allow header of this answer."},
+	string(Conflict):         {status: http.StatusConflict, title: "This does not fit what is stored", whatToDo: "Load the present state and try again."},
+	string(UnknownHost):      {status: http.StatusMisdirectedRequest, title: "Nobody lives at this address", whatToDo: "Check the host name in the address."},
+	string(Overloaded):       {status: http.StatusServiceUnavailable, title: "We are very busy right now", whatToDo: tryAgain, retryAfter: 2 * time.Second},
+	string(Internal):         {status: http.StatusInternalServerError, title: "Something went wrong on our side", whatToDo: "Try again in a moment. If it happens again, tell the people who run this application the reference below."},
+}
+
+// ruling is an outcome together with what this one error adds to it.
+type ruling struct {
+	outcome
+	code    string
+	public  string                // replaces the outcome's advice when not ""
+	refusal *provisioning.Refusal // nil for everything but a refused token
+}
+
+// rule looks an error up. An error that nobody foresaw is Internal, of which
+// nothing is shown.
+func (h *HTTP) rule(err error) ruling {
+	if refusal, ok := errors.AsType[*provisioning.Refusal](err); ok {
+		if outcome, known := outcomes[string(refusal.Reason)]; known {
+			return ruling{outcome: outcome, code: string(refusal.Reason), refusal: refusal}
+		}
+	}
+	if fault, ok := errors.AsType[*Fault](err); ok {
+		if outcome, known := outcomes[string(fault.Code)]; known {
+			return ruling{outcome: outcome, code: string(fault.Code), public: fault.Public}
+		}
+	}
+	code := string(Internal)
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		code = string(provisioning.TooLarge)
+	} else if errors.Is(err, context.DeadlineExceeded) || h.Unavailable(err) {
+		code = string(provisioning.StoreUnavailable)
+	}
+	return ruling{outcome: outcomes[code], code: code}
+}
+
+// advice is what the person is told to do.
+func (r ruling) advice() string {
+	if r.public != "" {
+		return r.public
+	}
+	return r.whatToDo
+}
+
+// claimNote is the sentence that names the claim at fault on the page, for the
+// support team that the person is sent to; "" when there is none.
+func (r ruling) claimNote() string {
+	path, expected := r.claim()
+	switch {
+	case path == "":
+		return ""
+	case expected == "":
+		return " The claim concerned is " + path + "."
+	default:
+		return " The claim " + path + " should be " + expected + "."
+	}
+}
+
+// claim is the path of the claim at fault and what was expected there, both ""
+// for every reason that does not publish them.
+func (r ruling) claim() (path, expected string) {
+	if r.refusal == nil {
+		return "", ""
+	}
+	switch r.refusal.Reason {
+	case provisioning.ClaimMissing, provisioning.ClaimInvalid:
+		return r.refusal.Path, r.refusal.Expected
+	default:
+		return "", ""
+	}
+}

@@ -1,0 +1,173 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"usher/web"
+)
+
+// Handler answers a request, or returns why it did not. A handler that returns
+// an error has written nothing: the answer is made in one place, by HTTP.
+type Handler func(c *gin.Context) error
+
+// Pages turns a page into HTML. Nothing is written when an error is returned.
+type Pages interface {
+	Render(w io.Writer, page web.Page) error
+	// Fallback is a whole page without data, for when Render fails.
+	Fallback() []byte
+}
+
+// HTTP is what every handler shares: it turns errors into answers and holds
+// the middleware. All fields are required and read-only after the first
+// request.
+type HTTP struct {
+	Pages Pages
+	Log   *slog.Logger
+	Now   func() time.Time
+	// Unavailable says whether an error means that a store cannot be reached
+	// or does not answer: a fault that passes, answered with 503.
+	Unavailable func(error) bool
+	// HTTPS says that browsers reach us over https only.
+	HTTPS bool
+}
+
+// Wrap makes a handler for gin. An error is answered as an HTML page, or as an
+// RFC 9457 problem when the request's Accept header prefers JSON.
+func (h *HTTP) Wrap(handle Handler) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if err := handle(c); err != nil {
+			h.answer(c, err, prefersJSON(c.Request.Header.Values("Accept")))
+		}
+	}
+}
+
+// WrapJSON is Wrap for routes that speak JSON whatever the Accept header says.
+func (h *HTTP) WrapJSON(handle Handler) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if err := handle(c); err != nil {
+			h.answer(c, err, true)
+		}
+	}
+}
+
+// statusClientGone stands in the log for a request whose client has hung up
+// before there was an answer.
+const statusClientGone = 499
+
+// answer ends the request with what the table says about err, and logs it.
+func (h *HTTP) answer(c *gin.Context, err error, asJSON bool) {
+	c.Abort()
+	if errors.Is(c.Request.Context().Err(), context.Canceled) {
+		c.Status(statusClientGone)
+		return
+	}
+	ruling := h.rule(err)
+	h.logRefusal(c, ruling, err)
+	if c.Writer.Written() {
+		// Half an answer is out. Cutting the connection is the only way left
+		// to tell the client that it is not a whole one.
+		panic(http.ErrAbortHandler)
+	}
+
+	header := c.Writer.Header()
+	// A handler may have failed after it prepared a success.
+	header.Del("Set-Cookie")
+	header.Del("Location")
+	header.Del("ETag")
+	header.Del("Last-Modified")
+	header.Set("Cache-Control", "no-store")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Add("Vary", "Accept")
+	if ruling.retryAfter > 0 {
+		header.Set("Retry-After", strconv.Itoa(int(ruling.retryAfter/time.Second)))
+	}
+	if ruling.challenge != "" {
+		header.Set("WWW-Authenticate", ruling.challenge+` realm="usher"`)
+	}
+
+	reference := RequestID(c.Request.Context())
+	if asJSON {
+		c.Data(ruling.status, "application/problem+json", ruling.problem(reference))
+		return
+	}
+	c.Data(ruling.status, "text/html; charset=utf-8", h.page(c, ruling, reference))
+}
+
+// page renders the ruling for a person.
+func (h *HTTP) page(c *gin.Context, ruling ruling, reference string) []byte {
+	var page web.Page
+	switch Code(ruling.code) {
+	case NotFound:
+		page = web.NotFound{}
+	case Internal:
+		page = web.Fault{Reference: reference}
+	default:
+		page = web.Refused{
+			Title:     ruling.title,
+			WhatToDo:  ruling.advice() + ruling.claimNote(),
+			Reason:    ruling.code,
+			Reference: reference,
+			Status:    ruling.status,
+		}
+	}
+	var html bytes.Buffer
+	if err := h.Pages.Render(&html, page); err != nil {
+		h.Log.LogAttrs(c.Request.Context(), slog.LevelError, "rendering a page failed",
+			slog.String("reference", reference), slog.Any("error", err))
+		return h.Pages.Fallback()
+	}
+	return html.Bytes()
+}
+
+// logRefusal writes the one line that an admin finds by the reference on the
+// page. It says more than the answer does.
+func (h *HTTP) logRefusal(c *gin.Context, ruling ruling, err error) {
+	level := slog.LevelInfo
+	if ruling.status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	attrs := append([]slog.Attr{
+		slog.String("reference", RequestID(c.Request.Context())),
+		slog.String("reason", ruling.code),
+		slog.Int("status", ruling.status),
+		slog.String("route", c.FullPath()),
+	}, noted(c)...)
+	if refusal := ruling.refusal; refusal != nil {
+		for _, a := range []slog.Attr{
+			slog.String("path", refusal.Path),
+			slog.String("expected", refusal.Expected),
+			slog.String("detail", refusal.Detail),
+		} {
+			if a.Value.String() != "" {
+				attrs = append(attrs, a)
+			}
+		}
+	} else {
+		attrs = append(attrs, slog.Any("error", err))
+	}
+	h.Log.LogAttrs(c.Request.Context(), level, "refused", attrs...)
+}
+
+// noteKey is where Note keeps attributes in a gin context.
+type noteKey struct{}
+
+// Note adds attributes (the tenant, the integration) to the log lines of this
+// request. Whatever is noted is logged: never note a token or a secret.
+func Note(c *gin.Context, attrs ...slog.Attr) {
+	c.Set(noteKey{}, append(noted(c), attrs...))
+}
+
+func noted(c *gin.Context) []slog.Attr {
+	value, _ := c.Get(noteKey{})
+	attrs, _ := value.([]slog.Attr)
+	return attrs
+}
