@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"usher/handlers"
+)
+
+// Limits of every connection. A link with a token of 16 KiB and the cookies
+// of a crowded host fit into maxHeader. What net/http enforces is 4 KiB more,
+// for request line and headers together; it answers 431 above.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 10 * time.Second
+	writeTimeout      = 15 * time.Second
+	idleTimeout       = 60 * time.Second
+	maxHeader         = 32 << 10
+)
+
+// serve answers requests on the listener until ctx ends, and closes it. Then
+// readiness goes off, no connection is accepted any more, and requests under
+// way have the drain time to finish; a drain that was not enough is an error.
+func serve(ctx context.Context, listener net.Listener, h http.Handler, ready *handlers.Readiness, drain time.Duration, log *slog.Logger) error {
+	server := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serving on %s: %w", listener.Addr(), err)
+	case <-ctx.Done():
+	}
+	log.LogAttrs(ctx, slog.LevelInfo, "stopping", slog.Duration("drain", drain))
+	ready.Drain()
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	if err := server.Shutdown(grace); err != nil {
+		err = fmt.Errorf("requests were still under way after %s: %w", drain, err)
+		return errors.Join(err, server.Close())
+	}
+	log.LogAttrs(ctx, slog.LevelInfo, "stopped")
+	return nil
+}

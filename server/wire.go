@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"usher/handlers"
+	"usher/handlers/admin"
+	"usher/provisioning"
+	"usher/sessions"
+	"usher/sessions/kv"
+	"usher/sql/store"
+	"usher/web"
+)
+
+// maxInFlight is how many requests may be under way at once. Above it more
+// waiting would only make every answer late.
+const maxInFlight = 512
+
+// core is what the server and the commands share: the service over the stores
+// that the configuration names.
+type core struct {
+	store        *store.Store
+	redis        *kv.Redis        // nil = sessions are in the database
+	embedded     *store.SessionKV // nil = sessions are in Redis
+	provisioning *provisioning.Service
+	sessions     *sessions.Sessions
+}
+
+// openCore opens the stores and brings the schema up to date.
+func openCore(ctx context.Context, cfg Config, log *slog.Logger) (_ *core, err error) {
+	if cfg.DatabaseURL == "" || cfg.MasterKey == "" {
+		if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+			return nil, fmt.Errorf("USHER_DATA_DIR: %w", err)
+		}
+	}
+	sealer, err := openSealer(cfg)
+	if err != nil {
+		return nil, err
+	}
+	k := &core{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, k.close())
+		}
+	}()
+	if cfg.DatabaseURL != "" {
+		k.store, err = store.OpenPostgres(cfg.DatabaseURL, time.Now, store.Options{})
+	} else {
+		k.store, err = openSQLite(filepath.Join(cfg.DataDir, "usher.db"))
+	}
+	if err != nil {
+		return nil, err
+	}
+	applied, err := k.store.Migrate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if applied > 0 {
+		log.LogAttrs(ctx, slog.LevelInfo, "the schema was brought up to date", slog.Int("steps", applied))
+	}
+	var values kv.Store
+	if cfg.RedisURL != "" {
+		if k.redis, err = kv.OpenRedis(cfg.RedisURL, kv.DefaultPrefix, time.Now); err != nil {
+			return nil, err
+		}
+		values = k.redis
+	} else {
+		k.embedded = k.store.SessionKV()
+		values = k.embedded
+	}
+	// The two know each other only through what each needs: sessions ask for
+	// generations, provisioning ends sessions.
+	generations := &lateGenerations{}
+	k.sessions = sessions.New(values, generations, time.Now)
+	k.provisioning = provisioning.New(k.store, sealer, k.sessions, time.Now, log)
+	generations.Generations = k.provisioning
+	return k, k.provisioning.EnsureTenant(ctx)
+}
+
+// lateGenerations stands in for the service until that is built.
+type lateGenerations struct{ sessions.Generations }
+
+// openSQLite opens the file, which only we may read: it holds sealed secrets
+// and personal data.
+func openSQLite(path string) (*store.Store, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the path is the operator's own setting
+	if err != nil {
+		return nil, fmt.Errorf("USHER_DATA_DIR: %w", err)
+	}
+	if err := file.Close(); err != nil {
+		return nil, fmt.Errorf("USHER_DATA_DIR: %w", err)
+	}
+	return store.OpenSQLite(path, time.Now)
+}
+
+// masterKeyFile is where the embedded default keeps the key that it makes.
+const masterKeyFile = "master.key"
+
+// openSealer takes the configured master key, or the one in the data folder,
+// which it makes at the first start.
+func openSealer(cfg Config) (*provisioning.Sealer, error) {
+	text, from := cfg.MasterKey, "USHER_MASTER_KEY"
+	if text == "" {
+		path := filepath.Join(cfg.DataDir, masterKeyFile)
+		made, err := ensureMasterKey(path)
+		if err != nil {
+			return nil, fmt.Errorf("master key: %w", err)
+		}
+		text, from = made, path
+	}
+	master, err := provisioning.ParseMasterKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", from, err)
+	}
+	return provisioning.NewSealer(master)
+}
+
+// ensureMasterKey reads the key at path, or makes one there with mode 0600. Of
+// several processes that start at once, one makes it and all read the same:
+// the finished file appears under its name, or not at all.
+func ensureMasterKey(path string) (string, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the path is the operator's own setting
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return string(text), err
+	}
+	fresh, err := os.CreateTemp(filepath.Dir(path), masterKeyFile+".*") // mode 0600
+	if err != nil {
+		return "", err
+	}
+	_, err = fresh.WriteString(provisioning.NewMasterKey() + "\n")
+	err = errors.Join(err, fresh.Sync(), fresh.Close())
+	if err == nil {
+		if err = os.Link(fresh.Name(), path); errors.Is(err, fs.ErrExist) {
+			err = nil
+		}
+	}
+	if err := errors.Join(err, os.Remove(fresh.Name())); err != nil {
+		return "", err
+	}
+	text, err = os.ReadFile(path) //nolint:gosec // as above
+	return string(text), err
+}
+
+// close lets go of the stores.
+func (k *core) close() error {
+	var errs []error
+	if k.redis != nil {
+		errs = append(errs, k.redis.Close())
+	}
+	if k.store != nil {
+		errs = append(errs, k.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// run does the core's background work until ctx ends.
+func (k *core) run(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if k.embedded != nil {
+			k.sweep(ctx)
+		}
+	}()
+	k.provisioning.Run(ctx)
+	<-done
+}
+
+// sweepPause is between two rounds of deleting ended sessions.
+const sweepPause = time.Minute
+
+func (k *core) sweep(ctx context.Context) {
+	tick := time.NewTicker(sweepPause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			// What fails now is deleted in the next round.
+			_, _ = k.embedded.Sweep(ctx)
+		}
+	}
+}
+
+// application is a core with its HTTP side.
+type application struct {
+	*core
+	handler http.Handler
+	ready   *handlers.Readiness
+}
+
+// wire builds the application that cfg describes. Browsers reach it at origin.
+func wire(ctx context.Context, cfg Config, origin provisioning.Origin, log *slog.Logger) (*application, error) {
+	pages, err := web.New()
+	if err != nil {
+		return nil, fmt.Errorf("pages: %w", err)
+	}
+	k, err := openCore(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	app := &handlers.App{
+		HTTP: &handlers.HTTP{
+			Pages: pages, Log: log, Now: time.Now, Unavailable: provisioning.Unavailable,
+			HTTPS: origin.Scheme() == "https",
+		},
+		Provisioning: k.provisioning, Sessions: k.sessions, Origin: origin,
+	}
+	engine, err := app.NewEngine(cfg.TrustedProxies, maxInFlight)
+	if err != nil {
+		return nil, errors.Join(err, k.close())
+	}
+	checks := []handlers.Check{{Name: "database", Ask: k.store.Ping}}
+	if k.redis != nil {
+		checks = append(checks, handlers.Check{Name: "sessions", Ask: k.redis.Ping})
+	}
+	ready := handlers.NewReadiness(log, checks...)
+	routes(engine, app, admin.New(k.provisioning, origin, cfg.BootstrapAPIKey), ready)
+	return &application{core: k, handler: engine, ready: ready}, nil
+}
