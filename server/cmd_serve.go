@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 
 	"github.com/spf13/cobra"
+
+	"usher/provisioning"
 )
 
 func newServe(p program) *cobra.Command {
@@ -23,17 +26,24 @@ func (p program) runServe(c *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	return p.serve(c.Context(), cfg)
-}
-
-// serve builds everything that the configuration asks for and answers
-// requests until ctx ends.
-func (p program) serve(ctx context.Context, cfg Config) (err error) {
-	log := newLogger(p.stderr, cfg.Env)
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
+	ctx, log := c.Context(), newLogger(p.stderr, cfg.Env)
+	listener, err := listen(ctx, cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("USHER_LISTEN=%s: %w", cfg.Listen, err)
 	}
+	return p.serveOn(ctx, cfg, listener, log, nil)
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	return new(net.ListenConfig).Listen(ctx, "tcp", address)
+}
+
+// serveOn builds everything that the configuration asks for and answers
+// requests on the listener until ctx ends. prepare, when there is one, runs
+// before the first request is answered.
+func (p program) serveOn(ctx context.Context, cfg Config, listener net.Listener, log *slog.Logger,
+	prepare func(app *application, origin provisioning.Origin) error,
+) (err error) {
 	origin, err := cfg.Origin(listener.Addr())
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -55,5 +65,10 @@ func (p program) serve(ctx context.Context, cfg Config) (err error) {
 		err = errors.Join(err, app.close())
 	}()
 	fmt.Fprintf(p.stdout, "Usher is at %s\n", origin)
+	if prepare != nil {
+		if err := prepare(app, origin); err != nil {
+			return errors.Join(err, listener.Close())
+		}
+	}
 	return serve(ctx, listener, app.handler, app.ready, cfg.DrainTimeout, log)
 }

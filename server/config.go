@@ -64,11 +64,14 @@ type setting struct {
 	set func(c *Config, value string) *wrong
 }
 
+// defaultListen is loopback only: reaching it from outside is a decision.
+const defaultListen = "127.0.0.1:8080"
+
 // settings is the one list: parsing, .env.example, the help topic and the
 // check for unknown names all follow it.
 var settings = []setting{
 	{
-		name: "USHER_LISTEN", fallback: "127.0.0.1:8080",
+		name: "USHER_LISTEN", fallback: defaultListen,
 		doc: "Address and port to listen on. Port 0 takes a free one.",
 		set: setListen,
 	},

@@ -52,7 +52,8 @@ func TestLoadConfig(t *testing.T) {
 		{"others' variables", []string{"HOME=/root", "PATH=", "=::=::\\", "USHERETTE=1"}, defaults},
 		{"empty values", []string{"USHER_LISTEN=", "DATABASE_URL=", "USHER_ENV=", "USHER_MASTER_KEY_FILE="}, defaults},
 		{
-			"production", []string{
+			"production",
+			[]string{
 				"USHER_ENV=production", "USHER_LISTEN=0.0.0.0:8080", "USHER_PUBLIC_URL=https://SSO.example.com:443/",
 				"DATABASE_URL=" + testPostgres, "REDIS_URL=rediss://:hunter2@cache.example:6379/0",
 				"USHER_MASTER_KEY=" + testMasterKey, "USHER_BOOTSTRAP_API_KEY=" + testAPIKey,
@@ -69,7 +70,8 @@ func TestLoadConfig(t *testing.T) {
 			},
 		},
 		{
-			"production on the embedded stores", []string{
+			"production on the embedded stores",
+			[]string{
 				"USHER_ENV=production", "USHER_PUBLIC_URL=https://sso.example.com", "USHER_ALLOW_EMBEDDED=true", "USHER_MASTER_KEY=" + testMasterKey,
 			},
 			with(func(c *Config) {
@@ -77,11 +79,13 @@ func TestLoadConfig(t *testing.T) {
 			}),
 		},
 		{
-			"free port", []string{"USHER_LISTEN=[::1]:0"},
+			"free port",
+			[]string{"USHER_LISTEN=[::1]:0"},
 			with(func(c *Config) { c.Listen = "[::1]:0" }),
 		},
 		{
-			"open, reached on loopback", []string{"USHER_LISTEN=:8080", "USHER_PUBLIC_URL=http://localhost:8080"},
+			"open, reached on loopback",
+			[]string{"USHER_LISTEN=:8080", "USHER_PUBLIC_URL=http://localhost:8080"},
 			with(func(c *Config) { c.Listen, c.PublicURL = ":8080", origin(t, "http://localhost:8080") }),
 		},
 	}
@@ -132,21 +136,29 @@ func TestConfigFaults(t *testing.T) {
 		{"API key from a manual", []string{"USHER_BOOTSTRAP_API_KEY=Change-Me-" + testAPIKey}, []string{"USHER_BOOTSTRAP_API_KEY: placeholder"}},
 		{"database without master key", []string{"DATABASE_URL=" + testPostgres}, []string{"USHER_MASTER_KEY: same key"}},
 		{
-			"bare production", []string{"USHER_ENV=production"},
+			"bare production",
+			[]string{"USHER_ENV=production"},
 			[]string{"USHER_PUBLIC_URL: production needs it", "USHER_MASTER_KEY: production needs it", "DATABASE_URL: embedded store", "REDIS_URL: embedded store"},
 		},
 		{
-			"production without Redis", []string{"USHER_ENV=production", "USHER_PUBLIC_URL=https://sso.example.com", "USHER_MASTER_KEY=k", "DATABASE_URL=" + testPostgres},
+			"production without Redis",
+			[]string{"USHER_ENV=production", "USHER_PUBLIC_URL=https://sso.example.com", "USHER_MASTER_KEY=k", "DATABASE_URL=" + testPostgres},
 			[]string{"REDIS_URL: embedded store"},
 		},
 		{"production over http", append(slices.Clone(production), "USHER_PUBLIC_URL=http://localhost:8080"), []string{"USHER_PUBLIC_URL: production needs https"}},
+		{
+			"production, where what is set badly is not called missing", append(slices.Clone(production), "USHER_ALLOW_EMBEDDED=",
+				"USHER_PUBLIC_URL=ftp://x", "DATABASE_URL=mysql://x", "REDIS_URL=memcache://x", "USHER_MASTER_KEY_FILE=/x"),
+			[]string{"USHER_PUBLIC_URL: https://", "DATABASE_URL: postgres://", "REDIS_URL: redis://", "USHER_MASTER_KEY: set twice"},
+		},
 		{"slip in a name", []string{"USHER_MASTERKEY=x"}, []string{"USHER_MASTERKEY: no such setting"}},
 		{"file of what is no secret", []string{"USHER_LISTEN_FILE=/x"}, []string{"USHER_LISTEN_FILE: no such setting"}},
 		{"missing file", []string{"USHER_MASTER_KEY_FILE=/nowhere/key"}, []string{"USHER_MASTER_KEY: cannot be read"}},
 		{"folder for a file", []string{"USHER_MASTER_KEY_FILE=/"}, []string{"USHER_MASTER_KEY: cannot be read"}},
 		{"secret set twice", []string{"USHER_MASTER_KEY=k", "USHER_MASTER_KEY_FILE=/nowhere"}, []string{"USHER_MASTER_KEY: set twice"}},
 		{
-			"everything at once", []string{
+			"everything at once",
+			[]string{
 				"USHER_LISTEN=x", "USHER_PUBLIC_URL=ftp://x", "USHER_ENV=test", "DATABASE_URL=mysql://x", "REDIS_URL=memcache://x",
 				"USHER_MASTER_KEY=k", "USHER_MASTER_KEY_FILE=/k", "USHER_BOOTSTRAP_API_KEY=short", "USHER_TRUSTED_PROXIES=*",
 				"USHER_ALLOW_EMBEDDED=maybe", "USHER_DRAIN_TIMEOUT=soon", "USHER_VERBOSE=1", "USHER_DEBUG=1",
@@ -183,6 +195,22 @@ func TestConfigFaults(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestFaultsShowWhatWasSet(t *testing.T) {
+	t.Parallel()
+	_, err := loadConfig([]string{"USHER_LISTEN=a\nb", "REDIS_URL=nonsense"})
+	const want = `the configuration has 2 faults:
+  USHER_LISTEN="a\nb": it is not an address and a port.
+      Set USHER_LISTEN=127.0.0.1:8080, say; IPv6 addresses stand in brackets.
+  REDIS_URL=(not shown): it does not begin with redis:// or rediss://.
+      Set REDIS_URL=redis://:password@host:6379/0, say; rediss:// speaks TLS.`
+	if err == nil {
+		t.Fatal("got no error")
+	}
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Errorf("got text that differs (-want +got):\n%s", diff)
 	}
 }
 

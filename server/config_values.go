@@ -129,8 +129,10 @@ func setDatabaseURL(c *Config, value string) *wrong {
 	}
 	for name, values := range parameters {
 		if !slices.Contains(databaseParameters, name) {
-			return &wrong{"it has the parameter " + strconv.QuoteToGraphic(name) + ", which is not one of ours",
-				"Leave it out. Known are " + strings.Join(databaseParameters, ", ") + "."}
+			return &wrong{
+				"it has the parameter " + strconv.QuoteToGraphic(name) + ", which is not one of ours",
+				"Leave it out. Known are " + strings.Join(databaseParameters, ", ") + ".",
+			}
 		}
 		if len(values) > 1 {
 			return &wrong{"it has the parameter " + name + " twice", "Leave one of them out."}

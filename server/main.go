@@ -21,6 +21,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -95,6 +96,10 @@ func newRoot(p program) *cobra.Command {
 	})
 	root.AddCommand(
 		newServe(p),
+		newDemo(p),
+		newIntegration(p),
+		newSign(p),
+		newMigrate(p),
 		newVersion(p),
 		newHealthcheck(p),
 		&cobra.Command{

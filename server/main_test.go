@@ -5,11 +5,13 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net/http"
 	"net/url"
 	"runtime"
 	"runtime/debug"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestRun(t *testing.T) {
@@ -47,8 +49,8 @@ func TestRun(t *testing.T) {
 					t.Errorf("got %s %q, want %q", stream.name, stream.got, stream.want)
 				}
 			}
-			if got := strings.Count(stderr.String(), "usher: "); got > 1 {
-				t.Errorf("got the error %d times, want once:\n%s", got, stderr.String())
+			if tt.code != exitOK && (!strings.HasPrefix(stderr.String(), "usher: ") || strings.Count(stderr.String(), tt.stderr) != 1) {
+				t.Errorf("got stderr %q, want the error once, after our name", stderr.String())
 			}
 		})
 	}
@@ -93,6 +95,19 @@ func TestRunServes(t *testing.T) {
 	stop()
 	if got := <-done; got != exitOK {
 		t.Errorf("got exit code %d after the stop, want 0; stderr:\n%s", got, stderr.String())
+	}
+}
+
+func TestHealthcheckOfASickServer(t *testing.T) {
+	t.Parallel()
+	r := start(t, http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		if request.URL.Path == "/healthz" {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}), time.Second)
+	var output bytes.Buffer
+	if got := run(t.Context(), []string{"healthcheck"}, []string{"USHER_LISTEN=" + r.address}, &output, &output); got != exitFailed {
+		t.Errorf("got exit code %d, want 1: %s", got, output.String())
 	}
 }
 

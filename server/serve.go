@@ -44,7 +44,7 @@ func serve(ctx context.Context, listener net.Listener, h http.Handler, ready *ha
 		return fmt.Errorf("serving on %s: %w", listener.Addr(), err)
 	case <-ctx.Done():
 	}
-	log.LogAttrs(ctx, slog.LevelInfo, "stopping", slog.Duration("drain", drain))
+	log.LogAttrs(ctx, slog.LevelInfo, "stopping", slog.String("drain", drain.String()))
 	ready.Drain()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()

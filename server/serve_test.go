@@ -9,9 +9,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gin-gonic/gin"
 
 	"usher/handlers"
 )
@@ -54,6 +57,17 @@ func get(t *testing.T, address, path string) (int, string, error) {
 	return response.StatusCode, string(body), err
 }
 
+// readiness asks in the way of a route, past the closed listener.
+func readiness(t *testing.T, ready *handlers.Readiness) (int, string) {
+	t.Helper()
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	engine.GET(handlers.ReadyPath, ready.Ready)
+	recorder := httptest.NewRecorder()
+	engine.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, handlers.ReadyPath, nil))
+	return recorder.Code, recorder.Body.String()
+}
+
 func TestServeFinishesWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan struct{}), make(chan struct{})
@@ -81,6 +95,9 @@ func TestServeFinishesWhatIsUnderWay(t *testing.T) {
 			break
 		}
 		connection.Close()
+	}
+	if code, body := readiness(t, r.ready); code != http.StatusServiceUnavailable || !strings.Contains(body, `"draining"`) {
+		t.Errorf("got readiness %d %s with a stop under way, want 503 draining", code, body)
 	}
 	select {
 	case err := <-r.done:
