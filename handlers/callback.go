@@ -165,7 +165,13 @@ func readForm(r *http.Request) (url.Values, error) {
 
 // noteSignIn adds to the log line what the admin will ask for.
 func noteSignIn(c *gin.Context, signIn provisioning.SignIn) {
-	attrs := []slog.Attr{slog.String("integration", signIn.Integration.ID), slog.String("key", signIn.KeyID)}
+	var attrs []slog.Attr
+	if signIn.Integration.ID != "" {
+		attrs = append(attrs, slog.String("integration", signIn.Integration.ID))
+	}
+	if signIn.KeyID != "" {
+		attrs = append(attrs, slog.String("key", signIn.KeyID))
+	}
 	if signIn.UserID != "" {
 		attrs = append(attrs, slog.String("user", signIn.UserID),
 			slog.Bool("created", signIn.Created), slog.Bool("changed", signIn.Changed))

@@ -166,8 +166,10 @@ func TestOutcomesCoverEveryReason(t *testing.T) {
 
 // failure makes an error of a code, as full of details as such an error gets.
 func failure(code string) error {
-	if slices.Contains([]string{"bad_request", "no_session", "api_key_invalid", "cross_origin", "not_found",
-		"method_not_allowed", "conflict", "unknown_host", "internal", "overloaded"}, code) {
+	if slices.Contains([]string{
+		"bad_request", "no_session", "api_key_invalid", "cross_origin", "not_found",
+		"method_not_allowed", "conflict", "unknown_host", "internal", "overloaded",
+	}, code) {
 		return fmt.Errorf("handling: %w", &Fault{Code: Code(code), Err: errors.New("an inner detail")})
 	}
 	return fmt.Errorf("sign-in: %w", &provisioning.Refusal{

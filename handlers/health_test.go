@@ -55,20 +55,32 @@ func TestReady(t *testing.T) {
 	}{
 		{"nothing to ask", nil, false, 200, readiness{"ok", map[string]string{}}},
 		{
-			"all well", []Check{answering("database", nil), answering("sessions", nil)}, false,
-			200, readiness{"ok", map[string]string{"database": "ok", "sessions": "ok"}},
+			"all well",
+			[]Check{answering("database", nil), answering("sessions", nil)},
+			false,
+			200,
+			readiness{"ok", map[string]string{"database": "ok", "sessions": "ok"}},
 		},
 		{
-			"one down", []Check{answering("database", nil), answering("sessions", down)}, false,
-			503, readiness{"unavailable", map[string]string{"database": "ok", "sessions": "unavailable"}},
+			"one down",
+			[]Check{answering("database", nil), answering("sessions", down)},
+			false,
+			503,
+			readiness{"unavailable", map[string]string{"database": "ok", "sessions": "unavailable"}},
 		},
 		{
-			"one panics", []Check{answering("database", nil), panics}, false,
-			503, readiness{"unavailable", map[string]string{"database": "ok", "sessions": "unavailable"}},
+			"one panics",
+			[]Check{answering("database", nil), panics},
+			false,
+			503,
+			readiness{"unavailable", map[string]string{"database": "ok", "sessions": "unavailable"}},
 		},
 		{
-			"draining", []Check{answering("database", nil)}, true,
-			503, readiness{"draining", map[string]string{"database": "ok"}},
+			"draining",
+			[]Check{answering("database", nil)},
+			true,
+			503,
+			readiness{"draining", map[string]string{"database": "ok"}},
 		},
 	}
 	for _, tt := range tests {

@@ -46,6 +46,7 @@ func cleanAttr(_ []string, a slog.Attr) slog.Attr {
 			}
 			a.Value = slog.AnyValue(clean)
 		}
+	default: // numbers, times and truth values have nothing to hide
 	}
 	return a
 }

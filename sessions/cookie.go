@@ -35,7 +35,7 @@ func NewCookie(value string) *http.Cookie {
 
 // ClearCookie makes the browser forget the cookie.
 func ClearCookie() *http.Cookie {
-	cookie := NewCookie("")
+	cookie := NewCookie("") //nolint:gosec // the attributes are set there
 	cookie.MaxAge = -1
 	return cookie
 }

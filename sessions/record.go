@@ -89,11 +89,12 @@ func decode(tenant string, key kv.Key, b []byte) (Session, error) {
 	s := Session{ID: idOf(key)}
 	for _, text := range []*string{&s.Tenant, &s.User, &s.Integration, &s.KeyID, &s.Spent, &s.UserAgent, &s.Network} {
 		length, n := binary.Uvarint(body)
-		if n <= 0 || length > uint64(len(body)-n) {
+		if n <= 0 || length > uint64(len(body)-n) { //nolint:gosec // n is at most len(body)
 			return Session{}, errForeign
 		}
-		*text = string(body[n : n+int(length)])
-		body = body[n+int(length):]
+		end := n + int(length) //nolint:gosec // at most len(body), as just checked
+		*text = string(body[n:end])
+		body = body[end:]
 	}
 	var created, lastSeen, idle, expires int64
 	for _, number := range []*int64{&s.Generation, &s.Epoch, &created, &lastSeen, &idle, &expires} {

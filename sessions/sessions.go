@@ -163,7 +163,7 @@ func (s *Sessions) touch(ctx context.Context, key kv.Key, session Session) (Sess
 	if err != nil {
 		// A store that can be read and not written (full, failing over) ends
 		// no session: the next check tries again.
-		return session, nil //nolint:nilerr // see above
+		return session, nil
 	}
 	if !found {
 		return Session{}, ErrNone

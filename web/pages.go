@@ -79,8 +79,14 @@ func (p *Pages) Fallback() []byte {
 // everyPage lists the empty form of each page.
 func everyPage() []Page {
 	return []Page{
-		Refused{}, Fault{}, NotFound{},
-		SignOut{}, SignedOut{}, Onboarding{}, Home{},
-		DemoPartner{}, DemoApp{},
+		Refused{},
+		Fault{},
+		NotFound{},
+		SignOut{},
+		SignedOut{},
+		Onboarding{},
+		Home{},
+		DemoPartner{},
+		DemoApp{},
 	}
 }

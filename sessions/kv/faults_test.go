@@ -79,13 +79,20 @@ func readCommand(in *bufio.Reader) (string, error) {
 	return strings.Join(words, " "), nil
 }
 
+// openFake opens a store on a server that takes the log-in and then answers
+// with answer.
 func openFake(t *testing.T, answer func(command string) string) *kv.Redis {
 	t.Helper()
 	url := fakeServer(t, func(command string) string {
-		if strings.HasPrefix(strings.ToLower(command), "auth") {
+		command = strings.ToLower(command)
+		switch {
+		case strings.HasPrefix(command, "hello"):
+			return "-ERR unknown command\r\n"
+		case strings.HasPrefix(command, "auth"):
 			return "+OK\r\n"
+		default:
+			return answer(command)
 		}
-		return answer(strings.ToLower(command))
 	})
 	store, err := kv.OpenRedis(url, kv.DefaultPrefix, time.Now)
 	if err != nil {

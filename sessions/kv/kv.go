@@ -50,10 +50,10 @@ const MaxCounter = int64(1)<<53 - 1
 
 // Values keeps one value per session.
 type Values interface {
-	// Put stores value under key for ttl, lists key under user, and takes the
-	// session replaces away (none when zero). After that it reads the user's
-	// epoch (0 = never raised) and the integration's generation (-1 = unknown).
-	// replaced is the value that was taken away, or nil.
+	// Put stores value (never empty) under key for ttl, lists key under user,
+	// and takes the session replaces away (none when zero). After that it reads
+	// the user's epoch (0 = never raised) and the integration's generation
+	// (-1 = unknown). replaced is the value that was taken away, or nil.
 	Put(ctx context.Context, tenant, user string, key Key, value []byte, ttl time.Duration,
 		integration string, replaces Key) (replaced []byte, epoch, generation int64, err error)
 

@@ -10,6 +10,7 @@ import (
 	"net"
 
 	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 	sqlitedriver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -89,7 +90,7 @@ func passing(err error) bool {
 
 // violates reports whether err is the constraint violation named by a
 // SQLSTATE and SQLite's extended codes.
-func violates(err error, state pq.ErrorCode, codes ...int) bool {
+func violates(err error, state pqerror.Code, codes ...int) bool {
 	var pqErr *pq.Error
 	if errors.As(err, &pqErr) {
 		return pqErr.Code == state
