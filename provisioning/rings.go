@@ -23,60 +23,36 @@ type ringCache struct {
 	now  func() time.Time
 
 	mu    sync.Mutex
-	rings map[string]*cachedRing
-}
-
-// cachedRing is one tenant's keyring. Its lock is held while it loads, so that
-// a tenant's requests wait for one load and other tenants' do not.
-type cachedRing struct {
-	mu       sync.Mutex
-	ring     *Keyring
-	loadedAt time.Time
+	rings map[string]*latest[*Keyring]
 }
 
 func newRingCache(load func(context.Context, string) (*Keyring, error), now func() time.Time) *ringCache {
-	return &ringCache{load: load, now: now, rings: map[string]*cachedRing{}}
+	return &ringCache{load: load, now: now, rings: map[string]*latest[*Keyring]{}}
 }
 
-func (c *ringCache) of(tenant string) *cachedRing {
+// get returns a keyring that was loaded no longer than life ago, and whether
+// this call has waited for it to load.
+func (c *ringCache) get(ctx context.Context, tenant string, life time.Duration) (ring *Keyring, fresh bool, err error) {
+	return c.of(tenant).get(ctx, life)
+}
+
+func (c *ringCache) of(tenant string) *latest[*Keyring] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	cached, ok := c.rings[tenant]
+	ring, ok := c.rings[tenant]
 	if !ok {
 		if len(c.rings) >= maxRings {
 			clear(c.rings)
 		}
-		cached = &cachedRing{}
-		c.rings[tenant] = cached
+		load := func(ctx context.Context) (*Keyring, error) { return c.load(ctx, tenant) }
+		ring = &latest[*Keyring]{load: load, now: c.now}
+		c.rings[tenant] = ring
 	}
-	return cached
-}
-
-// get returns a keyring that was loaded no longer than life ago, and whether
-// it was loaded by this call.
-func (c *ringCache) get(ctx context.Context, tenant string, life time.Duration) (ring *Keyring, fresh bool, err error) {
-	cached := c.of(tenant)
-	cached.mu.Lock()
-	defer cached.mu.Unlock()
-	if cached.ring != nil && c.now().Sub(cached.loadedAt) < life {
-		return cached.ring, false, nil
-	}
-	// What is loaded is as new as the moment at which loading began.
-	began := c.now()
-	ring, err = c.load(ctx, tenant)
-	if err != nil {
-		return nil, false, err
-	}
-	cached.ring, cached.loadedAt = ring, began
-	return ring, true, nil
+	return ring
 }
 
 // forget makes the next get load, for a change made by this process.
-func (c *ringCache) forget(tenant string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.rings, tenant)
-}
+func (c *ringCache) forget(tenant string) { c.of(tenant).forget() }
 
 func (s *Service) loadRing(ctx context.Context, tenant string) (*Keyring, error) {
 	integrations, keys, err := s.store.Integrations(ctx, tenant)

@@ -41,7 +41,7 @@ func New(st *store.Store, sealer *Sealer, ender Ender, now func() time.Time, log
 		store: st, sealer: sealer, ender: ender, now: now, log: log,
 		people: newPeople(), unspent: make(chan unspent, maxUnspent),
 	}
-	s.tenants = &tenantList{load: st.Tenants, now: now}
+	s.tenants = &tenantList{latest[[]store.Tenant]{load: st.Tenants, now: now}}
 	s.rings = newRingCache(s.loadRing, now)
 	return s
 }

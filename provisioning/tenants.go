@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"usher/sql/store"
@@ -109,18 +108,15 @@ func (s *Service) AddTenant(ctx context.Context, name string, hosts []string) (s
 
 // tenantList is every tenant, as loaded a moment ago. While the database is
 // down the last list goes on answering: sessions are still being checked.
-type tenantList struct {
-	load func(context.Context) ([]store.Tenant, error)
-	now  func() time.Time
+type tenantList struct{ latest[[]store.Tenant] }
 
-	mu       sync.Mutex
-	tenants  []store.Tenant
-	loadedAt time.Time
-}
+// tenantPatience is how long a request waits for a newer list than the one at
+// hand.
+const tenantPatience = 250 * time.Millisecond
 
 func (l *tenantList) find(ctx context.Context, pick func([]store.Tenant) (store.Tenant, bool)) (store.Tenant, error) {
 	for _, life := range []time.Duration{tenantListLife, reloadPause} {
-		tenants, err := l.get(ctx, life)
+		tenants, err := l.getAnyway(ctx, life, tenantPatience)
 		if err != nil {
 			return store.Tenant{}, err
 		}
@@ -129,28 +125,4 @@ func (l *tenantList) find(ctx context.Context, pick func([]store.Tenant) (store.
 		}
 	}
 	return store.Tenant{}, ErrUnknownHost
-}
-
-func (l *tenantList) get(ctx context.Context, life time.Duration) ([]store.Tenant, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.loadedAt.IsZero() && l.now().Sub(l.loadedAt) < life {
-		return l.tenants, nil
-	}
-	tenants, err := l.load(ctx)
-	if err != nil {
-		if l.tenants != nil {
-			l.loadedAt = l.now() // not again for every request
-			return l.tenants, nil
-		}
-		return nil, err
-	}
-	l.tenants, l.loadedAt = tenants, l.now()
-	return tenants, nil
-}
-
-func (l *tenantList) forget() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.loadedAt = time.Time{}
 }

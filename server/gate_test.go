@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"io"
+	"net"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// gate is a way to a server that can be cut and mended.
+type gate struct {
+	url, address string // the server by way of the gate
+	server       string
+
+	mu       sync.Mutex
+	listener net.Listener
+	ways    map[net.Conn]bool
+}
+
+// newGate opens a way to the server of a URL.
+func newGate(t *testing.T, server string) *gate {
+	t.Helper()
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal("the server's address is not a URL")
+	}
+	g := &gate{server: u.Host, address: "127.0.0.1:0", ways: map[net.Conn]bool{}}
+	g.open(t)
+	u.Host = g.address
+	g.url = u.String()
+	t.Cleanup(g.shut)
+	return g
+}
+
+// open lets connections through, at the address that it had before.
+func (g *gate) open(t *testing.T) {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", g.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.mu.Lock()
+	g.listener, g.address = listener, listener.Addr().String()
+	g.mu.Unlock()
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go g.carry(client)
+		}
+	}()
+}
+
+// shut cuts every connection and takes no new one.
+func (g *gate) shut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.listener.Close()
+	for connection := range g.ways {
+		connection.Close()
+	}
+	clear(g.ways)
+}
+
+func (g *gate) carry(client net.Conn) {
+	defer client.Close()
+	server, err := new(net.Dialer).DialContext(context.Background(), "tcp", g.server)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	g.mu.Lock()
+	g.ways[client], g.ways[server] = true, true
+	g.mu.Unlock()
+	var both sync.WaitGroup
+	both.Go(func() { _, _ = io.Copy(server, client); server.Close() })
+	both.Go(func() { _, _ = io.Copy(client, server); client.Close() })
+	both.Wait()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.ways, client)
+	delete(g.ways, server)
+}
+
+// TestStoreBusy holds the embedded file's one write lock: what has to be
+// written is refused, in bounded time, and not spent.
+func TestStoreBusy(t *testing.T) {
+	t.Parallel()
+	w := embeddedWorld(t)
+	i := launch(t, w)
+	lumen := i.install(t, nil)
+	folder := strings.TrimPrefix(w.environ[0], "USHER_DATA_DIR=")
+	db, err := sql.Open("sqlite", filepath.Join(folder, "usher.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	connection, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	if _, err := connection.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	target := link(lumen.token(person("anna").with(fields{"jti": "one"})))
+	i.wantReason(t, i.get(t, target, wantsJSON), 503, "store_unavailable")
+	if _, err := connection.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	i.signIn(t, target)
+}
