@@ -16,7 +16,7 @@ type expectation struct {
 // Usher checks.
 func (cfg partnerConfig) expect(w wish) expectation {
 	refused := func(reason, because string) expectation {
-		return expectation{reason, fmt.Sprintf("Usher refuses it with %s, for %s; nothing changes and nobody is signed in.", reason, because)}
+		return expectation{reason, fmt.Sprintf("Usher refuses it with %s, because %s; nothing changes and nobody is signed in.", reason, because)}
 	}
 	switch {
 	case w.signature == signNone:

@@ -3,18 +3,22 @@ package main
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"usher/provisioning"
+	"usher/sql/store"
 	"usher/web"
 )
 
@@ -302,6 +306,47 @@ func TestPartnerExpectation(t *testing.T) {
 			t.Errorf("%q: got a page without %q, want it shown", tt.query, got.sentence)
 		}
 	}
+}
+
+// What the page foretells is what Usher's verifier does, for every mix of
+// wishes that it decides on.
+func TestPartnerExpectationHolds(t *testing.T) {
+	t.Parallel()
+	cfg := testPartner(t)
+	ring, err := provisioning.NewKeyring(
+		[]store.Integration{{ID: "i", AppID: cfg.AppID, MaxAge: partnerMaxAge, Leeway: time.Minute}},
+		[]store.Key{{ID: cfg.KeyID, IntegrationID: "i", Algorithm: "HS256", SealedSecret: []byte("sealed")}},
+		func(store.Key) ([]byte, error) { return []byte(cfg.Secret), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := cfg.usualWish()
+	questions := base.questions()
+	var try func(rest []question)
+	try = func(rest []question) {
+		if len(rest) > 0 {
+			for _, choice := range rest[0].choices {
+				*rest[0].answer = choice.Value
+				try(rest[1:])
+			}
+			return
+		}
+		for _, meta := range []string{"", " {} ", "null", "[]", `"a"`} {
+			base.meta = meta
+			_, err := provisioning.Verify(ring, provisioning.Link{Token: cfg.sign(base).token, Limit: 16 << 10}, partnerTestNow)
+			got := ""
+			if refusal, ok := errors.AsType[*provisioning.Refusal](err); ok {
+				got = string(refusal.Reason)
+			} else if err != nil {
+				t.Fatalf("got %v, want a refusal or none", err)
+			}
+			if want := cfg.expect(base).reason; got != want {
+				t.Errorf("%+v: got reason %q, want %q", base, got, want)
+			}
+		}
+	}
+	decided := slices.DeleteFunc(questions, func(q question) bool { return q.name == "go" || q.name == "id" })
+	try(decided)
 }
 
 // The form comes back as it was filled in.

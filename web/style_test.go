@@ -47,12 +47,25 @@ func TestContrast(t *testing.T) {
 		}
 		for name, colours := range map[string]map[string]string{"light": light, "dark": dark} {
 			for _, pair := range [][2]string{
-				{"ink", "paper"}, {"ink", "card"}, {"ink", "chip"}, {"ink", "glow"},
-				{"soft", "paper"}, {"soft", "card"}, {"soft", "chip"}, {"soft", "glow"},
-				{"accent", "paper"}, {"accent", "card"}, {"accent", "chip"}, {"accent", "glow"},
-				{"accent-deep", "card"}, {"accent-deep", "chip"}, {"accent-deep", "glow"},
-				{"on-accent", "accent"}, {"on-accent", "accent-deep"},
-				{"good", "card"}, {"bad", "card"},
+				{"ink", "paper"},
+				{"ink", "card"},
+				{"ink", "chip"},
+				{"ink", "glow"},
+				{"soft", "paper"},
+				{"soft", "card"},
+				{"soft", "chip"},
+				{"soft", "glow"},
+				{"accent", "paper"},
+				{"accent", "card"},
+				{"accent", "chip"},
+				{"accent", "glow"},
+				{"accent-deep", "card"},
+				{"accent-deep", "chip"},
+				{"accent-deep", "glow"},
+				{"on-accent", "accent"},
+				{"on-accent", "accent-deep"},
+				{"good", "card"},
+				{"bad", "card"},
 			} {
 				if got := contrast(t, colours[pair[0]], colours[pair[1]]); got < 4.5 {
 					t.Errorf("%s%s: %s on %s: got %.2f to 1, want at least 4.5", name, site, pair[0], pair[1], got)
