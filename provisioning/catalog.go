@@ -40,6 +40,9 @@ func (s *Service) Groups(ctx context.Context, tenant store.Tenant, after string)
 	if !utf8.ValidString(after) || strings.ContainsRune(after, 0) {
 		return nil, "", invalid("after", "the external id of a group")
 	}
+	if !isStorable(after) {
+		return nil, "", invalid("after", "an external id")
+	}
 	groups, err = s.store.Groups(ctx, tenant.ID, after, pageSize+1)
 	if len(groups) > pageSize {
 		groups = groups[:pageSize]

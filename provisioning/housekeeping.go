@@ -24,11 +24,15 @@ const (
 type unspent struct {
 	tenant, integration string
 	token               store.UsedToken
+	until               time.Time // then it cannot arrive any more; zero = never
 }
 
 // unspend leaves a token to Run. A sign-in that ended in a fault may have been
 // recorded all the same; the person will open the link again.
-func (s *Service) unspend(u unspent) {
+func (s *Service) unspend(tenant string, signIn SignIn) {
+	u := unspent{
+		tenant: tenant, integration: signIn.Integration.ID, token: signIn.token, until: signIn.acceptableUntil,
+	}
 	select {
 	case s.unspent <- u:
 	default:
@@ -57,7 +61,7 @@ func (s *Service) Run(ctx context.Context) {
 func (s *Service) giveBack(ctx context.Context, u unspent) {
 	for {
 		err := s.store.Unspend(ctx, u.tenant, u.integration, u.token)
-		if err == nil || (u.token.ExpiresAt != nil && s.now().After(*u.token.ExpiresAt)) {
+		if err == nil || (!u.until.IsZero() && s.now().After(u.until)) {
 			return
 		}
 		select {
@@ -70,7 +74,7 @@ func (s *Service) giveBack(ctx context.Context, u unspent) {
 
 func (s *Service) forgetUsed(ctx context.Context) {
 	for ctx.Err() == nil {
-		n, err := s.store.ForgetUsedTokens(ctx, forgetBatch)
+		n, err := s.store.ForgetUsedTokens(ctx, maxLeeway, forgetBatch)
 		if err != nil {
 			s.log.Warn("deleting old used tokens failed; the next round tries again", slog.Any("error", err))
 			return

@@ -83,8 +83,7 @@ func (s *Service) Install(ctx context.Context, tenant store.Tenant, wish Setting
 		UnknownGroups: store.UnknownIgnore, UnknownCredits: store.UnknownPark,
 		GroupScope: store.ScopeAll, MetaMode: store.MetaMerge,
 		SessionIdle: DefaultSessionIdle, SessionAbsolute: DefaultSessionAbsolute,
-		// Links of an earlier installation stay dead.
-		AcceptAfter: now.Truncate(time.Second), CreatedAt: now, UpdatedAt: now,
+		CreatedAt: now, UpdatedAt: now,
 	}
 	if wish.Name == nil {
 		return Installed{}, invalid("name", "give the integration a name")
@@ -96,11 +95,34 @@ func (s *Service) Install(ctx context.Context, tenant store.Tenant, wish Setting
 	if err != nil {
 		return Installed{}, err
 	}
+	if n.AcceptAfter, err = s.acceptAfter(ctx, tenant, key, now); err != nil {
+		return Installed{}, err
+	}
 	if err := s.store.AddIntegration(ctx, n, first); err != nil {
 		return Installed{}, err
 	}
 	s.rings.forget(tenant.ID)
 	return Installed{Integration: n, Keys: []store.Key{first}, Secret: secret}, nil
+}
+
+// acceptAfter keeps the links of a removed integration dead: its key may come
+// back with the new one, unless we have made that ourselves. Times in tokens
+// are whole seconds, so those of the very second are told apart by whether
+// they were used before (see Service.revived).
+func (s *Service) acceptAfter(ctx context.Context, tenant store.Tenant, key NewKey, now time.Time) (time.Time, error) {
+	if key.Secret == "" && key.PublicKey == "" {
+		return time.Time{}, nil
+	}
+	integrations, _, err := s.store.Integrations(ctx, tenant.ID)
+	if err != nil {
+		return time.Time{}, err
+	}
+	for _, n := range integrations {
+		if n.RemovedAt != nil {
+			return now.Truncate(time.Second), nil
+		}
+	}
+	return time.Time{}, nil
 }
 
 // Integrations returns a tenant's installed integrations, oldest first.
@@ -159,7 +181,8 @@ func stillRemembered(before, after store.Integration, now time.Time) time.Time {
 	if before.MaxAge == 0 || (after.MaxAge != 0 && after.MaxAge <= before.MaxAge) {
 		return floor
 	}
-	oldest := now.Add(-before.MaxAge - maxLeeway).UTC().Truncate(time.Second)
+	// The second begun counts as forgotten: iat is in whole seconds.
+	oldest := now.Add(-before.MaxAge - maxLeeway).UTC().Truncate(time.Second).Add(time.Second)
 	if oldest.After(floor) {
 		return oldest
 	}

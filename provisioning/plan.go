@@ -112,20 +112,16 @@ func (p *planner) owner() *store.User {
 // link decides about a user who has the e-mail, but whom this integration does
 // not know under it.
 func (p *planner) link(owner store.User) error {
+	var ours *store.Identity // under an older e-mail: the person was renamed elsewhere
 	foreign := false
-	for _, id := range p.state.Identities {
-		if id.UserID != owner.ID {
-			continue
-		}
-		if id.IntegrationID != p.integration.ID {
+	for i, id := range p.state.Identities {
+		switch {
+		case id.UserID != owner.ID:
+		case id.IntegrationID == p.integration.ID:
+			ours = &p.state.Identities[i]
+		default:
 			foreign = true
-			continue
 		}
-		// Ours under an older e-mail: the person has been renamed elsewhere.
-		if p.assertion.Subject == "" {
-			return p.returning(id)
-		}
-		return p.attach(id)
 	}
 	switch policy := p.integration.LinkPolicy; {
 	case isFalse(p.assertion.EmailVerified):
@@ -134,6 +130,10 @@ func (p *planner) link(owner store.User) error {
 		return refuse(EmailInUse, "the e-mail belongs to a user, and the link policy is never")
 	case foreign && policy != store.LinkTrusted:
 		return refuse(EmailInUse, "the e-mail belongs to a user of another integration, and the link policy is %s", policy)
+	case ours != nil && p.assertion.Subject == "":
+		return p.returning(*ours)
+	case ours != nil:
+		return p.attach(*ours)
 	}
 	if err := p.use(owner.ID); err != nil {
 		return err
@@ -199,17 +199,20 @@ func (p *planner) email(identityID string) error {
 	if a.EmailKey == "" {
 		return nil
 	}
+	// This integration may still know somebody else by the address, whom
+	// another one has renamed since; that identity keeps it.
+	elsewhere := p.state.ByEmail != nil && p.state.ByEmail.ID != identityID
 	if u.EmailKey != nil && *u.EmailKey == a.EmailKey {
-		p.out.changes.Identity.EmailKey = optional(a.EmailKey)
+		if !elsewhere {
+			p.out.changes.Identity.EmailKey = optional(a.EmailKey)
+		}
 		if u.Email != a.Email { // the same address, written differently
 			u.Email = a.Email
 			p.shared()
 		}
 		return nil
 	}
-	owner := p.owner()
-	taken := owner != nil || (p.state.ByEmail != nil && p.state.ByEmail.ID != identityID)
-	if taken {
+	if elsewhere || p.owner() != nil {
 		// Not remembered as unchanged: the address may become free.
 		p.out.changes.Identity.Fingerprint = nil
 		p.warn("email_conflict", "email", "the new e-mail belongs to another user, so the old one is kept")

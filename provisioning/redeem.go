@@ -41,7 +41,8 @@ type SignIn struct {
 	// Spent stands for the token in the session that it makes.
 	Spent string
 
-	token store.UsedToken
+	token           store.UsedToken
+	acceptableUntil time.Time // zero = for ever
 }
 
 // spendTime is how long recording a sign-in may take once it has begun. A
@@ -120,8 +121,9 @@ func dependsOnKeys(err error) bool {
 	switch refusal.Reason {
 	case TokenMissing, TooLarge, TokenMalformed, ClaimMissing, ClaimInvalid:
 		return false
+	default:
+		return true
 	}
-	return true
 }
 
 // prepare works out what does not depend on the person.
@@ -134,15 +136,21 @@ func (s *Service) prepare(in Arrival, v Verified) (SignIn, error) {
 	signIn := SignIn{
 		Integration: n, KeyID: v.KeyID, Warnings: v.Assertion.Warnings,
 		Idle: n.SessionIdle, Absolute: n.SessionAbsolute, Spent: hex.EncodeToString(v.SpendKey[:]),
-		token: store.UsedToken{Key: v.SpendKey[:], Single: v.Single, Attempt: attempt},
+		token: store.UsedToken{Key: v.SpendKey[:], Single: v.Single, Attempt: attempt}, acceptableUntil: v.AcceptableUntil,
 	}
 	if !v.Assertion.IssuedAt.IsZero() {
 		iat := v.Assertion.IssuedAt.UnixMicro()
 		signIn.token.IssuedAt = &iat
 	}
-	if !v.AcceptableUntil.IsZero() {
-		until := v.AcceptableUntil.UTC()
-		signIn.token.ExpiresAt = &until
+	if !v.Assertion.ExpiresAt.IsZero() {
+		end := v.Assertion.ExpiresAt.Add(maxLeeway).UnixMicro()
+		signIn.token.NotAfter = &end
+	}
+	// An older token can arrive for the whole max-age, whatever this one's exp.
+	signIn.token.ExpiresAt = signIn.token.NotAfter
+	if n.MaxAge > 0 {
+		end := v.Assertion.IssuedAt.Add(n.MaxAge + maxLeeway).UnixMicro()
+		signIn.token.ExpiresAt = &end
 	}
 	if wish := v.Assertion.SessionLength; wish > 0 {
 		signIn.Absolute = min(signIn.Absolute, wish)
@@ -173,6 +181,9 @@ func (s *Service) record(ctx context.Context, in Arrival, v Verified, signIn *Si
 	recollection := store.Recollection{
 		TenantID: n.TenantID, IntegrationID: n.ID, Revision: n.Revision,
 		Subject: a.Subject, EmailKey: a.EmailKey, Fingerprint: print[:], Token: signIn.token,
+	}
+	if err := s.revived(ctx, a, n, signIn.token); err != nil {
+		return err
 	}
 	entered := false
 	for try := range maxTries {
@@ -213,6 +224,19 @@ func (s *Service) record(ctx context.Context, in Arrival, v Verified, signIn *Si
 		}
 	}
 	return fmt.Errorf("%w: the person is being changed all the time", store.ErrUnavailable)
+}
+
+// revived refuses a token of the second in which its integration was installed
+// again, if it was used under a removed one.
+func (s *Service) revived(ctx context.Context, a *Assertion, n *store.Integration, token store.UsedToken) error {
+	if n.AcceptAfter.IsZero() || !a.IssuedAt.Truncate(time.Second).Equal(n.AcceptAfter.Truncate(time.Second)) {
+		return nil
+	}
+	used, err := s.store.UsedUnderRemoved(ctx, n.TenantID, token.Key)
+	if err == nil && used {
+		return refuse(TokenTooOld, "it was used under an integration that has been removed")
+	}
+	return err
 }
 
 // recalled is a sign-in that changes nothing.
@@ -260,14 +284,15 @@ func (s *Service) change(ctx context.Context, in Arrival, v Verified, generation
 	if err != nil {
 		return "", err
 	}
+	if outcome == store.Replayed || outcome == store.Moved {
+		return outcome, nil // nothing was written
+	}
 	signIn.UserID, signIn.Epoch, signIn.Generation = p.user.ID, p.user.SessionEpoch, generation
-	signIn.Onboarding, signIn.Created = p.onboarding, p.created
-	signIn.Changed = outcome == store.Applied && (c.User.Changed || c.User.Create)
-	switch outcome {
-	case store.Applied:
+	signIn.Onboarding = p.onboarding
+	if outcome == store.Applied {
+		signIn.Created, signIn.Changed = p.created, c.User.Changed
 		signIn.Warnings = append(signIn.Warnings, p.warnings...)
-	case store.Stale:
-		signIn.Created = false
+	} else {
 		signIn.Warnings = append(signIn.Warnings, Warning{
 			Code: "token_stale", Path: "iat", Text: "a newer token of this person was used, so nothing of this one was applied",
 		})
@@ -279,7 +304,7 @@ func (s *Service) change(ctx context.Context, in Arrival, v Verified, generation
 func (s *Service) settle(in Arrival, signIn SignIn, err error) error {
 	var refusal *Refusal
 	if err != nil && !errors.As(err, &refusal) {
-		s.unspend(unspent{tenant: in.Tenant.ID, integration: signIn.Integration.ID, token: signIn.token})
+		s.unspend(in.Tenant.ID, signIn)
 	}
 	return err
 }
@@ -287,11 +312,10 @@ func (s *Service) settle(in Arrival, signIn SignIn, err error) error {
 // Release gives a sign-in's token back, because the session could not be made.
 // What it changed stays: opening the link again finds it unchanged.
 func (s *Service) Release(ctx context.Context, tenant string, signIn SignIn) {
-	given := unspent{tenant: tenant, integration: signIn.Integration.ID, token: signIn.token}
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), spendTime)
 	defer cancel()
-	if err := s.store.Unspend(detached, given.tenant, given.integration, given.token); err != nil {
-		s.unspend(given)
+	if err := s.store.Unspend(detached, tenant, signIn.Integration.ID, signIn.token); err != nil {
+		s.unspend(tenant, signIn)
 	}
 }
 

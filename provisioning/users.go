@@ -3,6 +3,7 @@ package provisioning
 import (
 	"context"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"usher/sql/store"
@@ -10,6 +11,9 @@ import (
 
 // Profile returns a user as the application sees it, or ErrNotFound.
 func (s *Service) Profile(ctx context.Context, tenant store.Tenant, user string) (store.Profile, error) {
+	if !store.IsID(user) {
+		return store.Profile{}, ErrNotFound
+	}
 	return s.store.Profile(ctx, tenant.ID, user)
 }
 
@@ -28,6 +32,9 @@ func (s *Service) ProfileByEmail(ctx context.Context, tenant store.Tenant, email
 // can be called again, and has to be, until it succeeds. Enabling an erased
 // user lets that person come back as somebody new.
 func (s *Service) SetDisabled(ctx context.Context, tenant store.Tenant, user string, disabled bool, by By) error {
+	if !store.IsID(user) {
+		return ErrNotFound
+	}
 	what := store.WhatUserEnabled
 	if disabled {
 		what = store.WhatUserDisabled
@@ -47,6 +54,9 @@ func (s *Service) SetDisabled(ctx context.Context, tenant store.Tenant, user str
 // by which the person is recognised, and refused, until an admin enables the
 // erased user.
 func (s *Service) Erase(ctx context.Context, tenant store.Tenant, user string, by By) error {
+	if !store.IsID(user) {
+		return ErrNotFound
+	}
 	entry, err := journalEntry(store.WhatUserErased, by)
 	if err != nil {
 		return err
@@ -83,11 +93,17 @@ func (s *Service) tombstones(tenant, integration string, a *Assertion) [][]byte 
 
 // FinishOnboarding notes that the person has opened the onboarding page.
 func (s *Service) FinishOnboarding(ctx context.Context, tenant store.Tenant, user string) error {
+	if !store.IsID(user) {
+		return ErrNotFound
+	}
 	return s.store.FinishOnboarding(ctx, tenant.ID, user)
 }
 
 // Journal returns a user's newest changes, newest first.
 func (s *Service) Journal(ctx context.Context, tenant store.Tenant, user string, limit int) ([]store.Change, error) {
+	if !store.IsID(user) {
+		return nil, ErrNotFound
+	}
 	return s.store.Journal(ctx, tenant.ID, user, limit)
 }
 
@@ -99,11 +115,17 @@ const maxRequestKey = 128
 // grant holds (or it is parked), ErrConsumed when another request was first,
 // ErrTaken when the key has consumed another credit, *Invalid.
 func (s *Service) Consume(ctx context.Context, tenant store.Tenant, user, integration, orderID string, id int64, key string) error {
-	if key == "" || len(key) > maxRequestKey || !utf8.ValidString(key) {
+	if key == "" || len(key) > maxRequestKey || !isStorable(key) {
 		return invalid("Idempotency-Key", "send a key of 1 to %d bytes that names this request", maxRequestKey)
+	}
+	if !store.IsID(user) || !store.IsID(integration) || !isStorable(orderID) {
+		return ErrNotFound
 	}
 	return s.store.Consume(ctx, tenant.ID, user, integration, store.GrantKey{OrderID: orderID, CreditID: id}, key)
 }
+
+// isStorable reports whether both databases can hold a text.
+func isStorable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
 
 func journalEntry(what string, by By) (store.JournalEntry, error) {
 	id, err := store.NewID()

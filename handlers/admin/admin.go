@@ -67,6 +67,9 @@ func read(c *gin.Context, into any) error {
 	if err := provisioning.CheckJSON(body); err != nil {
 		return badRequest("The body is not one JSON object without repeated members.")
 	}
+	if name, strange := strangeMember(body); strange {
+		return badRequest("There is no field %q here.", name)
+	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
@@ -80,6 +83,21 @@ func read(c *gin.Context, into any) error {
 		return badRequest("The body is not the JSON object that is expected here.")
 	}
 	return nil
+}
+
+// strangeMember finds a member whose name is not written as all of ours are.
+// The decoder would take "NAME" for "name", and both at once for one.
+func strangeMember(body []byte) (name string, strange bool) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(body, &members) != nil {
+		return "", false // no object: the decoder says so
+	}
+	for name := range members {
+		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 func badRequest(text string, args ...any) error {

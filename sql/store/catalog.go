@@ -27,13 +27,13 @@ type Credit struct {
 // named it while it was unknown get it at their next sign-in.
 func (s *Store) AddGroup(ctx context.Context, tenant string, g Group) error {
 	return s.inTx(ctx, func(tx *sqlx.Tx) error {
+		if err := catalogChanged(ctx, tx, tenant); err != nil {
+			return err
+		}
 		_, err := tx.ExecContext(ctx, `
 INSERT INTO groups (tenant_id, id, external_id, name, description, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
 			tenant, g.ID, g.ExternalID, g.Name, g.Description, g.CreatedAt)
-		if err != nil {
-			return err
-		}
-		return catalogChanged(ctx, tx, tenant)
+		return err
 	})
 }
 
@@ -41,17 +41,18 @@ INSERT INTO groups (tenant_id, id, external_id, name, description, created_at) V
 // take effect with it.
 func (s *Store) AddCredit(ctx context.Context, tenant string, c Credit) error {
 	return s.inTx(ctx, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO credits (tenant_id, id, name, created_at) VALUES ($1, $2, $3, $4)`,
-			tenant, c.ID, c.Name, c.CreatedAt)
-		if err != nil {
+		if err := catalogChanged(ctx, tx, tenant); err != nil {
 			return err
 		}
-		return catalogChanged(ctx, tx, tenant)
+		_, err := tx.ExecContext(ctx, `INSERT INTO credits (tenant_id, id, name, created_at) VALUES ($1, $2, $3, $4)`,
+			tenant, c.ID, c.Name, c.CreatedAt)
+		return err
 	})
 }
 
 // catalogChanged makes every token that named something unknown be compared
-// again: those written already, and those being planned right now.
+// again: those written already, and those being planned right now. It comes
+// first in its transaction: sign-ins lock the tenant's row first as well.
 func catalogChanged(ctx context.Context, tx *sqlx.Tx, tenant string) error {
 	if _, err := tx.ExecContext(ctx,
 		`UPDATE tenants SET catalog_revision = catalog_revision + 1 WHERE id = $1`, tenant); err != nil {

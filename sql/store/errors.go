@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
@@ -53,6 +54,7 @@ const (
 	pqDeadlock   = "40P01"
 	pqSerialise  = "40001"
 	pqReadOnly   = "25006"
+	pqNotHere    = "0A000" // what a standby answers to BEGIN READ WRITE
 	pqOvertaken  = "UM001" // ours, raised by usher_apply_1
 )
 
@@ -74,7 +76,7 @@ func passing(err error) bool {
 			"40": // deadlock, serialisation: the retries are used up
 			return true
 		}
-		return pqErr.Code == pqReadOnly
+		return pqErr.Code == pqReadOnly || pqErr.Code == pqNotHere
 	}
 	var liteErr *sqlitedriver.Error
 	if errors.As(err, &liteErr) {
@@ -84,8 +86,10 @@ func passing(err error) bool {
 			return true
 		}
 	}
-	// A server that is starting or gone answers with an unexpected end.
-	return errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	// A server that is starting or gone answers with an unexpected end; and
+	// database/sql, once closed, with errors that it does not export.
+	return errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		strings.HasSuffix(err.Error(), "sql: database is closed") || strings.HasSuffix(err.Error(), "sql: statement is closed")
 }
 
 // violates reports whether err is the constraint violation named by a

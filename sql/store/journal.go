@@ -49,6 +49,13 @@ func NewID() (string, error) {
 	return id.String(), nil
 }
 
+// IsID reports whether a text can be the id of a row: a UUID in the one form in
+// which they are written here.
+func IsID(text string) bool {
+	id, err := uuid.Parse(text)
+	return err == nil && id.String() == text
+}
+
 func insertJournal(ctx context.Context, tx *sqlx.Tx, tenant, user string, at time.Time, e JournalEntry) error {
 	_, err := tx.ExecContext(ctx, `
 INSERT INTO journal (tenant_id, id, at, user_id, integration_id, key_id, reference, actor, what, detail)

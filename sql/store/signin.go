@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -21,11 +20,14 @@ import (
 
 // UsedToken is one use of one token.
 type UsedToken struct {
-	Key       Hex        `json:"key"`        // 32 bytes; equal for two tokens that count as one
-	Single    bool       `json:"single"`     // a second use is a replay
-	IssuedAt  *int64     `json:"issued_at"`  // iat in microseconds since 1970; nil = none
-	ExpiresAt *time.Time `json:"expires_at"` // after this the token cannot arrive any more; nil = never
-	Attempt   string     `json:"attempt"`    // UUID of this sign-in: a retry of itself is no replay
+	Key     Hex    `json:"key"`     // 32 bytes; equal for two tokens that count as one
+	Single  bool   `json:"single"`  // a second use is a replay
+	Attempt string `json:"attempt"` // UUID of this sign-in: a retry of itself is no replay
+
+	// Times in microseconds since 1970.
+	IssuedAt  *int64 `json:"issued_at"`  // iat; nil = none
+	NotAfter  *int64 `json:"not_after"`  // exp with the largest tolerance; nil = no exp
+	ExpiresAt *int64 `json:"expires_at"` // until when to remember it at least; nil = for ever
 }
 
 // Hex is binary data that is written as hexadecimal text in JSON.
@@ -81,8 +83,9 @@ WITH known AS (
      WHERE i.tenant_id = $1 AND i.integration_id = $2 AND i.%s = $3 AND i.fingerprint = $4
        FOR KEY SHARE OF i
 ), spent AS (
-    INSERT INTO used_tokens (tenant_id, integration_id, token_key, identity_id, issued_at, attempt, expires_at)
-    SELECT n.tenant_id, n.id, $6, known.id, $7, $8, $9
+    INSERT INTO used_tokens (tenant_id, integration_id, token_key, identity_id, issued_at, attempt, not_after,
+                             expires_at)
+    SELECT n.tenant_id, n.id, $6, known.id, $7, $8, $9, $10
       FROM known, integrations n
      WHERE n.tenant_id = $1 AND n.id = $2 AND n.revision = $5 AND n.removed_at IS NULL AND known.status = 'active'
     ON CONFLICT DO NOTHING
@@ -101,7 +104,7 @@ SELECT n.revision = $5 AND n.removed_at IS NULL AS current, n.generation, known.
 	}
 	var r recalledRow
 	err = stmt.QueryRowxContext(ctx, q.TenantID, q.IntegrationID, value, q.Fingerprint, q.Revision,
-		q.Token.Key, q.Token.IssuedAt, q.Token.Attempt, q.Token.ExpiresAt).StructScan(&r)
+		q.Token.Key, q.Token.IssuedAt, q.Token.Attempt, q.Token.NotAfter, q.Token.ExpiresAt).StructScan(&r)
 	if err != nil {
 		return Recalled{}, fault(err)
 	}
@@ -165,13 +168,13 @@ SELECT n.revision = $1 AND n.removed_at IS NULL AS current, n.generation, i.id I
 // spend records one use and reports whether it was the first one.
 func (s *Store) spend(ctx context.Context, tx *sqlx.Tx, tenant, integration, identity string, t UsedToken) (bool, error) {
 	insert, err := s.stmtIn(ctx, tx, `
-INSERT INTO used_tokens (tenant_id, integration_id, token_key, identity_id, issued_at, attempt, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`)
+INSERT INTO used_tokens (tenant_id, integration_id, token_key, identity_id, issued_at, attempt, not_after, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`)
 	if err != nil {
 		return false, err
 	}
 	result, err := insert.ExecContext(ctx,
-		tenant, integration, t.Key, identity, t.IssuedAt, t.Attempt, t.ExpiresAt)
+		tenant, integration, t.Key, identity, t.IssuedAt, t.Attempt, t.NotAfter, t.ExpiresAt)
 	if err != nil {
 		return false, err
 	}
@@ -398,36 +401,23 @@ type GrantKey struct {
 // Apply writes c as one unit, or nothing of it. A deadlock or a serialisation
 // failure is tried again up to three times.
 func (s *Store) Apply(ctx context.Context, c Changes) (Outcome, error) {
-	write := s.applyPostgres
+	var outcome Outcome
+	var err error
 	if s.dialect == sqlite {
-		write = s.applySQLite
+		outcome, err = s.applySQLite(ctx, c)
+	} else {
+		err = retry(ctx, func() error {
+			outcome, err = s.applyPostgres(ctx, c)
+			return err
+		})
 	}
-	for try := 1; ; try++ {
-		outcome, err := write(ctx, c)
-		switch {
-		case err == nil:
-			return outcome, nil
-		case moved(err):
-			return Moved, nil
-		case !retriable(err) || try > 3:
-			return "", fault(err)
-		}
-		if err := pause(ctx, time.Duration(1+rand.IntN(10*try))*time.Millisecond); err != nil { //nolint:gosec // jitter needs no secrecy
-			return "", fault(err)
-		}
+	switch {
+	case err == nil:
+		return outcome, nil
+	case moved(err):
+		return Moved, nil
 	}
-}
-
-// pause waits for d or for the end of ctx, whichever comes first.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return "", fault(err)
 }
 
 func (s *Store) applyPostgres(ctx context.Context, c Changes) (Outcome, error) {

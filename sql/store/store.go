@@ -11,7 +11,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
+	"math/rand/v2"
 	"net/url"
 	"path/filepath"
 	"sync"
@@ -19,11 +19,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 	_ "github.com/lib/pq"
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 	_ "modernc.org/sqlite"
-
-	"usher/sql/migrations"
 )
 
 // Store is an open database. It is safe for concurrent use.
@@ -134,7 +130,7 @@ func OpenSQLite(path string, now func() time.Time) (*Store, error) {
 	// settings make times compare and scan as PostgreSQL's do.
 	q := url.Values{
 		"_pragma": {
-			"journal_mode(WAL)", "busy_timeout(5000)", "synchronous(NORMAL)", "foreign_keys(1)",
+			"journal_mode(WAL)", fmt.Sprintf("busy_timeout(%d)", lockTimeout.Milliseconds()), "synchronous(NORMAL)", "foreign_keys(1)",
 			"cache_size(-16000)", "temp_store(MEMORY)",
 		},
 		"_txlock":      {"immediate"},
@@ -194,40 +190,6 @@ func (s *Store) Ping(ctx context.Context) error {
 // Embedded reports whether the data lives in a SQLite file.
 func (s *Store) Embedded() bool { return s.dialect == sqlite }
 
-// Migrate brings the schema up to date and reports how many steps it took. On
-// PostgreSQL a session lock lets one of several starting instances do it while
-// the others wait; on SQLite the write lock of each step does the same.
-func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
-	var steps fs.FS
-	var dialectName goose.Dialect
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
-	if s.dialect == postgres {
-		dialectName = goose.DialectPostgres
-		if steps, err = migrations.Postgres(); err != nil {
-			return 0, fmt.Errorf("store: %w", err)
-		}
-		locker, err := lock.NewPostgresSessionLocker()
-		if err != nil {
-			return 0, fmt.Errorf("store: %w", err)
-		}
-		options = append(options, goose.WithSessionLocker(locker))
-	} else {
-		dialectName = goose.DialectSQLite3
-		if steps, err = migrations.SQLite(); err != nil {
-			return 0, fmt.Errorf("store: %w", err)
-		}
-	}
-	provider, err := goose.NewProvider(dialectName, s.write.DB, steps, options...)
-	if err != nil {
-		return 0, fmt.Errorf("store: %w", fault(err))
-	}
-	results, err := provider.Up(ctx)
-	if err != nil {
-		return len(results), fmt.Errorf("store: migrate: %w", fault(err))
-	}
-	return len(results), nil
-}
-
 // stmt returns query prepared on db. Hot statements are prepared once: on
 // PostgreSQL that is a round trip and most of the planning saved.
 func (s *Store) stmt(ctx context.Context, db *sqlx.DB, query string) (*sqlx.Stmt, error) {
@@ -281,18 +243,51 @@ func (s *Store) prepareWanted(ctx context.Context) {
 }
 
 // inTx runs do in one transaction on the writing pool and commits it when do
-// returns nil.
+// returns nil. After a deadlock or a serialisation failure everything is done
+// again, up to three times, so do must not build on an earlier run.
 func (s *Store) inTx(ctx context.Context, do func(tx *sqlx.Tx) error) error {
 	defer s.prepareWanted(ctx)
+	return fault(retry(ctx, func() error { return s.inOneTx(ctx, do) }))
+}
+
+func (s *Store) inOneTx(ctx context.Context, do func(tx *sqlx.Tx) error) error {
 	tx, err := s.write.BeginTxx(ctx, nil)
 	if err != nil {
-		return fault(err)
+		return err
 	}
 	if err := do(tx); err != nil {
 		if rollback := tx.Rollback(); rollback != nil && !errors.Is(rollback, sql.ErrTxDone) {
 			err = errors.Join(err, rollback)
 		}
-		return fault(err)
+		return err
 	}
-	return fault(tx.Commit())
+	return tx.Commit()
+}
+
+// maxRetries is how often a unit is tried again when the database asks for it.
+const maxRetries = 3
+
+// retry runs do until the database no longer asks for another try.
+func retry(ctx context.Context, do func() error) error {
+	for try := 1; ; try++ {
+		err := do()
+		if !retriable(err) || try > maxRetries {
+			return err
+		}
+		if err := pause(ctx, time.Duration(1+rand.IntN(10*try))*time.Millisecond); err != nil { //nolint:gosec // jitter needs no secrecy
+			return err
+		}
+	}
+}
+
+// pause waits for d or for the end of ctx, whichever comes first.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

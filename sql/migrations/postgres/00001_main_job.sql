@@ -158,7 +158,10 @@ CREATE TABLE used_tokens (
     identity_id    uuid NOT NULL,
     issued_at      bigint, -- iat in microseconds since 1970; null = none
     attempt        uuid NOT NULL, -- the sign-in that spent it
-    expires_at     timestamptz, -- null = the token can arrive for ever
+    not_after      bigint, -- exp with the largest tolerance, in microseconds; null = no exp
+    -- When to see whether the row can go, in microseconds since 1970: by the
+    -- limits of the integration as they were; null = never.
+    expires_at     bigint,
     PRIMARY KEY (tenant_id, integration_id, token_key)
 );
 CREATE INDEX used_tokens_identity ON used_tokens (tenant_id, identity_id, issued_at);
@@ -243,7 +246,16 @@ BEGIN
       WHERE tenant_id = t AND id = n AND revision = (p->>'revision')::bigint AND removed_at IS NULL;
     IF NOT FOUND THEN RETURN 'moved'; END IF;
 
-    -- Lock order everywhere: user, then identity.
+    -- Lock order everywhere: tenant, then user, then identity.
+    IF p ? 'new_groups' THEN
+        PERFORM 1 FROM tenants WHERE id = t FOR NO KEY UPDATE;
+    ELSIF (p->>'check_catalog')::boolean THEN
+        PERFORM 1 FROM tenants WHERE id = t FOR SHARE;
+    END IF;
+    IF (p->>'check_catalog')::boolean THEN
+        PERFORM 1 FROM tenants WHERE id = t AND catalog_revision = (p->>'catalog_revision')::bigint;
+        IF NOT FOUND THEN RETURN 'moved'; END IF;
+    END IF;
     IF NOT new_user THEN
         PERFORM 1 FROM users
           WHERE tenant_id = t AND id = u AND version = (p#>>'{user,version}')::bigint AND status = 'active'
@@ -257,18 +269,14 @@ BEGIN
         IF NOT FOUND THEN RETURN 'moved'; END IF;
     END IF;
 
-    IF (p->>'check_catalog')::boolean THEN
-        PERFORM 1 FROM tenants WHERE id = t AND catalog_revision = (p->>'catalog_revision')::bigint FOR SHARE;
-        IF NOT FOUND THEN RETURN 'moved'; END IF;
-    END IF;
-
     stale := NOT new_ident AND iat IS NOT NULL AND (
         EXISTS (SELECT 1 FROM used_tokens WHERE tenant_id = t AND identity_id = i AND issued_at > iat)
         OR EXISTS (SELECT 1 FROM identities WHERE tenant_id = t AND id = i AND applied_at > iat));
 
-    INSERT INTO used_tokens (tenant_id, integration_id, token_key, identity_id, issued_at, attempt, expires_at)
+    INSERT INTO used_tokens (tenant_id, integration_id, token_key, identity_id, issued_at, attempt, not_after,
+                             expires_at)
       VALUES (t, n, decode(p#>>'{token,key}', 'hex'), i, iat, (p#>>'{token,attempt}')::uuid,
-              (p#>>'{token,expires_at}')::timestamptz)
+              (p#>>'{token,not_after}')::bigint, (p#>>'{token,expires_at}')::bigint)
       ON CONFLICT DO NOTHING;
     IF NOT FOUND AND (p#>>'{token,single}')::boolean THEN
         SELECT attempt = (p#>>'{token,attempt}')::uuid INTO found_one FROM used_tokens

@@ -158,7 +158,10 @@ CREATE TABLE used_tokens (
     identity_id    text NOT NULL,
     issued_at      integer, -- iat in microseconds since 1970; null = none
     attempt        text NOT NULL, -- the sign-in that spent it
-    expires_at     timestamp, -- null = the token can arrive for ever
+    not_after      integer, -- exp with the largest tolerance, in microseconds; null = no exp
+    -- When to see whether the row can go, in microseconds since 1970: by the
+    -- limits of the integration as they were; null = never.
+    expires_at     integer,
     PRIMARY KEY (tenant_id, integration_id, token_key)
 );
 CREATE INDEX used_tokens_identity ON used_tokens (tenant_id, identity_id, issued_at);

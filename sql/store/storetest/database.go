@@ -103,6 +103,35 @@ func (db *Database) Exec(t testing.TB, statement string, args ...any) {
 	}
 }
 
+// Tx is a transaction past every store.
+type Tx struct{ tx *sql.Tx }
+
+// Begin starts a transaction, to stand in others' way.
+func (db *Database) Begin(t testing.TB) Tx {
+	t.Helper()
+	tx, err := db.raw.BeginTx(context.WithoutCancel(t.Context()), nil)
+	if err != nil {
+		t.Fatalf("begin: %v", err)
+	}
+	return Tx{tx}
+}
+
+// Exec runs a statement in the transaction.
+func (tx Tx) Exec(t testing.TB, statement string) {
+	t.Helper()
+	if _, err := tx.tx.ExecContext(context.WithoutCancel(t.Context()), statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+// Rollback ends the transaction.
+func (tx Tx) Rollback(t testing.TB) {
+	t.Helper()
+	if err := tx.tx.Rollback(); err != nil {
+		t.Fatalf("rollback: %v", err)
+	}
+}
+
 // Rows returns the answer to a query as text: one string for each row, its
 // columns between bars.
 func (db *Database) Rows(t testing.TB, query string, args ...any) []string {

@@ -1,0 +1,85 @@
+package provisioning_test
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"usher/provisioning"
+	"usher/sql/store"
+)
+
+func TestTenantByHost(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		ours := []string{"usher.example"}
+		find := func(host string) string {
+			t.Helper()
+			tenant, err := w.svc.TenantByHost(ctx, host, ours)
+			if err != nil && !errors.Is(err, provisioning.ErrUnknownHost) {
+				t.Fatalf("TenantByHost(%q): %v", host, err)
+			}
+			return tenant.Name
+		}
+		wantSame(t, "before there is a tenant", find("usher.example"), "")
+		if err := w.svc.EnsureTenant(ctx); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.advance(time.Second)
+		wantSame(t, "the only tenant, any host", find("whatever.example"), "Default")
+		if _, err := w.svc.AddTenant(ctx, "Acme", []string{"ACME.example.", "b\u00fccher.example", "acme.example"}); err != nil {
+			t.Fatal(err)
+		}
+		for host, want := range map[string]string{
+			"acme.example": "Acme", "xn--bcher-kva.example": "Acme", "usher.example": "Default",
+			"whatever.example": "", "": "", "example": "",
+		} {
+			wantSame(t, "tenant of "+host, find(host), want)
+		}
+		before := w.db.Rows(t, "SELECT * FROM tenants ORDER BY id")
+		for _, hosts := range [][]string{{"new.example", "acme.example"}, {"Acme.Example"}, {}, {"a b"}, {""}} {
+			var invalid *provisioning.Invalid
+			if _, err := w.svc.AddTenant(ctx, "Second", hosts); !errors.As(err, &invalid) {
+				t.Errorf("AddTenant(%q): got error %v, want an *Invalid", hosts, err)
+			}
+		}
+		wantSame(t, "tenants", w.db.Rows(t, "SELECT * FROM tenants ORDER BY id"), before)
+
+		// Another instance's tenant is found once a miss may load again.
+		another := w.another(t)
+		if _, err := another.AddTenant(ctx, "Later", []string{"later.example"}); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.advance(200 * time.Millisecond)
+		wantSame(t, "tenant of another instance", find("later.example"), "Later")
+		if tenant, err := w.svc.DefaultTenant(ctx); err != nil || tenant.Name != "Default" {
+			t.Errorf("DefaultTenant: got %q, error %v, want Default", tenant.Name, err)
+		}
+		// The list goes on answering while the database is down.
+		if err := w.store.Close(); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.advance(time.Hour)
+		wantSame(t, "tenant while the database is down", find("acme.example"), "Acme")
+	})
+}
+
+func TestEnsureTenantOnce(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		services := []*provisioning.Service{w.svc, w.another(t)}
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				if err := services[i%2].EnsureTenant(t.Context()); err != nil {
+					t.Errorf("EnsureTenant: %v", err)
+				}
+			})
+		}
+		all.Wait()
+		wantSame(t, "tenants", w.db.Rows(t, "SELECT name FROM tenants"), []string{"Default"})
+		if tenant, err := w.svc.DefaultTenant(t.Context()); err != nil || !store.IsID(tenant.ID) {
+			t.Errorf("got %+v, error %v, want a tenant", tenant, err)
+		}
+	})
+}

@@ -1,0 +1,83 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"usher/sql/migrations"
+)
+
+// Migrate brings the schema up to date and reports how many steps it took. Of
+// several instances that start at once one does it, and the others wait.
+func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
+	var steps fs.FS
+	var dialectName goose.Dialect
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	if s.dialect == postgres {
+		dialectName = goose.DialectPostgres
+		steps, err = migrations.Postgres()
+		options = append(options, goose.WithSessionLocker(schemaLock{}))
+	} else {
+		dialectName = goose.DialectSQLite3
+		steps, err = migrations.SQLite()
+	}
+	if err != nil {
+		return 0, fmt.Errorf("store: %w", err)
+	}
+	provider, err := goose.NewProvider(dialectName, s.write.DB, steps, options...)
+	if err != nil {
+		return 0, fmt.Errorf("store: %w", fault(err))
+	}
+	results, err := provider.Up(ctx)
+	for try := 1; err != nil && s.dialect == sqlite && try <= maxRetries; try++ {
+		// Without a session lock goose looks at the version before a step
+		// has the write lock. Whoever comes second fails on what is there
+		// already, and finds the work done when it looks again.
+		results, err = provider.Up(ctx)
+	}
+	if err != nil {
+		return len(results), fmt.Errorf("store: migrate: %w", fault(err))
+	}
+	return len(results), nil
+}
+
+// schemaLock is a PostgreSQL session lock for one schema. Goose's own locks
+// the whole database and looks again every five seconds only, which a second
+// instance would lose at every start.
+type schemaLock struct{}
+
+const schemaLockKey = `hashtextextended('usher migrate ' || current_schema(), 0)`
+
+// lockPause is between two tries to get the lock.
+const lockPause = 20 * time.Millisecond
+
+// SessionLock implements goose's lock.SessionLocker. It waits until ctx ends;
+// asking again and again instead of queueing keeps the statement within its
+// time bounds.
+func (schemaLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	for {
+		var got bool
+		if err := conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock(`+schemaLockKey+`)`).Scan(&got); err != nil || got {
+			return err
+		}
+		if err := pause(ctx, lockPause); err != nil {
+			return err
+		}
+	}
+}
+
+// SessionUnlock implements goose's lock.SessionLocker.
+func (schemaLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+	var held bool
+	err := conn.QueryRowContext(ctx, `SELECT pg_advisory_unlock(`+schemaLockKey+`)`).Scan(&held)
+	if err == nil && !held {
+		return errors.New("the migration lock was lost")
+	}
+	return err
+}
