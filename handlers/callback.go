@@ -43,7 +43,7 @@ func (a *App) Callback(c *gin.Context) error {
 	link.Audiences = s.audiences
 	ctx := c.Request.Context()
 	signIn, err := a.Provisioning.Redeem(ctx, provisioning.Arrival{
-		Tenant: s.tenant, Link: link, Go: wanted, Own: s.own, Reference: RequestID(ctx),
+		Tenant: s.tenant, Link: link, Go: wanted, Own: s.own, Nonce: nonceOf(c.Request), Reference: RequestID(ctx),
 	})
 	noteSignIn(c, signIn)
 	if err != nil {

@@ -208,6 +208,8 @@ func TestIdentity(t *testing.T) {
 			wantUser(t, again, first.UserID)
 			wantSame(t, "warnings", warnings(again), []string{"email_conflict"})
 			p.wantPerson(t, first.UserID, person{Email: "anna@example.com", Groups: []string{"staff"}})
+			wantSame(t, "fingerprint", p.db.Rows(t, `
+SELECT fingerprint FROM identities WHERE tenant_id = $1 AND user_id = $2`, p.tenant.ID, first.UserID), []string{"null"})
 			// It follows as soon as the address is free.
 			p.enter(t, p.anna(claims{"sub": "bob", "email": "bob@new.example"}))
 			p.enter(t, p.anna(claims{"email": "bob@example.com", "groups": []string{"staff"}}))

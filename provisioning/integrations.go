@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -39,6 +40,8 @@ type Settings struct {
 	MaxAge          *int64    // seconds; 0 = none
 	Leeway          *int64    // seconds, 0–300
 	LandingPage     *string   // a path on our origin; "" = "/"
+	SignInURL       *string   // the partner's page that makes links; "" = none
+	RequireNonce    *bool     // needs a SignInURL
 	ReturnOrigins   *[]string // https origins (http for loopback hosts)
 	EmbedOrigins    *[]string
 	LinkPolicy      *string
@@ -401,6 +404,7 @@ func (w Settings) apply(to *store.Integration) error {
 	text(w.LandingPage, "landing_page", &n.LandingPage, func(page string) (string, error) {
 		return page, CheckLanding(page)
 	})
+	text(w.SignInURL, "sign_in_url", &n.SignInURL, checkSignInURL)
 	origins(w.ReturnOrigins, "return_origins", &n.ReturnOrigins)
 	origins(w.EmbedOrigins, "embed_origins", &n.EmbedOrigins)
 	text(w.LinkPolicy, "link_policy", &n.LinkPolicy, oneOf(store.LinkUnclaimed, store.LinkTrusted, store.LinkNever))
@@ -417,6 +421,12 @@ func (w Settings) apply(to *store.Integration) error {
 	}
 	if w.SingleUse != nil {
 		n.SingleUse = *w.SingleUse
+	}
+	if w.RequireNonce != nil {
+		n.RequireNonce = *w.RequireNonce
+	}
+	if n.RequireNonce && n.SignInURL == "" {
+		errs = append(errs, invalid("require_nonce", "needs a sign_in_url: a link that nobody asked for has no nonce"))
 	}
 	if len(errs) > 0 {
 		return errors.Join(errs...)
@@ -438,6 +448,22 @@ func checkIssuer(issuer string) (string, error) {
 		return "", fmt.Errorf("at most %d bytes, no control characters", maxIssuerBytes)
 	}
 	return issuer, nil
+}
+
+// checkSignInURL accepts an absolute https URL without fragment (http for
+// loopback hosts): the parameters are added to its query.
+func checkSignInURL(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || len(text) > maxGoBytes || u.User != nil || u.Fragment != "" || u.Opaque != "" || checkGoBytes(text) != nil {
+		return "", errors.New("a URL like https://partner.example/sign-in, without user name and fragment")
+	}
+	if _, err := ParseOrigin(u.Scheme + "://" + u.Host); err != nil {
+		return "", err
+	}
+	return u.String(), nil
 }
 
 func checkOrigins(list []string) ([]string, error) {

@@ -18,6 +18,7 @@ type Arrival struct {
 	Link      Link
 	Go        string   // the go parameter, decoded once; a go claim wins over it
 	Own       []Origin // the tenant's own origins
+	Nonce     string   // what this browser was given by Begin; "" = none
 	Reference string   // the request's reference id
 }
 
@@ -66,6 +67,9 @@ func (s *Service) Redeem(ctx context.Context, in Arrival) (SignIn, error) {
 	for range 3 {
 		v, err := s.verify(ctx, in)
 		if err != nil {
+			return SignIn{Integration: v.Integration, KeyID: v.KeyID}, err
+		}
+		if err := checkNonce(v, in.Nonce); err != nil {
 			return SignIn{Integration: v.Integration, KeyID: v.KeyID}, err
 		}
 		signIn, err := s.prepare(in, v)

@@ -258,7 +258,8 @@ func TestParameters(t *testing.T) {
 			{
 				"multipart", "POST", path,
 				"--b\r\nContent-Disposition: form-data; name=\"token\"\r\n\r\n" + token + "\r\n--b--\r\n",
-				[]string{"Content-Type: multipart/form-data; boundary=b"}, 400, "token_missing",
+				[]string{"Content-Type: multipart/form-data; boundary=b"},
+				400, "token_missing",
 			},
 			{"PUT", "PUT", link(token), "", nil, 405, "method_not_allowed"},
 			{"OPTIONS", "OPTIONS", link(token), "", nil, 405, "method_not_allowed"},
@@ -437,18 +438,6 @@ func TestGo(t *testing.T) {
 			})
 		}
 	})
-}
-
-// lastRequest returns the access log's line for an answer.
-func (i *instance) lastRequest(t testing.TB, a answer) map[string]any {
-	t.Helper()
-	for _, record := range i.records(t, "request") {
-		if record["reference"] == a.header.Get("X-Request-Id") {
-			return record
-		}
-	}
-	t.Fatalf("got no log line for request %s", a.header.Get("X-Request-Id"))
-	return nil
 }
 
 // wantLocation checks the header as it came over the wire.

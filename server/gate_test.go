@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // gate is a way to a server that can be cut and mended.
@@ -19,7 +20,7 @@ type gate struct {
 
 	mu       sync.Mutex
 	listener net.Listener
-	ways    map[net.Conn]bool
+	ways     map[net.Conn]bool
 }
 
 // newGate opens a way to the server of a URL.
@@ -111,7 +112,11 @@ func TestStoreBusy(t *testing.T) {
 		t.Fatal(err)
 	}
 	target := link(lumen.token(person("anna").with(fields{"jti": "one"})))
+	began := time.Now()
 	i.wantReason(t, i.get(t, target, wantsJSON), 503, "store_unavailable")
+	if took := time.Since(began); took > 8*time.Second {
+		t.Errorf("got the refusal after %v, want it soon", took)
+	}
 	if _, err := connection.ExecContext(t.Context(), "ROLLBACK"); err != nil {
 		t.Fatal(err)
 	}

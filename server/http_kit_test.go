@@ -104,7 +104,7 @@ func (o *output) String() string {
 
 // instance is a running program.
 type instance struct {
-	origin  string // as it says itself: http://localhost:PORT
+	origin  string // as it says itself: http://localhost:PORT, or its public URL
 	address string // 127.0.0.1:PORT
 	port    string
 	stdout  *output
@@ -120,7 +120,11 @@ func launch(t testing.TB, w world, more ...string) *instance {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	i := &instance{stdout: newOutput(), log: newOutput(), stop: stop}
-	environ := slices.Concat(w.environ, []string{"USHER_LISTEN=127.0.0.1:0", "USHER_BOOTSTRAP_API_KEY=" + apiKey}, more)
+	listen := "127.0.0.1:0"
+	if slices.ContainsFunc(more, func(s string) bool { return strings.HasPrefix(s, "USHER_PUBLIC_URL=") }) {
+		listen = freeAddress(t) // it does not say its port then
+	}
+	environ := slices.Concat(w.environ, []string{"USHER_LISTEN=" + listen, "USHER_BOOTSTRAP_API_KEY=" + apiKey}, more)
 	done := make(chan int, 1)
 	go func() {
 		code := run(ctx, []string{"serve"}, environ, i.stdout, i.log)
@@ -136,8 +140,10 @@ func launch(t testing.TB, w world, more ...string) *instance {
 		}
 		if text, found := strings.CutPrefix(i.stdout.String(), "Usher is at "); found && strings.HasSuffix(text, "\n") {
 			i.origin = strings.TrimSuffix(text, "\n")
-			i.port = i.origin[strings.LastIndexByte(i.origin, ':')+1:]
-			i.address = "127.0.0.1:" + i.port
+			if i.address = listen; strings.HasSuffix(listen, ":0") {
+				i.address = "127.0.0.1" + i.origin[strings.LastIndexByte(i.origin, ':'):]
+			}
+			i.port = strings.TrimPrefix(i.address, "127.0.0.1:")
 		}
 	}
 	transport := &http.Transport{
@@ -161,20 +167,45 @@ func launch(t testing.TB, w world, more ...string) *instance {
 	return i
 }
 
-// records returns the log's lines with the given message.
-func (i *instance) records(t testing.TB, message string) []map[string]any {
+// freeAddress is a loopback address that was free a moment ago.
+func freeAddress(t testing.TB) string {
 	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// records returns the log's lines with the given message, and with all parts
+// somewhere in them.
+func (i *instance) records(t testing.TB, message string, parts ...string) []map[string]any {
+	t.Helper()
+	parts = append(parts, `"msg":"`+message+`"`)
 	var records []map[string]any
 	for line := range strings.Lines(i.log.String()) {
+		if slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(line, part) }) {
+			continue
+		}
 		var record map[string]any
 		if err := json.Unmarshal([]byte(line), &record); err != nil {
 			t.Fatalf("log line %q: %v", line, err)
 		}
-		if record["msg"] == message {
-			records = append(records, record)
-		}
+		records = append(records, record)
 	}
 	return records
+}
+
+// lastRequest returns the access log's line for an answer.
+func (i *instance) lastRequest(t testing.TB, a answer) map[string]any {
+	t.Helper()
+	reference := a.header.Get("X-Request-Id")
+	records := i.records(t, "request", `"reference":"`+reference+`"`)
+	if len(records) != 1 {
+		t.Fatalf("got %d log lines for request %q, want 1", len(records), reference)
+	}
+	return records[0]
 }
 
 // answer is what came back.
@@ -246,7 +277,7 @@ func (i *instance) get(t testing.TB, target string, header ...string) answer {
 
 // try is send for other goroutines than the test's.
 func (i *instance) try(ctx context.Context, method, target, body string, header ...string) (answer, error) {
-	request, err := http.NewRequestWithContext(ctx, method, i.origin+target, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, method, "http://localhost:"+i.port+target, strings.NewReader(body))
 	if err != nil {
 		return answer{}, err
 	}
@@ -501,9 +532,7 @@ func (i *instance) wantReason(t testing.TB, a answer, status int, reason string)
 			t.Errorf("got page without reason %s and reference %s: %v", reason, reference, a)
 		}
 	}
-	if reference == "" || !slices.ContainsFunc(i.records(t, "refused"), func(record map[string]any) bool {
-		return record["reference"] == reference && record["reason"] == reason
-	}) {
-		t.Errorf("%s: got no log line with reference %q and that reason", reason, reference)
+	if got := i.records(t, "refused", `"reference":"`+reference+`"`, `"reason":"`+reason+`"`); len(got) != 1 {
+		t.Errorf("%s: got %d log lines with reference %q and that reason, want 1", reason, len(got), reference)
 	}
 }

@@ -19,8 +19,10 @@ type route struct {
 
 // routes is the one list of what Usher answers to.
 func routes(engine *gin.Engine, app *handlers.App, api *admin.API, ready *handlers.Readiness) {
-	engine.GET(handlers.HealthPath, handlers.Health)
-	engine.GET(handlers.ReadyPath, ready.Ready)
+	for _, method := range []string{http.MethodGet, http.MethodHead} { // balancers ask with either
+		engine.Handle(method, handlers.HealthPath, handlers.Health)
+		engine.Handle(method, handlers.ReadyPath, ready.Ready)
+	}
 	assets := gin.WrapH(web.Assets())
 	engine.GET("/assets/*file", assets)
 	engine.HEAD("/assets/*file", assets)
@@ -30,6 +32,7 @@ func routes(engine *gin.Engine, app *handlers.App, api *admin.API, ready *handle
 	for _, r := range []route{
 		{http.MethodGet, handlers.CallbackPath, app.Wrap(app.Callback)},
 		{http.MethodPost, handlers.CallbackPath, app.Wrap(app.Callback)},
+		{http.MethodGet, "/auth/start", app.Wrap(app.Start)},
 		{http.MethodGet, "/auth/session", app.WrapJSON(app.Session)},
 		{http.MethodGet, "/auth/sessions", app.WrapJSON(app.ListSessions)},
 		{http.MethodGet, "/auth/logout", app.Wrap(app.ConfirmLogout)},

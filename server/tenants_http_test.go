@@ -141,7 +141,7 @@ func TestHosts(t *testing.T) {
 
 		for host, status := range map[string]int{
 			"a.localhost": 200, "A.LOCALHOST": 200, "a.localhost:" + i.port: 200, "a.localhost:1": 200, "a.localhost.": 200,
-			"bücher.example": 200, "BÜCHER.example": 200, "xn--bcher-kva.example:443": 200, "192.0.2.7": 200, "192.0.2.7:80": 200,
+			"XN--bcher-kva.example": 200, "xn--bcher-kva.example:443": 200, "192.0.2.7": 200, "192.0.2.7:80": 200,
 			"localhost": 401, "127.0.0.1": 401, "[::1]": 401, // the tenant without hosts
 			"anything.example": 421, "a.localhost..": 421, ".a.localhost": 421, "b.a.localhost": 421, "a.localhost.example": 421,
 			"a.localhost@evil.example": 421, "3221225991": 421, "a.localhost:port": 421, "a%2elocalhost": 421, "a.localhost/": 421,
@@ -210,8 +210,17 @@ func TestHostsAreUnique(t *testing.T) {
 		i := launch(t, w)
 		i.admin(t, 201, "POST", "/tenants", fields{"name": "Acme", "hosts": []string{"bücher.example", "acme.example"}})
 		for _, hosts := range [][]string{
-			{"acme.example"}, {"ACME.example."}, {"acme.example:8443"}, {"xn--bcher-kva.example"},
-			{"fresh.example", "Acme.Example"}, {}, {""}, {"*.example"}, {"acme.example/x"}, {"user@acme.example"}, {"a b"},
+			{"acme.example"},
+			{"ACME.example."},
+			{"acme.example:8443"},
+			{"xn--bcher-kva.example"},
+			{"fresh.example", "Acme.Example"},
+			{},
+			{""},
+			{"*.example"},
+			{"acme.example/x"},
+			{"user@acme.example"},
+			{"a b"},
 		} {
 			got := i.admin(t, http.StatusBadRequest, "POST", "/tenants", fields{"name": "Other", "hosts": hosts})
 			if got.reason() != "bad_request" {

@@ -128,10 +128,10 @@ func by(c *gin.Context) provisioning.By {
 	return provisioning.By{Actor: "api", Reference: handlers.RequestID(c.Request.Context())}
 }
 
-// given is a field of a request that may be absent, null or have a value.
+// given is a field of a request that may be absent, null or have a value. Null
+// stands for none, which a truth value does not have.
 type given[T any] struct {
 	there bool
-	null  bool
 	value T
 }
 
@@ -139,7 +139,9 @@ type given[T any] struct {
 func (g *given[T]) UnmarshalJSON(text []byte) error {
 	g.there = true
 	if string(text) == "null" {
-		g.null = true
+		if _, flag := any(g.value).(bool); flag {
+			return errors.New("null is neither true nor false")
+		}
 		return nil
 	}
 	return json.Unmarshal(text, &g.value)

@@ -17,6 +17,8 @@ type integrationFields struct {
 	MaxAge          given[int64]    `json:"max_age"` // seconds; null or 0 = none
 	Leeway          given[int64]    `json:"leeway"`  // seconds
 	LandingPage     given[string]   `json:"landing_page"`
+	SignInURL       given[string]   `json:"sign_in_url"`
+	RequireNonce    given[bool]     `json:"require_nonce"`
 	ReturnOrigins   given[[]string] `json:"return_origins"`
 	EmbedOrigins    given[[]string] `json:"embed_origins"`
 	LinkPolicy      given[string]   `json:"link_policy"`
@@ -33,8 +35,9 @@ type integrationFields struct {
 func (f integrationFields) settings() provisioning.Settings {
 	return provisioning.Settings{
 		Name: f.Name.pointer(), Issuer: f.Issuer.pointer(), MaxAge: f.MaxAge.pointer(), Leeway: f.Leeway.pointer(),
-		LandingPage: f.LandingPage.pointer(), ReturnOrigins: f.ReturnOrigins.pointer(),
-		EmbedOrigins: f.EmbedOrigins.pointer(), LinkPolicy: f.LinkPolicy.pointer(), AutoCreate: f.AutoCreate.pointer(),
+		LandingPage: f.LandingPage.pointer(), SignInURL: f.SignInURL.pointer(), RequireNonce: f.RequireNonce.pointer(),
+		ReturnOrigins: f.ReturnOrigins.pointer(),
+		EmbedOrigins:  f.EmbedOrigins.pointer(), LinkPolicy: f.LinkPolicy.pointer(), AutoCreate: f.AutoCreate.pointer(),
 		SingleUse: f.SingleUse.pointer(), UnknownGroups: f.UnknownGroups.pointer(),
 		UnknownCredits: f.UnknownCredits.pointer(), GroupScope: f.GroupScope.pointer(), MetaMode: f.MetaMode.pointer(),
 		SessionIdle: f.SessionIdle.pointer(), SessionAbsolute: f.SessionAbsolute.pointer(),
@@ -62,6 +65,8 @@ type integrationAnswer struct {
 	MaxAge          *int64      `json:"max_age"` // seconds; null = none
 	Leeway          int64       `json:"leeway"`
 	LandingPage     string      `json:"landing_page"`
+	SignInURL       string      `json:"sign_in_url"`
+	RequireNonce    bool        `json:"require_nonce"`
 	ReturnOrigins   []string    `json:"return_origins"`
 	EmbedOrigins    []string    `json:"embed_origins"`
 	LinkPolicy      string      `json:"link_policy"`
@@ -99,7 +104,8 @@ func (a *API) answer(c *gin.Context, n provisioning.Installed) integrationAnswer
 	}
 	answer := integrationAnswer{
 		ID: n.ID, AppID: n.AppID, Name: n.Name, CallbackURL: callback + handlers.CallbackPath, Issuer: n.Issuer,
-		Leeway: int64(n.Leeway / time.Second), LandingPage: n.LandingPage, ReturnOrigins: n.ReturnOrigins,
+		Leeway: int64(n.Leeway / time.Second), LandingPage: n.LandingPage,
+		SignInURL: n.SignInURL, RequireNonce: n.RequireNonce, ReturnOrigins: n.ReturnOrigins,
 		EmbedOrigins: n.EmbedOrigins, LinkPolicy: n.LinkPolicy, AutoCreate: n.AutoCreate, SingleUse: n.SingleUse,
 		UnknownGroups: n.UnknownGroups, UnknownCredits: n.UnknownCredits, GroupScope: n.GroupScope,
 		MetaMode: n.MetaMode, SessionIdle: int64(n.SessionIdle / time.Second),

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 )
 
 // DefaultPrefix begins every key of ours in Redis.
@@ -68,6 +69,9 @@ func OpenRedis(url, prefix string, now func() time.Time) (*Redis, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Otherwise it writes lines of its own to standard error, with addresses.
+	// What fails comes back to us as an error anyway.
+	logging.Disable()
 	client := redis.NewUniversalClient(opts)
 	_, cluster := client.(*redis.ClusterClient)
 	return &Redis{client: client, cluster: cluster, prefix: prefix, now: now}, nil

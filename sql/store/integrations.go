@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,7 +12,7 @@ import (
 )
 
 const integrationColumns = `tenant_id, id, app_id, name, revision, generation, issuer, max_age, leeway, landing_page,
-       return_origins, embed_origins, link_policy, auto_create, single_use, unknown_groups, unknown_credits,
+       sign_in_url, require_nonce, return_origins, embed_origins, link_policy, auto_create, single_use, unknown_groups, unknown_credits,
        group_scope, meta_mode, session_idle, session_absolute, accept_after, created_at, updated_at, removed_at`
 
 // integrationRow is Integration in the types of the columns.
@@ -25,6 +27,8 @@ type integrationRow struct {
 	MaxAge          int64      `db:"max_age"`
 	Leeway          int64      `db:"leeway"`
 	LandingPage     string     `db:"landing_page"`
+	SignInURL       string     `db:"sign_in_url"`
+	RequireNonce    bool       `db:"require_nonce"`
 	ReturnOrigins   string     `db:"return_origins"`
 	EmbedOrigins    string     `db:"embed_origins"`
 	LinkPolicy      string     `db:"link_policy"`
@@ -58,6 +62,7 @@ func rowOf(n Integration) (integrationRow, error) {
 	return integrationRow{
 		TenantID: n.TenantID, ID: n.ID, AppID: n.AppID, Name: n.Name, Revision: n.Revision, Generation: n.Generation,
 		Issuer: n.Issuer, MaxAge: seconds(n.MaxAge), Leeway: seconds(n.Leeway), LandingPage: n.LandingPage,
+		SignInURL: n.SignInURL, RequireNonce: n.RequireNonce,
 		ReturnOrigins: back, EmbedOrigins: embed, LinkPolicy: n.LinkPolicy, AutoCreate: n.AutoCreate,
 		SingleUse: n.SingleUse, UnknownGroups: n.UnknownGroups, UnknownCredits: n.UnknownCredits,
 		GroupScope: n.GroupScope, MetaMode: n.MetaMode, SessionIdle: seconds(n.SessionIdle),
@@ -70,7 +75,7 @@ func (r integrationRow) integration() (Integration, error) {
 	n := Integration{
 		TenantID: r.TenantID, ID: r.ID, AppID: r.AppID, Name: r.Name, Revision: r.Revision, Generation: r.Generation,
 		Issuer: r.Issuer, MaxAge: time.Duration(r.MaxAge) * time.Second, Leeway: time.Duration(r.Leeway) * time.Second,
-		LandingPage: r.LandingPage, LinkPolicy: r.LinkPolicy, AutoCreate: r.AutoCreate, SingleUse: r.SingleUse,
+		LandingPage: r.LandingPage, SignInURL: r.SignInURL, RequireNonce: r.RequireNonce, LinkPolicy: r.LinkPolicy, AutoCreate: r.AutoCreate, SingleUse: r.SingleUse,
 		UnknownGroups: r.UnknownGroups, UnknownCredits: r.UnknownCredits, GroupScope: r.GroupScope,
 		MetaMode: r.MetaMode, SessionIdle: time.Duration(r.SessionIdle) * time.Second,
 		SessionAbsolute: time.Duration(r.SessionAbsolute) * time.Second, AcceptAfter: r.AcceptAfter.UTC(),
@@ -95,7 +100,7 @@ func (s *Store) AddIntegration(ctx context.Context, n Integration, first Key) er
 		_, err := tx.NamedExecContext(ctx, `
 INSERT INTO integrations (`+integrationColumns+`)
 VALUES (:tenant_id, :id, :app_id, :name, :revision, :generation, :issuer, :max_age, :leeway, :landing_page,
-        :return_origins, :embed_origins, :link_policy, :auto_create, :single_use, :unknown_groups, :unknown_credits,
+        :sign_in_url, :require_nonce, :return_origins, :embed_origins, :link_policy, :auto_create, :single_use, :unknown_groups, :unknown_credits,
         :group_scope, :meta_mode, :session_idle, :session_absolute, :accept_after, :created_at, :updated_at,
         :removed_at)`, row)
 		if err != nil {
@@ -115,40 +120,19 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 
 // Integrations returns a tenant's integrations, the removed ones too, with
 // all their keys, each oldest first, as of one moment.
-func (s *Store) Integrations(ctx context.Context, tenant string) ([]Integration, []Key, error) {
-	var integrations []Integration
-	var keys []Key
-	// One transaction on PostgreSQL would be three more round trips; instead
-	// the revisions tell whether a change came in between.
-	for range 3 {
-		var err error
-		if integrations, err = s.integrations(ctx, s.read, tenant); err != nil {
-			return nil, nil, err
-		}
-		if keys, err = s.keys(ctx, s.read, tenant); err != nil {
-			return nil, nil, err
-		}
-		again, err := s.integrations(ctx, s.read, tenant)
-		if err != nil {
-			return nil, nil, err
-		}
-		if sameRevisions(integrations, again) {
-			return integrations, keys, nil
-		}
+func (s *Store) Integrations(ctx context.Context, tenant string) (integrations []Integration, keys []Key, err error) {
+	// One snapshot for both: an integration without its newest key would refuse
+	// good links.
+	tx, err := s.read.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return nil, nil, fault(err)
 	}
-	return nil, nil, fmt.Errorf("%w: the integrations keep changing", ErrUnavailable)
-}
-
-func sameRevisions(a, b []Integration) bool {
-	if len(a) != len(b) {
-		return false
+	defer func() { err = errors.Join(err, fault(tx.Commit())) }()
+	if integrations, err = s.integrations(ctx, tx, tenant); err != nil {
+		return nil, nil, err
 	}
-	for i := range a {
-		if a[i].ID != b[i].ID || a[i].Revision != b[i].Revision {
-			return false
-		}
-	}
-	return true
+	keys, err = s.keys(ctx, tx, tenant)
+	return integrations, keys, err
 }
 
 func (s *Store) integrations(ctx context.Context, q sqlx.QueryerContext, tenant string) ([]Integration, error) {
@@ -266,7 +250,8 @@ func updateIntegration(ctx context.Context, tx *sqlx.Tx, row integrationRow) err
 	_, err := tx.NamedExecContext(ctx, `
 UPDATE integrations
    SET name = :name, revision = :revision, generation = :generation, issuer = :issuer, max_age = :max_age,
-       leeway = :leeway, landing_page = :landing_page, return_origins = :return_origins,
+       leeway = :leeway, landing_page = :landing_page, sign_in_url = :sign_in_url,
+       require_nonce = :require_nonce, return_origins = :return_origins,
        embed_origins = :embed_origins, link_policy = :link_policy, auto_create = :auto_create,
        single_use = :single_use, unknown_groups = :unknown_groups, unknown_credits = :unknown_credits,
        group_scope = :group_scope, meta_mode = :meta_mode, session_idle = :session_idle,

@@ -29,6 +29,8 @@ type Integration struct {
 	MaxAge          time.Duration // 0 = iat is not required and not limited
 	Leeway          time.Duration // clock tolerance both ways, 0–300 s
 	LandingPage     string        // path on our origin; "" = "/"
+	SignInURL       string        // the partner's page that makes links; "" = none
+	RequireNonce    bool          // only links asked for by this browser are good
 	ReturnOrigins   []string      // foreign origins that go may name
 	EmbedOrigins    []string      // origins that may frame us
 	LinkPolicy      string        // LinkUnclaimed, LinkTrusted, LinkNever

@@ -23,6 +23,8 @@ CREATE TABLE integrations (
     max_age          bigint NOT NULL, -- seconds; 0 = none
     leeway           bigint NOT NULL, -- seconds
     landing_page     text NOT NULL,
+    sign_in_url      text NOT NULL, -- the partner's page that makes links; "" = none
+    require_nonce    boolean NOT NULL,
     return_origins   text NOT NULL, -- JSON array of origins
     embed_origins    text NOT NULL, -- JSON array of origins
     link_policy      text NOT NULL,
@@ -291,14 +293,14 @@ BEGIN
         INSERT INTO identities (tenant_id, id, integration_id, user_id, subject, email_key, fingerprint,
                                 applied_at, unresolved, created_at)
           VALUES (t, i, n, u, p#>>'{identity,subject}', p#>>'{identity,email_key}',
-                  decode(p#>>'{identity,fingerprint}', 'hex'), iat, (p#>>'{identity,unresolved}')::boolean, at)
+                  nullif(decode(p#>>'{identity,fingerprint}', 'hex'), ''), iat, (p#>>'{identity,unresolved}')::boolean, at)
           ON CONFLICT DO NOTHING;
         -- Taken back as a whole, the spent token too.
         IF NOT FOUND THEN RAISE EXCEPTION 'identity taken' USING ERRCODE = 'UM001'; END IF;
     ELSE
         UPDATE identities
           SET subject = p#>>'{identity,subject}', email_key = p#>>'{identity,email_key}',
-              fingerprint = decode(p#>>'{identity,fingerprint}', 'hex'),
+              fingerprint = nullif(decode(p#>>'{identity,fingerprint}', 'hex'), ''),
               applied_at = greatest(applied_at, iat), unresolved = (p#>>'{identity,unresolved}')::boolean
           WHERE tenant_id = t AND id = i;
     END IF;

@@ -23,6 +23,8 @@ CREATE TABLE integrations (
     max_age          integer NOT NULL, -- seconds; 0 = none
     leeway           integer NOT NULL, -- seconds
     landing_page     text NOT NULL,
+    sign_in_url      text NOT NULL, -- the partner's page that makes links; "" = none
+    require_nonce    boolean NOT NULL,
     return_origins   text NOT NULL, -- JSON array of origins
     embed_origins    text NOT NULL, -- JSON array of origins
     link_policy      text NOT NULL,
