@@ -43,6 +43,17 @@ func TestIdentity(t *testing.T) {
 			wantUser(t, again, first.UserID)
 			wantSame(t, "users", p.users(t), 1)
 		}},
+		{name: "a removed integration holds nobody", run: func(t *testing.T, p *place) {
+			first := p.enter(t, p.anna(claims{"groups": []string{"staff"}}))
+			again := p.install(t, provisioning.Settings{})
+			again.refused(t, again.anna(nil), provisioning.EmailInUse)
+			p.mirror(t)
+			if err := p.svc.Remove(t.Context(), p.tenant, p.ID); err != nil {
+				t.Fatalf("Remove: %v", err)
+			}
+			wantUser(t, again.enter(t, again.anna(nil)), first.UserID)
+			p.wantPerson(t, first.UserID, person{Email: "anna@example.com", Groups: []string{"staff"}})
+		}},
 		{name: "sub is compared byte for byte", run: func(t *testing.T, p *place) {
 			first := p.enter(t, p.anna(nil))
 			p.mirror(t)

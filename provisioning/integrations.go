@@ -261,10 +261,10 @@ func (s *Service) edit(ctx context.Context, tenant store.Tenant, id string,
 
 // Remove takes an integration away: its secrets are destroyed, and from the
 // moment Remove returns every token signed with them is refused and every
-// session that they made is dead. Users stay; with drop they lose the
-// memberships and grants that the integration gave them. After an error Remove
-// can be called again, and has to be, until it succeeds.
-func (s *Service) Remove(ctx context.Context, tenant store.Tenant, id string, drop bool) error {
+// session that they made is dead. Users stay, with the memberships and grants
+// that the integration gave them. After an error Remove can be called again,
+// and has to be, until it succeeds.
+func (s *Service) Remove(ctx context.Context, tenant store.Tenant, id string) error {
 	// Removed ones are found as well, for the second call.
 	integrations, _, err := s.store.Integrations(ctx, tenant.ID)
 	if err != nil {
@@ -275,7 +275,7 @@ func (s *Service) Remove(ctx context.Context, tenant store.Tenant, id string, dr
 		return ErrNotFound
 	}
 	id = integrations[i].ID
-	generation, err := s.store.RemoveIntegration(ctx, tenant.ID, id, drop)
+	generation, err := s.store.RemoveIntegration(ctx, tenant.ID, id)
 	s.rings.forget(tenant.ID)
 	if err != nil {
 		return err

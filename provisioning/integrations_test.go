@@ -167,57 +167,50 @@ func TestChangeElsewhere(t *testing.T) {
 }
 
 func TestRemove(t *testing.T) {
-	for _, drop := range []bool{false, true} {
-		t.Run(fmt.Sprint("drop ", drop), func(t *testing.T) {
-			eachPlace(t, linking(store.LinkTrusted), func(t *testing.T, p *place) {
-				ctx := t.Context()
-				there := p.another(t)
-				other := p.install(t, linking(store.LinkTrusted))
-				said := claims{"groups": []string{"staff", "admins"}, "credits": []any{grant("A", 1)}}
-				first := p.enter(t, p.anna(said))
-				other.enter(t, other.anna(claims{"groups": []string{"staff"}}))
-				unused := p.anna(said)
-				unused["jti"] = "never used"
-				if _, err := there.Redeem(ctx, p.arrive(p.token(t, p.anna(said)))); err != nil {
-					t.Fatal(err)
-				}
-				p.mirror(t)
-				fault := errors.New("no session store")
-				p.ender.fail(fault)
-				wantError(t, "Remove", p.svc.Remove(ctx, p.tenant, p.ID, drop), fault)
-				p.ender.fail(nil)
-				wantError(t, "Remove again", p.svc.Remove(ctx, p.tenant, p.ID, drop), nil)
-				wantError(t, "Remove once more", p.svc.Remove(ctx, p.tenant, p.AppID, drop), nil)
-				ended := fmt.Sprintf("integration %s %d", p.ID, first.Generation+1)
-				wantSame(t, "ended", p.ender.all(), []string{ended, ended})
-				if got, err := p.svc.Generation(ctx, p.tenant.ID, p.ID); err != nil || got != first.Generation+1 {
-					t.Errorf("Generation: got %d, error %v, want %d", got, err, first.Generation+1)
-				}
+	eachPlace(t, linking(store.LinkTrusted), func(t *testing.T, p *place) {
+		ctx := t.Context()
+		there := p.another(t)
+		other := p.install(t, linking(store.LinkTrusted))
+		said := claims{"groups": []string{"staff", "admins"}, "credits": []any{grant("A", 1)}}
+		first := p.enter(t, p.anna(said))
+		other.enter(t, other.anna(claims{"groups": []string{"staff"}}))
+		unused := p.anna(said)
+		unused["jti"] = "never used"
+		if _, err := there.Redeem(ctx, p.arrive(p.token(t, p.anna(said)))); err != nil {
+			t.Fatal(err)
+		}
+		p.mirror(t)
+		fault := errors.New("no session store")
+		p.ender.fail(fault)
+		wantError(t, "Remove", p.svc.Remove(ctx, p.tenant, p.ID), fault)
+		p.ender.fail(nil)
+		wantError(t, "Remove again", p.svc.Remove(ctx, p.tenant, p.ID), nil)
+		wantError(t, "Remove once more", p.svc.Remove(ctx, p.tenant, p.AppID), nil)
+		ended := fmt.Sprintf("integration %s %d", p.ID, first.Generation+1)
+		wantSame(t, "ended", p.ender.all(), []string{ended, ended})
+		if got, err := p.svc.Generation(ctx, p.tenant.ID, p.ID); err != nil || got != first.Generation+1 {
+			t.Errorf("Generation: got %d, error %v, want %d", got, err, first.Generation+1)
+		}
 
-				p.refused(t, unused, provisioning.IntegrationRemoved)
-				for _, token := range []claims{unused, p.anna(said)} {
-					_, err := there.Redeem(ctx, p.arrive(p.token(t, token)))
-					wantRefused(t, err, provisioning.IntegrationRemoved)
-				}
-				wantSame(t, "secrets", p.db.Rows(t, `
+		p.refused(t, unused, provisioning.IntegrationRemoved)
+		for _, token := range []claims{unused, p.anna(said)} {
+			_, err := there.Redeem(ctx, p.arrive(p.token(t, token)))
+			wantRefused(t, err, provisioning.IntegrationRemoved)
+		}
+		wantSame(t, "secrets", p.db.Rows(t, `
 SELECT sealed_secret, public_key FROM integration_keys WHERE tenant_id = $1 AND integration_id = $2`, p.tenant.ID, p.ID), []string{"null|null"})
-				_, err := p.svc.Integration(ctx, p.tenant, p.ID)
-				wantError(t, "Integration", err, provisioning.ErrNotFound)
-				_, err = p.svc.ChangeIntegration(ctx, p.tenant, p.ID, provisioning.Settings{})
-				wantError(t, "ChangeIntegration", err, provisioning.ErrNotFound)
-				_, _, err = p.svc.AddKey(ctx, p.tenant, p.ID, provisioning.NewKey{})
-				wantError(t, "AddKey", err, provisioning.ErrNotFound)
-				wantError(t, "Remove unknown", p.svc.Remove(ctx, p.tenant, newID(t), drop), provisioning.ErrNotFound)
+		_, err := p.svc.Integration(ctx, p.tenant, p.ID)
+		wantError(t, "Integration", err, provisioning.ErrNotFound)
+		_, err = p.svc.ChangeIntegration(ctx, p.tenant, p.ID, provisioning.Settings{})
+		wantError(t, "ChangeIntegration", err, provisioning.ErrNotFound)
+		_, _, err = p.svc.AddKey(ctx, p.tenant, p.ID, provisioning.NewKey{})
+		wantError(t, "AddKey", err, provisioning.ErrNotFound)
+		wantError(t, "Remove unknown", p.svc.Remove(ctx, p.tenant, newID(t)), provisioning.ErrNotFound)
 
-				want := person{Email: "anna@example.com", Groups: []string{"admins", "staff"}, Credits: []string{"A/1"}}
-				if drop {
-					want = person{Email: "anna@example.com", Groups: []string{"staff"}}
-				}
-				p.wantPerson(t, first.UserID, want)
-				wantUser(t, other.enter(t, other.anna(claims{"groups": []string{"staff"}})), first.UserID)
-			})
-		})
-	}
+		want := person{Email: "anna@example.com", Groups: []string{"admins", "staff"}, Credits: []string{"A/1"}}
+		p.wantPerson(t, first.UserID, want)
+		wantUser(t, other.enter(t, other.anna(claims{"groups": []string{"staff"}})), first.UserID)
+	})
 }
 
 // TestInstalledAgain keeps the links of the earlier installation dead, even
@@ -239,7 +232,7 @@ func TestInstalledAgain(t *testing.T) {
 		p.clock.advance(time.Minute)
 		used, unused := p.anna(claims{"iss": nil}), p.anna(claims{"jti": "unused"})
 		first.enter(t, used)
-		wantError(t, "Remove", p.svc.Remove(ctx, p.tenant, first.ID, false), nil)
+		wantError(t, "Remove", p.svc.Remove(ctx, p.tenant, first.ID), nil)
 		p.clock.advance(time.Second)
 		again := install()
 		p.mirror(t)
@@ -263,7 +256,7 @@ func TestIntegrationsOfOneTenant(t *testing.T) {
 			wantError(t, "ChangeIntegration", err, provisioning.ErrNotFound)
 			_, err = p.svc.RetireKey(ctx, p.tenant, id, elsewhere.key.ID, time.Time{})
 			wantError(t, "RetireKey", err, provisioning.ErrNotFound)
-			wantError(t, "Remove", p.svc.Remove(ctx, p.tenant, id, true), provisioning.ErrNotFound)
+			wantError(t, "Remove", p.svc.Remove(ctx, p.tenant, id), provisioning.ErrNotFound)
 		}
 		_, err := p.svc.RetireKey(ctx, p.tenant, p.ID, elsewhere.key.ID, time.Time{})
 		wantError(t, "RetireKey of another tenant", err, provisioning.ErrNotFound)

@@ -268,7 +268,6 @@ func newRotate(p program, host *string) *cobra.Command {
 
 func newRemove(p program, host *string) *cobra.Command {
 	var yes string
-	var drop bool
 	c := &cobra.Command{
 		Use:   "remove ID --confirm NAME",
 		Short: "Remove an integration: its secrets are destroyed and its sessions end at once",
@@ -284,7 +283,7 @@ func newRemove(p program, host *string) *cobra.Command {
 				if yes != n.Name {
 					return usageError(c, fmt.Errorf("to remove it, repeat its name: --confirm %q", n.Name))
 				}
-				if err := t.provisioning.Remove(c.Context(), t.tenant, n.ID, drop); err != nil {
+				if err := t.provisioning.Remove(c.Context(), t.tenant, n.ID); err != nil {
 					return err
 				}
 				fmt.Fprintf(p.stdout, "Removed %s\n", n.Name)
@@ -293,7 +292,6 @@ func newRemove(p program, host *string) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&yes, "confirm", "", "the integration's name, to confirm")
-	c.Flags().BoolVar(&drop, "drop", false, "take back the memberships and grants that it gave")
 	return c
 }
 

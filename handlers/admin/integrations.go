@@ -180,18 +180,9 @@ func (a *API) ChangeIntegration(c *gin.Context) error {
 	return nil
 }
 
-// Remove: DELETE /admin/api/v1/integrations/:id. With ?drop=true the
-// memberships and grants that the integration gave are taken back.
+// Remove: DELETE /admin/api/v1/integrations/:id.
 func (a *API) Remove(c *gin.Context) error {
-	drop := false
-	switch c.Query("drop") {
-	case "", "false":
-	case "true":
-		drop = true
-	default:
-		return badRequest("drop is true or false.")
-	}
-	if err := a.Provisioning.Remove(c.Request.Context(), handlers.TenantOf(c), c.Param("id"), drop); err != nil {
+	if err := a.Provisioning.Remove(c.Request.Context(), handlers.TenantOf(c), c.Param("id")); err != nil {
 		return explain(err)
 	}
 	return noContent(c)

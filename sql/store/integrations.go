@@ -263,11 +263,10 @@ UPDATE integrations
 
 // RemoveIntegration marks an integration as removed, destroys its secrets and
 // returns the generation to publish: sessions of an earlier one must end. When
-// it returns, no sign-in under the old keys can be written any more. With drop,
-// the memberships and grants that it gave are taken back as well. Removing
+// it returns, no sign-in under the old keys can be written any more. Removing
 // again returns the same generation, so that a call that failed half-way can
 // be repeated. It returns ErrNotFound for an unknown integration.
-func (s *Store) RemoveIntegration(ctx context.Context, tenant, id string, drop bool) (generation int64, err error) {
+func (s *Store) RemoveIntegration(ctx context.Context, tenant, id string) (generation int64, err error) {
 	err = s.inTx(ctx, func(tx *sqlx.Tx) error {
 		if s.dialect == postgres {
 			// Waits for the sign-ins that are being written, and they for us.
@@ -294,23 +293,10 @@ SELECT pg_advisory_xact_lock(hashtextextended('usher integration ' || $1::text, 
 		if err := updateIntegration(ctx, tx, row); err != nil {
 			return err
 		}
-		statements := []string{`
-UPDATE integration_keys SET sealed_secret = NULL, public_key = NULL WHERE tenant_id = $1 AND integration_id = $2`}
-		if drop {
-			statements = append(statements, `
-UPDATE users SET version = version + 1 WHERE tenant_id = $1 AND id IN
-    (SELECT user_id FROM group_members WHERE tenant_id = $1 AND source = $2
-     UNION SELECT user_id FROM grants WHERE tenant_id = $1 AND integration_id = $2)`, `
-DELETE FROM group_members WHERE tenant_id = $1 AND source = $2`, `
-UPDATE grants SET revoked_at = (SELECT removed_at FROM integrations WHERE tenant_id = $1 AND id = $2)
- WHERE tenant_id = $1 AND integration_id = $2 AND revoked_at IS NULL`)
-		}
-		for _, statement := range statements {
-			if _, err := tx.ExecContext(ctx, statement, tenant, id); err != nil {
-				return err
-			}
-		}
-		return nil
+		_, err = tx.ExecContext(ctx, `
+UPDATE integration_keys SET sealed_secret = NULL, public_key = NULL WHERE tenant_id = $1 AND integration_id = $2`,
+			tenant, id)
+		return err
 	})
 	return generation, err
 }

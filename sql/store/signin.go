@@ -211,7 +211,7 @@ type State struct {
 
 	BySubject  *Identity  // of this integration
 	ByEmail    *Identity  // of this integration
-	Identities []Identity // every identity of the users below
+	Identities []Identity // of the users below, by integrations that are installed
 	Users      []User     // those of the identities found, and the e-mail's owner
 	Members    []Member   // of these users, from every source
 	Grants     []Grant    // of these users, by this integration
@@ -294,7 +294,8 @@ SELECT ` + object + `(
         THEN json('true') ELSE json('false') END,
     'Identities', (SELECT ` + array + `(` + object + `('id', i.id, 'integration_id', i.integration_id,
             'user_id', i.user_id, 'subject', i.subject, 'email_key', i.email_key, 'applied_at', i.applied_at))
-        FROM identities i WHERE i.tenant_id = $1 AND i.user_id IN (SELECT user_id FROM who)),
+        FROM identities i JOIN integrations n ON n.tenant_id = i.tenant_id AND n.id = i.integration_id
+        WHERE i.tenant_id = $1 AND i.user_id IN (SELECT user_id FROM who) AND n.removed_at IS NULL),
     'Users', (SELECT ` + array + `(` + object + `('id', u.id, 'version', u.version, 'status', u.status,
             'session_epoch', u.session_epoch, 'email', u.email, 'email_key', u.email_key,
             'email_verified', CASE WHEN u.email_verified THEN json('true') WHEN NOT u.email_verified THEN json('false') END,

@@ -231,7 +231,7 @@ func TestRecall(t *testing.T) {
 		if err != nil || got.Status != store.StatusDisabled || got.Spent || got.SessionEpoch != 1 {
 			t.Errorf("disabled: got %+v, error %v, want nothing spent", got, err)
 		}
-		if _, err := sc.s.RemoveIntegration(t.Context(), sc.tenant.ID, sc.integration.ID, false); err != nil {
+		if _, err := sc.s.RemoveIntegration(t.Context(), sc.tenant.ID, sc.integration.ID); err != nil {
 			t.Fatal(err)
 		}
 		got, err = sc.s.Recall(t.Context(), q)
