@@ -22,8 +22,8 @@ fmt: ## format every Go file
 build: ## the static binary bin/usher
 	CGO_ENABLED=0 go build -tags nomsgpack -trimpath -ldflags "-s -w" -o bin/usher ./server
 
-bench: ## the benchmarks, on a Postgres that syncs to disk
-	$(LAUNCH) -durable -with postgres,redis -- go test -run='^$$' -bench=. -benchmem ./...
+bench: ## Usher beside the limits of this machine, one table (eight minutes; quicker: docs/performance.md)
+	$(LAUNCH) -durable -with postgres,redis -- go run ./bench
 
 fuzz: ## every fuzz target, each for FUZZTIME (default 20s)
 	bash .ci/fuzz

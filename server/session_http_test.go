@@ -360,7 +360,7 @@ func TestStoreDown(t *testing.T) {
 	for _, store := range []string{"database", "redis"} {
 		t.Run(store, func(t *testing.T) {
 			t.Parallel()
-			w := base
+			var w world
 			var g *gate
 			if store == "database" {
 				g = newGate(t, base.database)

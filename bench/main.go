@@ -1,0 +1,144 @@
+// Command bench measures Usher beside the limits of the machine, all of them
+// in the same run:
+//
+//	go run ./testenv/launch -durable -with postgres,redis -- go run ./bench
+//
+// What happens:
+//
+//	build    the server as "make build" makes it, and gin's hello world
+//	count    SQL and Redis round trips of single requests, through proxies;
+//	         the statements that pgbench will run are taken from there
+//	load     people, by real first sign-ins
+//	measure  in rounds; each round measures everything once, so that what
+//	         else the machine does meets all of them alike
+//	report   medians with the lowest and highest round, and the budgets
+//
+// Usher, gin, the load and the databases are processes of their own. The load
+// stays on loopback and is bounded in time, connections and requests. Every
+// answer's status is checked; a wrong one ends the run.
+//
+// DATABASE_URL and REDIS_URL name the servers, which have to run on this
+// machine. All tables go to a schema that is dropped at the end; the sessions
+// stay in Redis until they expire, so give it one that can be thrown away.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := bench(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// options is the parsed command line.
+type options struct {
+	users       int     // people loaded before the first round
+	seconds     float64 // length of one measurement
+	rounds      int
+	connections []int
+	json        bool
+	only        *regexp.Regexp // rows to measure; nil = all
+	profile     string         // path of a CPU profile to write instead of a report; "" = none
+	drive       bool           // be the load generator of another bench
+}
+
+func parse(args []string, out io.Writer) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(out)
+	quick := flags.Bool("quick", false, "less of everything: under two minutes")
+	flags.IntVar(&o.users, "users", 0, "`people` loaded before the first round (default 20000, quick 4000)")
+	flags.Float64Var(&o.seconds, "seconds", 0, "`length` of one measurement (default 4, quick 0.6)")
+	flags.IntVar(&o.rounds, "rounds", 3, "rounds, each of which measures everything once")
+	connections := flags.String("connections", "1,16", "how many connections to measure with")
+	only := flags.String("only", "", "measure only rows whose name matches this `expression`")
+	flags.StringVar(&o.profile, "profile", "", "measure only one row (-only; else unchanged sign-ins) and write a CPU profile of the server to this `file`")
+	flags.BoolVar(&o.json, "json", false, "print the results as JSON")
+	flags.BoolVar(&o.drive, "drive", false, "generate load as told on standard input; the benchmark starts itself with this")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	fallback := options{users: 20_000, seconds: 4}
+	if *quick {
+		fallback = options{users: 4_000, seconds: 0.6}
+	}
+	if o.users == 0 {
+		o.users = fallback.users
+	}
+	if o.seconds == 0 {
+		o.seconds = fallback.seconds
+	}
+	for item := range strings.SplitSeq(*connections, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(item))
+		if err != nil || n < 1 || n > 256 {
+			return o, fmt.Errorf("-connections: %q is not a number from 1 to 256", item)
+		}
+		o.connections = append(o.connections, n)
+	}
+	if *only != "" {
+		var err error
+		if o.only, err = regexp.Compile(*only); err != nil {
+			return o, fmt.Errorf("-only: %w", err)
+		}
+	}
+	if o.profile != "" {
+		var err error
+		if o.profile, err = filepath.Abs(o.profile); err != nil {
+			return o, fmt.Errorf("-profile: %w", err)
+		}
+	}
+	switch {
+	case flags.NArg() > 0:
+		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	case o.users < minPeople || o.users > 5_000_000:
+		return o, fmt.Errorf("-users: want %d to 5000000, got %d", minPeople, o.users)
+	case o.seconds < 0.2 || o.seconds > 60:
+		return o, fmt.Errorf("-seconds: want 0.2 to 60, got %v", o.seconds)
+	case o.rounds < 1 || o.rounds > 99:
+		return o, fmt.Errorf("-rounds: want 1 to 99, got %d", o.rounds)
+	}
+	return o, nil
+}
+
+func bench(ctx context.Context, args []string) (err error) {
+	o, err := parse(args, os.Stderr)
+	if err != nil {
+		return err
+	}
+	if o.drive {
+		return drive(os.Stdin, os.Stdout)
+	}
+	r, err := measureAll(ctx, o, os.Getenv("DATABASE_URL"), os.Getenv("REDIS_URL"))
+	if err != nil {
+		return err
+	}
+	if r == nil {
+		return nil // there is only a profile
+	}
+	if o.json {
+		out := json.NewEncoder(os.Stdout)
+		out.SetIndent("", "  ")
+		return out.Encode(r)
+	}
+	return r.print(os.Stdout)
+}
+
+// say prints one line of progress.
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...) }

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// trips is how often one request of a kind goes to a store and back: of
+// several sent, the least and the most. What the background does now and then
+// may be among the most.
+type trips struct {
+	Kind                  string
+	SQLLeast, SQLMost     int
+	RedisLeast, RedisMost int
+}
+
+// counted is what the pass through the proxies found out.
+type counted struct {
+	Trips  []trips
+	repeat [2]recorded // two sign-ins of each kind, with their statements
+	first  [2]recorded
+}
+
+// requestsCounted is how many requests of each kind are counted.
+const requestsCounted = 11
+
+// countTrips runs u through counting proxies and sends single requests.
+func countTrips(ctx context.Context, u *usher, folder, program string, d *database, c *cache) (_ counted, err error) {
+	record := &recorder{}
+	sql, err := newProxy(d.url.Host, record.connection)
+	if err != nil {
+		return counted{}, err
+	}
+	defer sql.close()
+	redis, err := newProxy(c.url.Host, nil)
+	if err != nil {
+		return counted{}, err
+	}
+	defer redis.close()
+	if err := u.start(ctx, folder, program, "DATABASE_URL="+d.dsn(sql.address()), "REDIS_URL="+c.dsn(redis.address())); err != nil {
+		return counted{}, err
+	}
+	defer func() { err = errors.Join(err, u.stop()) }()
+	if err := u.install(ctx); err != nil {
+		return counted{}, err
+	}
+
+	// People whom the measured load will not meet. Their numbers are so far
+	// apart that they all have the same groups and credits: what differs
+	// between two of them is then new with each.
+	const nobody = 1_000_000_000
+	next := nobody
+	cookie, err := u.signIn(ctx, next, usual)
+	if err != nil {
+		return counted{}, err
+	}
+	var result counted
+	signIn := func(prepared *[2]recorded, number func() int, content func() says) func(int) error {
+		return func(i int) error {
+			who := number()
+			record.take()
+			if _, err := u.signIn(ctx, who, content()); err != nil {
+				return err
+			}
+			if prepared != nil {
+				prepared[i%2] = recorded{Name: nameOf(person, who), Calls: record.take()}
+			}
+			return nil
+		}
+	}
+	fresh := func() int { next += catalogGroups; return next }
+	turn := 0
+	known := func() int { turn++; return nobody + turn%2*catalogGroups }
+	shift := 0
+	unchanged := func() says { return usual }
+	changed := func() says { shift++; return says{Groups: 3, Shift: shift, Credits: 1} }
+	for _, kind := range []struct {
+		name string
+		send func(i int) error
+	}{
+		{"first sign-in", signIn(&result.first, fresh, unchanged)},
+		{"unchanged sign-in", signIn(&result.repeat, known, unchanged)},
+		{"changed groups", signIn(nil, func() int { return nobody + 2*catalogGroups }, changed)},
+		{"bad signature", func(int) error {
+			token := forge(u.signer.token(person, nobody, usual, time.Now().Unix()))
+			return u.want(ctx, callbackPath+"?token="+token, "", http.StatusUnauthorized)
+		}},
+		{"GET /auth/session", func(int) error { return u.want(ctx, "/auth/session", cookie, http.StatusOK) }},
+	} {
+		var sqlTurns, redisTurns []int
+		for i := range requestsCounted + 2 {
+			sqlBefore, redisBefore := sql.turns(), redis.turns()
+			if err := kind.send(i); err != nil {
+				return counted{}, fmt.Errorf("%s: %w", kind.name, err)
+			}
+			if i >= 2 { // before, statements were prepared
+				sqlTurns = append(sqlTurns, sql.turns()-sqlBefore)
+				redisTurns = append(redisTurns, redis.turns()-redisBefore)
+			}
+		}
+		result.Trips = append(result.Trips, trips{
+			kind.name, slices.Min(sqlTurns), slices.Max(sqlTurns), slices.Min(redisTurns), slices.Max(redisTurns),
+		})
+	}
+	return result, nil
+}
+
+// want sends a request and holds its status against want.
+func (u *usher) want(ctx context.Context, target, cookie string, want int) error {
+	answer, err := u.get(ctx, target, cookie)
+	if err == nil && answer.StatusCode != want {
+		err = fmt.Errorf("got %s, want %d", answer.Status, want)
+	}
+	return err
+}
