@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -38,6 +39,8 @@ type HTTP struct {
 	Unavailable func(error) bool
 	// HTTPS says that browsers reach us over https only.
 	HTTPS bool
+
+	usualPages sync.Map // by code, see page
 }
 
 // Wrap makes a handler for gin. An error is answered as an HTML page, or as an
@@ -104,6 +107,31 @@ func (h *HTTP) answer(c *gin.Context, err error, asJSON bool) {
 
 // page renders the ruling for a person.
 func (h *HTTP) page(c *gin.Context, ruling ruling, reference string) []byte {
+	// Without a sentence of its own a page differs by its reference alone, which
+	// is letters and digits: a flood of refusals need not render each anew.
+	usual := ruling.public == "" && ruling.claimNote() == ""
+	if usual {
+		if kept, ok := h.usualPages.Load(ruling.code); ok {
+			return bytes.ReplaceAll(kept.([]byte), []byte(anyReference), []byte(reference))
+		}
+		html, err := h.render(ruling, anyReference)
+		if err == nil {
+			h.usualPages.Store(ruling.code, html)
+		}
+	}
+	html, err := h.render(ruling, reference)
+	if err != nil {
+		h.Log.LogAttrs(c.Request.Context(), slog.LevelError, "rendering a page failed",
+			slog.String("reference", reference), slog.Any("error", err))
+		return h.Pages.Fallback()
+	}
+	return html
+}
+
+// anyReference stands for the reference in pages that are kept.
+const anyReference = "REFERENCE-OF-A-PAGE-THAT-IS-KEPT"
+
+func (h *HTTP) render(ruling ruling, reference string) ([]byte, error) {
 	var page web.Page
 	switch Code(ruling.code) {
 	case NotFound:
@@ -120,12 +148,8 @@ func (h *HTTP) page(c *gin.Context, ruling ruling, reference string) []byte {
 		}
 	}
 	var html bytes.Buffer
-	if err := h.Pages.Render(&html, page); err != nil {
-		h.Log.LogAttrs(c.Request.Context(), slog.LevelError, "rendering a page failed",
-			slog.String("reference", reference), slog.Any("error", err))
-		return h.Pages.Fallback()
-	}
-	return html.Bytes()
+	err := h.Pages.Render(&html, page)
+	return html.Bytes(), err
 }
 
 // logRefusal writes the one line that an admin finds by the reference on the

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,12 +28,24 @@ func (p program) runServe(c *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
+	p.relaxCollector()
 	ctx, log := c.Context(), newLogger(p.stderr, cfg.Env)
 	listener, err := listen(ctx, cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("USHER_LISTEN=%s: %w", cfg.Listen, err)
 	}
 	return p.serveOn(ctx, cfg, listener, log, nil)
+}
+
+// relaxCollector lets garbage grow to three times what is in use, which is
+// little, before it is collected: memory for time. GOGC in the environment wins.
+func (p program) relaxCollector() {
+	for _, variable := range p.environ {
+		if strings.HasPrefix(variable, "GOGC=") {
+			return
+		}
+	}
+	debug.SetGCPercent(300)
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {

@@ -23,7 +23,7 @@ type Config struct {
 	DataDir         string
 	DatabaseURL     string // "" = SQLite in DataDir; else a postgres URL with sslmode
 	RedisURL        string // "" = sessions in the SQLite file
-	MasterKey       string // text, not parsed; "" = one is made in DataDir
+	MasterKey       string // as ParseMasterKey reads it; "" = one is made in DataDir
 	BootstrapAPIKey string // "" = none
 	TrustedProxies  []netip.Prefix
 	Env             Env
@@ -114,6 +114,9 @@ var settings = []setting{
 		doc: "32 random bytes as base64 or hex (openssl rand -base64 32); secrets are stored encrypted under it. Empty: made in USHER_DATA_DIR.",
 		set: func(c *Config, value string) *wrong {
 			c.MasterKey = value
+			if _, err := provisioning.ParseMasterKey(value); err != nil {
+				return &wrong{"it is not 32 bytes in base64 or hexadecimal", "Make one with openssl rand -base64 32."}
+			}
 			return nil
 		},
 	},

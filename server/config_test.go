@@ -105,7 +105,7 @@ func TestLoadConfig(t *testing.T) {
 
 func TestConfigFaults(t *testing.T) {
 	t.Parallel()
-	production := []string{"USHER_ENV=production", "USHER_PUBLIC_URL=https://sso.example.com", "USHER_MASTER_KEY=k", "USHER_ALLOW_EMBEDDED=1"}
+	production := []string{"USHER_ENV=production", "USHER_PUBLIC_URL=https://sso.example.com", "USHER_MASTER_KEY=" + testMasterKey, "USHER_ALLOW_EMBEDDED=1"}
 	tests := []struct {
 		name    string
 		environ []string
@@ -134,6 +134,7 @@ func TestConfigFaults(t *testing.T) {
 		{"API key with a space", []string{"USHER_BOOTSTRAP_API_KEY=" + testAPIKey + " "}, []string{"USHER_BOOTSTRAP_API_KEY: HTTP header"}},
 		{"API key of one letter", []string{"USHER_BOOTSTRAP_API_KEY=" + strings.Repeat("ab", 20)}, []string{"USHER_BOOTSTRAP_API_KEY: placeholder"}},
 		{"API key from a manual", []string{"USHER_BOOTSTRAP_API_KEY=Change-Me-" + testAPIKey}, []string{"USHER_BOOTSTRAP_API_KEY: placeholder"}},
+		{"master key of no form", []string{"USHER_MASTER_KEY=changeme"}, []string{"USHER_MASTER_KEY: not 32 bytes"}},
 		{"database without master key", []string{"DATABASE_URL=" + testPostgres}, []string{"USHER_MASTER_KEY: same key"}},
 		{
 			"bare production",
@@ -142,7 +143,7 @@ func TestConfigFaults(t *testing.T) {
 		},
 		{
 			"production without Redis",
-			[]string{"USHER_ENV=production", "USHER_PUBLIC_URL=https://sso.example.com", "USHER_MASTER_KEY=k", "DATABASE_URL=" + testPostgres},
+			[]string{"USHER_ENV=production", "USHER_PUBLIC_URL=https://sso.example.com", "USHER_MASTER_KEY=" + testMasterKey, "DATABASE_URL=" + testPostgres},
 			[]string{"REDIS_URL: embedded store"},
 		},
 		{"production over http", append(slices.Clone(production), "USHER_PUBLIC_URL=http://localhost:8080"), []string{"USHER_PUBLIC_URL: production needs https"}},

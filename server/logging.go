@@ -54,12 +54,25 @@ func cleanAttr(_ []string, a slog.Attr) slog.Attr {
 // cleanText puts U+FFFD in the place of every character that is not plainly
 // visible, so that an attempt stays recognisable.
 func cleanText(s string) string {
+	if isPlain(s) {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
 		if hidden(r) {
 			return utf8.RuneError
 		}
 		return r
 	}, s)
+}
+
+// isPlain reports visible ASCII, which nearly every value is.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // hidden reports control characters (C0, C1, DEL), format characters, which

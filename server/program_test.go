@@ -187,7 +187,7 @@ func TestStartRefused(t *testing.T) {
 			[]string{"USHER_LISTEN=x", "USHER_PUBLIC_URL=http://sso.example.com", "USHER_BOOTSTRAP_API_KEY=short", "USHER_SESSION_KEY=1", "REDIS_URL=x"},
 			[]string{"5 faults", "USHER_LISTEN", "USHER_PUBLIC_URL", "USHER_BOOTSTRAP_API_KEY", "USHER_SESSION_KEY", "REDIS_URL"},
 		},
-		{"unusable master key", []string{"USHER_MASTER_KEY=changeme"}, []string{"USHER_MASTER_KEY"}},
+		{"unusable master key", []string{"USHER_LISTEN=127.0.0.1:0", "USHER_MASTER_KEY=changeme"}, []string{"USHER_MASTER_KEY"}},
 		{"taken address", []string{"USHER_LISTEN=192.0.2.1:1", "USHER_PUBLIC_URL=https://sso.example.com"}, []string{"USHER_LISTEN"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

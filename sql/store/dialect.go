@@ -33,6 +33,16 @@ func (d dialect) jsonArray() string {
 	return "json_group_array"
 }
 
+// among compares with the rows of a query. PostgreSQL is told to make a list of
+// them first, which leads it to the index; its guess for a query of unknown
+// size is to read the whole table.
+func (d dialect) among(query string) string {
+	if d == postgres {
+		return "= ANY (ARRAY(" + query + "))"
+	}
+	return "IN (" + query + ")"
+}
+
 // jsonEach is the function that yields the elements of a JSON array of
 // strings as rows with the text column "value".
 func (d dialect) jsonEach() string {

@@ -76,11 +76,35 @@ func (s *Store) Recall(ctx context.Context, q Recollection) (Recalled, error) {
 	if s.dialect == sqlite {
 		return s.recallSQLite(ctx, q)
 	}
-	const statement = `
+	statement, value := recallBySubject, q.Subject
+	if q.Subject == "" {
+		statement, value = recallByEmail, q.EmailKey
+	}
+	stmt, err := s.stmt(ctx, s.fast, statement)
+	if err != nil {
+		return Recalled{}, fault(err)
+	}
+	var r Recalled
+	err = stmt.QueryRowContext(ctx, q.TenantID, q.IntegrationID, value, q.Fingerprint, q.Revision,
+		q.Token.Key, q.Token.IssuedAt, q.Token.Attempt, q.Token.NotAfter, q.Token.ExpiresAt).
+		Scan(&r.Current, &r.Generation, &r.Known, &r.UserID, &r.Status, &r.SessionEpoch, &r.Onboarding, &r.Spent)
+	if err != nil {
+		return Recalled{}, fault(err)
+	}
+	return r, nil
+}
+
+// The statement of Recall, for either way to find the identity.
+const (
+	recallBySubject = recallHead + "subject" + recallTail
+	recallByEmail   = recallHead + "email_key" + recallTail
+
+	recallHead = `
 WITH known AS (
     SELECT i.id, i.user_id, u.status, u.session_epoch, u.onboarding
       FROM identities i JOIN users u ON u.tenant_id = i.tenant_id AND u.id = i.user_id
-     WHERE i.tenant_id = $1 AND i.integration_id = $2 AND i.%s = $3 AND i.fingerprint = $4
+     WHERE i.tenant_id = $1 AND i.integration_id = $2 AND i.`
+	recallTail = ` = $3 AND i.fingerprint = $4
        FOR KEY SHARE OF i
 ), spent AS (
     INSERT INTO used_tokens (tenant_id, integration_id, token_key, identity_id, issued_at, attempt, not_after,
@@ -97,19 +121,7 @@ SELECT n.revision = $5 AND n.removed_at IS NULL AS current, n.generation, known.
        EXISTS (SELECT 1 FROM spent) AS spent
   FROM integrations n LEFT JOIN known ON true
  WHERE n.tenant_id = $1 AND n.id = $2`
-	column, value := q.person()
-	stmt, err := s.stmt(ctx, s.fast, fmt.Sprintf(statement, column))
-	if err != nil {
-		return Recalled{}, fault(err)
-	}
-	var r recalledRow
-	err = stmt.QueryRowxContext(ctx, q.TenantID, q.IntegrationID, value, q.Fingerprint, q.Revision,
-		q.Token.Key, q.Token.IssuedAt, q.Token.Attempt, q.Token.NotAfter, q.Token.ExpiresAt).StructScan(&r)
-	if err != nil {
-		return Recalled{}, fault(err)
-	}
-	return Recalled(r), nil
-}
+)
 
 // person names the column that finds the identity, and its value.
 func (q Recollection) person() (column, value string) {
@@ -295,27 +307,27 @@ SELECT ` + object + `(
     'Identities', (SELECT ` + array + `(` + object + `('id', i.id, 'integration_id', i.integration_id,
             'user_id', i.user_id, 'subject', i.subject, 'email_key', i.email_key, 'applied_at', i.applied_at))
         FROM identities i JOIN integrations n ON n.tenant_id = i.tenant_id AND n.id = i.integration_id
-        WHERE i.tenant_id = $1 AND i.user_id IN (SELECT user_id FROM who) AND n.removed_at IS NULL),
+        WHERE i.tenant_id = $1 AND i.user_id ` + d.among(`SELECT user_id FROM who`) + ` AND n.removed_at IS NULL),
     'Users', (SELECT ` + array + `(` + object + `('id', u.id, 'version', u.version, 'status', u.status,
             'session_epoch', u.session_epoch, 'email', u.email, 'email_key', u.email_key,
             'email_verified', CASE WHEN u.email_verified THEN json('true') WHEN NOT u.email_verified THEN json('false') END,
             'first_name', u.first_name, 'last_name', u.last_name, 'name', u.name, 'phone', u.phone,
             'birthdate', u.birthdate, 'locale', u.locale, 'picture', u.picture, 'meta', u.meta,
             'onboarding', CASE WHEN u.onboarding THEN json('true') ELSE json('false') END))
-        FROM users u WHERE u.tenant_id = $1 AND u.id IN (SELECT user_id FROM who)),
+        FROM users u WHERE u.tenant_id = $1 AND u.id ` + d.among(`SELECT user_id FROM who`) + `),
     'Members', (SELECT ` + array + `(` + object + `('user_id', m.user_id, 'group_id', m.group_id,
             'external_id', g.external_id, 'source', m.source, 'pinned', CASE WHEN m.pinned THEN json('true') ELSE json('false') END))
         FROM group_members m JOIN groups g ON g.tenant_id = m.tenant_id AND g.id = m.group_id
-        WHERE m.tenant_id = $1 AND m.user_id IN (SELECT user_id FROM who)),
+        WHERE m.tenant_id = $1 AND m.user_id ` + d.among(`SELECT user_id FROM who`) + `),
     'Grants', (SELECT ` + array + `(` + object + `('user_id', r.user_id, 'order_id', r.order_id,
             'credit_id', r.credit_id, 'revoked', CASE WHEN r.revoked_at IS NULL THEN json('false') ELSE json('true') END))
-        FROM grants r WHERE r.tenant_id = $1 AND r.user_id IN (SELECT user_id FROM who)
+        FROM grants r WHERE r.tenant_id = $1 AND r.user_id ` + d.among(`SELECT user_id FROM who`) + `
             AND r.integration_id = $2),
     'Groups', (SELECT ` + array + `(` + object + `('id', g.id, 'external_id', g.external_id, 'name', g.name))
         FROM groups g WHERE g.tenant_id = $1
-            AND g.external_id IN (SELECT value FROM ` + each + `($5))),
+            AND g.external_id ` + d.among(`SELECT value FROM `+each+`($5)`) + `),
     'Credits', (SELECT ` + array + `(c.id) FROM credits c WHERE c.tenant_id = $1
-            AND c.id IN (SELECT CAST(value AS bigint) FROM ` + each + `($6)))
+            AND c.id ` + d.among(`SELECT CAST(value AS bigint) FROM `+each+`($6)`) + `)
 )`
 }
 

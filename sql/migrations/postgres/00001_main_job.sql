@@ -1,4 +1,7 @@
 -- +goose Up
+-- Every table carries its tenant in its keys, behind the columns that tell rows
+-- apart: plans made while a table is empty are kept, and with the tenant first
+-- they could settle on an index that finds all rows of the tenant.
 CREATE TABLE tenants (
     id               uuid PRIMARY KEY,
     name             text NOT NULL,
@@ -40,8 +43,8 @@ CREATE TABLE integrations (
     created_at       timestamptz NOT NULL,
     updated_at       timestamptz NOT NULL,
     removed_at       timestamptz,
-    PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, app_id)
+    PRIMARY KEY (id, tenant_id),
+    UNIQUE (app_id, tenant_id)
 );
 
 CREATE TABLE integration_keys (
@@ -53,7 +56,7 @@ CREATE TABLE integration_keys (
     public_key     bytea,
     created_at     timestamptz NOT NULL,
     retires_at     timestamptz,
-    PRIMARY KEY (tenant_id, id),
+    PRIMARY KEY (id, tenant_id),
     FOREIGN KEY (tenant_id, integration_id) REFERENCES integrations (tenant_id, id)
 );
 
@@ -79,8 +82,8 @@ CREATE TABLE users (
     onboarding     boolean NOT NULL,
     created_at     timestamptz NOT NULL,
     updated_at     timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, email_key)
+    PRIMARY KEY (id, tenant_id),
+    UNIQUE (email_key, tenant_id)
 );
 
 CREATE TABLE identities (
@@ -96,12 +99,12 @@ CREATE TABLE identities (
     -- The last token named a group or credit that the catalogue lacks.
     unresolved     boolean NOT NULL,
     created_at     timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, integration_id, subject),
-    UNIQUE (tenant_id, integration_id, email_key),
+    PRIMARY KEY (id, tenant_id),
+    UNIQUE (subject, integration_id, tenant_id),
+    UNIQUE (email_key, integration_id, tenant_id),
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) DEFERRABLE INITIALLY DEFERRED
 );
-CREATE INDEX identities_user ON identities (tenant_id, user_id);
+CREATE INDEX identities_user ON identities (user_id, tenant_id);
 CREATE INDEX identities_unresolved ON identities (tenant_id) WHERE unresolved;
 
 CREATE TABLE groups (
@@ -111,7 +114,7 @@ CREATE TABLE groups (
     name        text NOT NULL,
     description text NOT NULL,
     created_at  timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, id),
+    PRIMARY KEY (id, tenant_id),
     UNIQUE (tenant_id, external_id)
 );
 
@@ -122,11 +125,11 @@ CREATE TABLE group_members (
     source     uuid NOT NULL, -- an integration's id; the nil UUID = manual
     pinned     boolean NOT NULL,
     created_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, user_id, group_id, source),
+    PRIMARY KEY (user_id, group_id, source, tenant_id),
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id),
     FOREIGN KEY (tenant_id, group_id) REFERENCES groups (tenant_id, id)
 );
-CREATE INDEX group_members_group ON group_members (tenant_id, group_id);
+CREATE INDEX group_members_group ON group_members (group_id, tenant_id);
 
 CREATE TABLE credits (
     tenant_id  uuid NOT NULL REFERENCES tenants (id),
@@ -148,10 +151,10 @@ CREATE TABLE grants (
     revoked_at     timestamptz,
     consumed_at    timestamptz,
     consumed_by    text, -- the request key that consumed it
-    PRIMARY KEY (tenant_id, user_id, integration_id, order_id, credit_id),
+    PRIMARY KEY (user_id, integration_id, order_id, credit_id, tenant_id),
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id)
 );
-CREATE UNIQUE INDEX grants_consumed_by ON grants (tenant_id, consumed_by);
+CREATE UNIQUE INDEX grants_consumed_by ON grants (consumed_by, tenant_id) WHERE consumed_by IS NOT NULL;
 
 CREATE TABLE used_tokens (
     tenant_id      uuid NOT NULL,
@@ -164,9 +167,9 @@ CREATE TABLE used_tokens (
     -- When to see whether the row can go, in microseconds since 1970: by the
     -- limits of the integration as they were; null = never.
     expires_at     bigint,
-    PRIMARY KEY (tenant_id, integration_id, token_key)
+    PRIMARY KEY (token_key, integration_id, tenant_id)
 );
-CREATE INDEX used_tokens_identity ON used_tokens (tenant_id, identity_id, issued_at);
+CREATE INDEX used_tokens_identity ON used_tokens (identity_id, issued_at, tenant_id);
 CREATE INDEX used_tokens_expires ON used_tokens (expires_at);
 
 -- Keyed hashes of erased people's subjects and e-mails.
@@ -174,7 +177,7 @@ CREATE TABLE tombstones (
     tenant_id uuid NOT NULL,
     digest    bytea NOT NULL,
     user_id   uuid NOT NULL,
-    PRIMARY KEY (tenant_id, digest),
+    PRIMARY KEY (digest, tenant_id),
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id)
 );
 
@@ -189,9 +192,9 @@ CREATE TABLE journal (
     actor          text NOT NULL,
     what           text NOT NULL,
     detail         text NOT NULL, -- JSON object
-    PRIMARY KEY (tenant_id, id)
+    PRIMARY KEY (id, tenant_id)
 );
-CREATE INDEX journal_user ON journal (tenant_id, user_id, id);
+CREATE INDEX journal_user ON journal (user_id, id, tenant_id);
 
 -- The session store's SQL form.
 CREATE TABLE kv_sessions (
@@ -200,23 +203,23 @@ CREATE TABLE kv_sessions (
     user_id    uuid NOT NULL,
     value      bytea NOT NULL,
     expires_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, key)
+    PRIMARY KEY (key, tenant_id)
 );
-CREATE INDEX kv_sessions_user ON kv_sessions (tenant_id, user_id);
+CREATE INDEX kv_sessions_user ON kv_sessions (user_id, tenant_id);
 CREATE INDEX kv_sessions_expires ON kv_sessions (expires_at);
 
 CREATE TABLE kv_epochs (
     tenant_id uuid NOT NULL,
     user_id   uuid NOT NULL,
     epoch     bigint NOT NULL,
-    PRIMARY KEY (tenant_id, user_id)
+    PRIMARY KEY (user_id, tenant_id)
 );
 
 CREATE TABLE kv_generations (
     tenant_id      uuid NOT NULL,
     integration_id uuid NOT NULL,
     generation     bigint NOT NULL,
-    PRIMARY KEY (tenant_id, integration_id)
+    PRIMARY KEY (integration_id, tenant_id)
 );
 
 -- usher_apply_1 writes one planned sign-in, or nothing. The plan was made from
