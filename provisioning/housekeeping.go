@@ -18,6 +18,8 @@ const (
 	// forgetBatch how many rows one statement deletes.
 	forgetPause = time.Minute
 	forgetBatch = 5000
+	// analyzePause is between two looks for tables that have grown.
+	analyzePause = 5 * time.Second
 )
 
 // unspent is a token to be given back.
@@ -46,6 +48,8 @@ func (s *Service) unspend(tenant string, signIn SignIn) {
 func (s *Service) Run(ctx context.Context) {
 	tick := time.NewTicker(forgetPause)
 	defer tick.Stop()
+	grown := time.NewTicker(analyzePause)
+	defer grown.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -54,6 +58,9 @@ func (s *Service) Run(ctx context.Context) {
 			s.giveBack(ctx, u)
 		case <-tick.C:
 			s.forgetUsed(ctx)
+		case <-grown.C:
+			// Only speed depends on it, and the server does it too.
+			_ = s.store.AnalyzeGrown(ctx)
 		}
 	}
 }

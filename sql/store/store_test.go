@@ -270,3 +270,38 @@ func TestOpenPostgresRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestAnalyzeGrown: a table that was empty a moment ago gets statistics, once.
+func TestAnalyzeGrown(t *testing.T) {
+	t.Parallel()
+	storetest.EachDatabase(t, func(t *testing.T, db *storetest.Database) {
+		s := db.Open(t, time.Now)
+		tenant := newID(t)
+		if err := s.AddTenant(t.Context(), store.Tenant{ID: tenant, Name: "T", CreatedAt: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		if db.Kind == testenv.SQLite {
+			if err := s.AnalyzeGrown(t.Context()); err != nil {
+				t.Errorf("got %v, want nothing to do", err)
+			}
+			return
+		}
+		db.Exec(t, `
+INSERT INTO used_tokens (tenant_id, integration_id, token_key, identity_id, attempt)
+SELECT $1, $1, decode(lpad(to_hex(n), 64, '0'), 'hex'), $1, $1 FROM generate_series(1, 2000) n`, tenant)
+		const look = `
+SELECT coalesce((SELECT reltuples::bigint FROM pg_class
+                  WHERE relname = 'used_tokens' AND relnamespace = current_schema()::regnamespace), -1)`
+		// The server counts changes a moment after they are committed.
+		for deadline := time.Now().Add(20 * time.Second); ; {
+			if err := s.AnalyzeGrown(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got := db.Rows(t, look); got[0] == "2000" {
+				return
+			} else if time.Now().After(deadline) {
+				t.Fatalf("got %v rows in the statistics, want 2000", got)
+			}
+		}
+	})
+}
