@@ -41,10 +41,27 @@ func (a *App) Callback(c *gin.Context) error {
 	}
 	s := siteOf(c)
 	link.Audiences = s.audiences
-	ctx := c.Request.Context()
-	signIn, err := a.Provisioning.Redeem(ctx, provisioning.Arrival{
-		Tenant: s.tenant, Link: link, Go: wanted, Own: s.own, Nonce: nonceOf(c.Request), Reference: RequestID(ctx),
-	})
+	arrival := provisioning.Arrival{
+		Tenant: s.tenant, Link: link, Go: wanted, Own: s.own, Nonce: nonceOf(c.Request),
+		Reference: RequestID(c.Request.Context()),
+	}
+	err = a.redeem(c, arrival)
+	for again := 0; errors.Is(err, sessions.ErrOvertaken) && again < 2; again++ {
+		// Something was ended meanwhile; the link now says what.
+		err = a.redeem(c, arrival)
+	}
+	if errors.Is(err, sessions.ErrOvertaken) {
+		return unavailable(err)
+	}
+	return err
+}
+
+// redeem is one try of Callback. It returns ErrOvertaken, with the link given
+// back, when the person's sessions or those of the integration were ended in
+// the middle of it.
+func (a *App) redeem(c *gin.Context, arrival provisioning.Arrival) error {
+	ctx, s := c.Request.Context(), siteOf(c)
+	signIn, err := a.Provisioning.Redeem(ctx, arrival)
 	noteSignIn(c, signIn)
 	if err != nil {
 		if a.sameBrowser(c, signIn, err) {
@@ -63,6 +80,9 @@ func (a *App) Callback(c *gin.Context) error {
 	})
 	if err != nil {
 		a.Provisioning.Release(ctx, s.tenant.ID, signIn)
+		if errors.Is(err, sessions.ErrOvertaken) {
+			return err
+		}
 		return unavailable(err)
 	}
 	if previous != nil && previous.User != signIn.UserID {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,7 +49,9 @@ type HTTP struct {
 func (h *HTTP) Wrap(handle Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if err := handle(c); err != nil {
-			h.answer(c, err, prefersJSON(c.Request.Header.Values("Accept")))
+			// The API speaks JSON even about addresses that it does not have.
+			asJSON := strings.HasPrefix(c.Request.URL.Path, "/admin/api/") || prefersJSON(c.Request.Header.Values("Accept"))
+			h.answer(c, err, asJSON)
 		}
 	}
 }

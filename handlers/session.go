@@ -87,7 +87,7 @@ func (a *App) Session(c *gin.Context) error {
 	}
 	ctx, s := c.Request.Context(), siteOf(c)
 	profile, err := a.Provisioning.Profile(ctx, s.tenant, session.User)
-	if errors.Is(err, provisioning.ErrNotFound) {
+	if errors.Is(err, provisioning.ErrNotFound) || (err == nil && !profile.Active()) {
 		return &Fault{Code: NoSession, Err: err}
 	} else if err != nil {
 		return err

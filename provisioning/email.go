@@ -73,7 +73,10 @@ func foldLocalPart(local string) string {
 		return local
 	}
 	for {
-		folded := norm.NFC.String(strings.ToLower(norm.NFC.String(local)))
+		// The one letter whose full lower-case form is longer (Unicode
+		// SpecialCasing): the simple form would make it a plain i.
+		full := strings.ReplaceAll(norm.NFC.String(local), "\u0130", "i\u0307")
+		folded := norm.NFC.String(strings.ToLower(full))
 		if folded == local {
 			return folded
 		}

@@ -26,6 +26,7 @@ func TestEmailKey(t *testing.T) {
 		{"domain already ASCII", "anna@XN--BCHER-KVA.example", "anna@xn--bcher-kva.example"},
 		{"sharp s is kept", "anna@straße.example", "anna@xn--strae-oqa.example"},
 		{"dotted capital I is not i", "anna@gİthub.example", "anna@xn--github-qyd.example"},
+		{"dotted capital I in the local part is not i", "\u0130van@x.example", "i\u0307van@x.example"},
 		{"ideographic full stop", "anna@example。com", "anna@example.com"},
 		{"full-width domain", "anna@ｅｘａｍｐｌｅ.com", "anna@example.com"},
 		{"quotes and slashes stay", `a"b/c@example.com`, `a"b/c@example.com`},

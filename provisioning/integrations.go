@@ -265,22 +265,41 @@ func (s *Service) edit(ctx context.Context, tenant store.Tenant, id string,
 // that the integration gave them. After an error Remove can be called again,
 // and has to be, until it succeeds.
 func (s *Service) Remove(ctx context.Context, tenant store.Tenant, id string) error {
-	// Removed ones are found as well, for the second call.
-	integrations, _, err := s.store.Integrations(ctx, tenant.ID)
+	n, err := s.IntegrationOnceInstalled(ctx, tenant, id)
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(integrations, func(n store.Integration) bool { return n.ID == id || n.AppID == id })
-	if i < 0 {
-		return ErrNotFound
-	}
-	id = integrations[i].ID
+	id = n.ID
 	generation, err := s.store.RemoveIntegration(ctx, tenant.ID, id)
 	s.rings.forget(tenant.ID)
 	if err != nil {
 		return err
 	}
-	return s.ender.EndIntegration(ctx, tenant.ID, id, generation)
+	return unended(s.ender.EndIntegration(ctx, tenant.ID, id, generation))
+}
+
+// IntegrationOnceInstalled is Integration for removed ones as well: a removal
+// that failed half-way has to be repeated.
+func (s *Service) IntegrationOnceInstalled(ctx context.Context, tenant store.Tenant, id string) (store.Integration, error) {
+	integrations, _, err := s.store.Integrations(ctx, tenant.ID)
+	if err != nil {
+		return store.Integration{}, err
+	}
+	for _, n := range integrations {
+		if n.ID == id || n.AppID == id {
+			return n, nil
+		}
+	}
+	return store.Integration{}, ErrNotFound
+}
+
+// unended marks a fault of the session store as a passing one: what was written
+// stays, and the call has to be repeated.
+func unended(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: sessions could not be ended: %w", store.ErrUnavailable, err)
 }
 
 // Generation tells the session check an integration's generation when the

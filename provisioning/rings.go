@@ -2,7 +2,9 @@ package provisioning
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -59,11 +61,41 @@ func (s *Service) loadRing(ctx context.Context, tenant string) (*Keyring, error)
 	if err != nil {
 		return nil, err
 	}
-	ring, err := NewKeyring(integrations, keys, s.openSecret)
+	ring, err := NewKeyring(integrations, s.usable(keys), s.openSecret)
 	if err != nil {
 		return nil, fmt.Errorf("provisioning: keys of tenant %s: %w", tenant, err)
 	}
 	return ring, nil
+}
+
+// usable leaves out keys whose secret cannot be opened: one of them must not
+// keep everybody else from signing in.
+func (s *Service) usable(keys []store.Key) []store.Key {
+	var good []store.Key
+	for _, k := range keys {
+		if len(k.SealedSecret) > 0 {
+			if _, err := s.openSecret(k); err != nil {
+				s.log.Error("a key is left out: its secret cannot be opened",
+					slog.String("tenant", k.TenantID), slog.String("key", k.ID), slog.Any("error", err))
+				continue
+			}
+		}
+		good = append(good, k)
+	}
+	return good
+}
+
+// CheckMasterKey reports whether the newest sealed secret opens under the master
+// key. ErrSealedElsewhere means that the data was made under another one.
+func (s *Service) CheckMasterKey(ctx context.Context) error {
+	k, err := s.store.NewestSealedKey(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		_, err = s.openSecret(k)
+	}
+	return err
 }
 
 // placeOf is where a key's secret stands; it opens nowhere else.

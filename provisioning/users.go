@@ -47,7 +47,7 @@ func (s *Service) SetDisabled(ctx context.Context, tenant store.Tenant, user str
 	if err != nil || !disabled {
 		return err
 	}
-	return s.ender.EndUser(ctx, tenant.ID, user, epoch)
+	return unended(s.ender.EndUser(ctx, tenant.ID, user, epoch))
 }
 
 // Erase removes a user's personal data for good. What stays are keyed hashes
@@ -68,7 +68,7 @@ func (s *Service) Erase(ctx context.Context, tenant store.Tenant, user string, b
 	if err != nil {
 		return err
 	}
-	return s.ender.EndUser(ctx, tenant.ID, user, epoch)
+	return unended(s.ender.EndUser(ctx, tenant.ID, user, epoch))
 }
 
 func (s *Service) subjectTombstone(tenant, integration, subject string) []byte {

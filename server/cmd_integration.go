@@ -276,7 +276,7 @@ func newRemove(p program, host *string) *cobra.Command {
 		Args: oneArgument,
 		RunE: func(c *cobra.Command, args []string) error {
 			return p.withTenant(c.Context(), *host, func(t commandTenant) error {
-				n, err := t.provisioning.Integration(c.Context(), t.tenant, args[0])
+				n, err := t.provisioning.IntegrationOnceInstalled(c.Context(), t.tenant, args[0])
 				if err != nil {
 					return err
 				}

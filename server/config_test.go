@@ -364,7 +364,7 @@ func TestDatabaseURL(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c, err := loadConfig([]string{"DATABASE_URL=" + tt.url, "USHER_MASTER_KEY=k"})
+			c, err := loadConfig([]string{"DATABASE_URL=" + tt.url, "USHER_MASTER_KEY=" + testMasterKey})
 			problem, refused := strings.CutPrefix(tt.want, "!")
 			switch {
 			case refused && (err == nil || !strings.Contains(err.Error(), problem)):

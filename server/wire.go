@@ -82,6 +82,9 @@ func openCore(ctx context.Context, cfg Config, log *slog.Logger) (_ *core, err e
 	k.sessions = sessions.New(values, generations, time.Now)
 	k.provisioning = provisioning.New(k.store, sealer, k.sessions, time.Now, log)
 	generations.Generations = k.provisioning
+	if err := k.provisioning.CheckMasterKey(ctx); err != nil {
+		return nil, fmt.Errorf("the master key does not open what is stored (is it the one that the data was made with?): %w", err)
+	}
 	return k, k.provisioning.EnsureTenant(ctx)
 }
 

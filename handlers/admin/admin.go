@@ -76,7 +76,9 @@ func read(c *gin.Context, into any) error {
 		var wrong *json.UnmarshalTypeError
 		switch {
 		case errors.As(err, &wrong):
-			return badRequest("%s: a value of another type is expected there.", wrong.Field)
+			// The decoder names the structs that fields are gathered in as well.
+			field := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
+			return badRequest("%s: a value of another type is expected there.", field)
 		case strings.HasPrefix(err.Error(), "json: unknown field "):
 			return badRequest("There is no field %s here.", strings.TrimPrefix(err.Error(), "json: unknown field "))
 		}

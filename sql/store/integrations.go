@@ -172,6 +172,17 @@ SELECT tenant_id, id, integration_id, algorithm, sealed_secret, public_key, crea
 	return keys, fault(rows.Err())
 }
 
+// NewestSealedKey returns the youngest key with a sealed secret, of any tenant,
+// or ErrNotFound: whatever master key made it has to be the present one.
+func (s *Store) NewestSealedKey(ctx context.Context) (Key, error) {
+	var k Key
+	err := s.read.QueryRowxContext(ctx, `
+SELECT tenant_id, id, integration_id, algorithm, sealed_secret FROM integration_keys
+ WHERE sealed_secret IS NOT NULL ORDER BY created_at DESC LIMIT 1`).
+		Scan(&k.TenantID, &k.ID, &k.IntegrationID, &k.Algorithm, &k.SealedSecret)
+	return k, fault(err)
+}
+
 // ChangeIntegration lets change edit an installed integration and its keys,
 // and writes the result with a new revision. What change returns is written as
 // it is: nil keeps the keys. Changes of one integration are serialised, and

@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
-	_ "github.com/lib/pq"
+	"github.com/lib/pq"
 	_ "modernc.org/sqlite"
 )
 
@@ -151,7 +151,17 @@ func OpenSQLite(path string, now func() time.Time) (*Store, error) {
 }
 
 func openPool(driver, dsn string, size int) (*sqlx.DB, error) {
-	db, err := sqlx.Open(driver, dsn)
+	var db *sqlx.DB
+	var err error
+	if driver == "postgres" {
+		var connector *pq.Connector
+		if connector, err = pq.NewConnector(dsn); err == nil {
+			connector.Dialer(boundedDialer{})
+			db = sqlx.NewDb(sql.OpenDB(connector), driver)
+		}
+	} else {
+		db, err = sqlx.Open(driver, dsn)
+	}
 	if err != nil {
 		// The driver's message may quote the URL, which holds the password.
 		return nil, fmt.Errorf("store: the %s database URL is not understood", driver)

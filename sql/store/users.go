@@ -74,6 +74,9 @@ type Profile struct {
 	Credits []GrantedCredit // not revoked, by order and credit id
 }
 
+// Active reports whether the user may be signed in.
+func (p Profile) Active() bool { return p.Status == StatusActive }
+
 // GrantedCredit is a grant that holds.
 type GrantedCredit struct {
 	IntegrationID string     `json:"integration_id"`
