@@ -184,7 +184,9 @@ func (a *API) Consume(c *gin.Context) error {
 	}
 	err = a.Provisioning.Consume(c.Request.Context(), handlers.TenantOf(c), profile.ID, granted[0],
 		body.OrderID, body.ID, c.GetHeader("Idempotency-Key"))
-	if err != nil {
+	if errors.Is(err, provisioning.ErrTaken) {
+		return &handlers.Fault{Code: handlers.Conflict, Public: "This Idempotency-Key has consumed another credit.", Err: err}
+	} else if err != nil {
 		return explain(err)
 	}
 	return a.UserCredits(c)
