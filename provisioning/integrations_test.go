@@ -267,3 +267,25 @@ func TestIntegrationsOfOneTenant(t *testing.T) {
 		}
 	})
 }
+
+// TestUnreadableKey: a secret that cannot be opened disables its own key only.
+func TestUnreadableKey(t *testing.T) {
+	eachPlace(t, provisioning.Settings{}, func(t *testing.T, p *place) {
+		other := p.install(t, provisioning.Settings{})
+		if err := p.svc.CheckMasterKey(t.Context()); err != nil {
+			t.Errorf("CheckMasterKey: got %v, want none", err)
+		}
+		p.db.Exec(t, `
+UPDATE integration_keys SET sealed_secret = (SELECT sealed_secret FROM integration_keys WHERE tenant_id = $1 AND id = $2)
+ WHERE tenant_id = $1 AND id = $3`, p.tenant.ID, other.key.ID, p.key.ID)
+		there := p.another(t)
+		_, err := there.Redeem(t.Context(), p.arrive(p.token(t, p.anna(nil))))
+		var refusal *provisioning.Refusal
+		if !errors.As(err, &refusal) {
+			t.Errorf("the unreadable key: got %v, want a refusal", err)
+		}
+		if _, err := there.Redeem(t.Context(), other.arrive(other.token(t, other.anna(nil)))); err != nil {
+			t.Errorf("the other integration: got %v, want a sign-in", err)
+		}
+	})
+}

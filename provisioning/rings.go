@@ -61,20 +61,23 @@ func (s *Service) loadRing(ctx context.Context, tenant string) (*Keyring, error)
 	if err != nil {
 		return nil, err
 	}
-	ring, err := NewKeyring(integrations, s.usable(keys), s.openSecret)
+	good, secrets := s.openSecrets(keys)
+	ring, err := NewKeyring(integrations, good, func(k store.Key) ([]byte, error) { return secrets[k.ID], nil })
 	if err != nil {
 		return nil, fmt.Errorf("provisioning: keys of tenant %s: %w", tenant, err)
 	}
 	return ring, nil
 }
 
-// usable leaves out keys whose secret cannot be opened: one of them must not
-// keep everybody else from signing in.
-func (s *Service) usable(keys []store.Key) []store.Key {
-	var good []store.Key
+// openSecrets opens the secrets of keys, by key id, and leaves out the keys whose
+// secret cannot be opened: one of them must not keep everybody else from
+// signing in.
+func (s *Service) openSecrets(keys []store.Key) (good []store.Key, secrets map[string][]byte) {
+	secrets = map[string][]byte{}
 	for _, k := range keys {
 		if len(k.SealedSecret) > 0 {
-			if _, err := s.openSecret(k); err != nil {
+			var err error
+			if secrets[k.ID], err = s.openSecret(k); err != nil {
 				s.log.Error("a key is left out: its secret cannot be opened",
 					slog.String("tenant", k.TenantID), slog.String("key", k.ID), slog.Any("error", err))
 				continue
@@ -82,7 +85,7 @@ func (s *Service) usable(keys []store.Key) []store.Key {
 		}
 		good = append(good, k)
 	}
-	return good
+	return good, secrets
 }
 
 // CheckMasterKey reports whether the newest sealed secret opens under the master
