@@ -18,6 +18,8 @@ const (
 	BadRequest       Code = "bad_request"
 	NoSession        Code = "no_session"
 	APIKeyInvalid    Code = "api_key_invalid"
+	NotSignedIn      Code = "not_signed_in" // to the admin
+	NotAllowed       Code = "not_allowed"
 	CrossOrigin      Code = "cross_origin"
 	NotFound         Code = "not_found"
 	MethodNotAllowed Code = "method_not_allowed"
@@ -101,6 +103,8 @@ var outcomes = map[string]outcome{
 	string(BadRequest):       {status: http.StatusBadRequest, title: "We could not read this request", whatToDo: "Check the request and send it again."},
 	string(NoSession):        {status: http.StatusUnauthorized, title: "You are not signed in", whatToDo: openAgain, challenge: schemeJWT},
 	string(APIKeyInvalid):    {status: http.StatusUnauthorized, title: "A valid API key is needed here", whatToDo: "Send the key as “Authorization: Bearer …”.", challenge: schemeBearer},
+	string(NotSignedIn):      {status: http.StatusUnauthorized, title: "You are not signed in to the admin", whatToDo: "Open /admin and sign in, then try again.", challenge: schemeBearer},
+	string(NotAllowed):       {status: http.StatusForbidden, title: "You may not do this", whatToDo: "Ask an owner of this tenant for the right."},
 	string(CrossOrigin):      {status: http.StatusForbidden, title: "This request came from another site", whatToDo: "Open this application itself and try again there."},
 	string(NotFound):         {status: http.StatusNotFound, title: "There is nothing at this address", whatToDo: "Check the address, or go back to the site you came from."},
 	string(MethodNotAllowed): {status: http.StatusMethodNotAllowed, title: "This address does not take that kind of request", whatToDo: "The methods it takes are in the Allow header of this answer."},

@@ -120,7 +120,7 @@ var statuses = map[string]int{
 	"too_large":    413,
 	"rate_limited": 429, "store_unavailable": 503,
 
-	"bad_request": 400, "no_session": 401, "api_key_invalid": 401, "cross_origin": 403,
+	"bad_request": 400, "no_session": 401, "api_key_invalid": 401, "not_signed_in": 401, "not_allowed": 403, "cross_origin": 403,
 	"not_found": 404, "method_not_allowed": 405, "conflict": 409, "unknown_host": 421,
 	"internal": 500, "overloaded": 503,
 }

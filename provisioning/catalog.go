@@ -3,6 +3,7 @@ package provisioning
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -14,7 +15,7 @@ const pageSize = 200
 
 // AddGroup makes a group that tokens name by externalID: 1–64 characters.
 // ErrTaken is returned when the tenant has it already.
-func (s *Service) AddGroup(ctx context.Context, tenant store.Tenant, externalID, name string) (store.Group, error) {
+func (s *Service) AddGroup(ctx context.Context, tenant store.Tenant, externalID, name string, by By) (store.Group, error) {
 	if n := utf8.RuneCountInString(externalID); n < 1 || n > maxGroupChars || !utf8.ValidString(externalID) ||
 		strings.ContainsFunc(externalID, isControl) {
 		return store.Group{}, invalid("external_id", "1 to %d characters, no control characters", maxGroupChars)
@@ -31,7 +32,8 @@ func (s *Service) AddGroup(ctx context.Context, tenant store.Tenant, externalID,
 		return store.Group{}, err
 	}
 	g := store.Group{ID: id, ExternalID: externalID, Name: name, CreatedAt: s.now().UTC()}
-	return g, s.store.AddGroup(ctx, tenant.ID, g)
+	return g, s.store.AddGroup(ctx, tenant.ID, g,
+		act(by, "group_added", "group "+g.ID, map[string]any{"external_id": externalID, "name": name}))
 }
 
 // Groups lists groups in the order of their external ids, after the given
@@ -53,7 +55,7 @@ func (s *Service) Groups(ctx context.Context, tenant store.Tenant, after string)
 
 // AddCredit makes a credit that tokens name by id: 1…2^53−1. ErrTaken is
 // returned when the tenant has it already.
-func (s *Service) AddCredit(ctx context.Context, tenant store.Tenant, id int64, name string) (store.Credit, error) {
+func (s *Service) AddCredit(ctx context.Context, tenant store.Tenant, id int64, name string, by By) (store.Credit, error) {
 	var errs []error
 	if id < 1 || id > maxCreditID {
 		errs = append(errs, invalid("id", "a whole number from 1 to %d", int64(maxCreditID)))
@@ -63,7 +65,8 @@ func (s *Service) AddCredit(ctx context.Context, tenant store.Tenant, id int64, 
 		return store.Credit{}, err
 	}
 	c := store.Credit{ID: id, Name: name, CreatedAt: s.now().UTC()}
-	return c, s.store.AddCredit(ctx, tenant.ID, c)
+	return c, s.store.AddCredit(ctx, tenant.ID, c,
+		act(by, "credit_added", fmt.Sprintf("credit %d", id), map[string]any{"name": name}))
 }
 
 // Credits lists credits in the order of their ids, after the given one; next

@@ -275,7 +275,7 @@ func TestRemovalRacesSignIns(t *testing.T) {
 			from := p.install(t, linking(store.LinkTrusted))
 			p.clock.advance(200 * time.Millisecond) // the other instance has its keys by then
 			race(t, &from, instances, true,
-				func() error { return p.svc.Remove(t.Context(), p.tenant, from.ID) },
+				func() error { return p.svc.Remove(t.Context(), p.tenant, from.ID, byAPI) },
 				func(s provisioning.SignIn) {
 					if s.Generation != 1 {
 						t.Errorf("got generation %d, want 1: its session would outlive the removal", s.Generation)
@@ -387,7 +387,7 @@ func TestGroupsCreatedInParallel(t *testing.T) {
 		together(17, func(i int) {
 			if i == 16 {
 				// The admin creates one of them at the same time.
-				if _, err := p.svc.AddGroup(t.Context(), p.tenant, "new1", ""); err != nil && !errors.Is(err, provisioning.ErrTaken) {
+				if _, err := p.svc.AddGroup(t.Context(), p.tenant, "new1", "", byAPI); err != nil && !errors.Is(err, provisioning.ErrTaken) {
 					t.Errorf("AddGroup: %v", err)
 				}
 				return
@@ -430,9 +430,9 @@ func TestCatalogueRacesSync(t *testing.T) {
 				var err error
 				switch i {
 				case 3:
-					_, err = p.svc.AddGroup(t.Context(), p.tenant, group, "")
+					_, err = p.svc.AddGroup(t.Context(), p.tenant, group, "", byAPI)
 				case 4:
-					_, err = p.svc.AddCredit(t.Context(), p.tenant, credit, "Credit")
+					_, err = p.svc.AddCredit(t.Context(), p.tenant, credit, "Credit", byAPI)
 				default:
 					_, err = p.open(t, instances[i%2], token(i))
 				}

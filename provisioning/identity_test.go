@@ -48,7 +48,7 @@ func TestIdentity(t *testing.T) {
 			again := p.install(t, provisioning.Settings{})
 			again.refused(t, again.anna(nil), provisioning.EmailInUse)
 			p.mirror(t)
-			if err := p.svc.Remove(t.Context(), p.tenant, p.ID); err != nil {
+			if err := p.svc.Remove(t.Context(), p.tenant, p.ID, byAPI); err != nil {
 				t.Fatalf("Remove: %v", err)
 			}
 			wantUser(t, again.enter(t, again.anna(nil)), first.UserID)

@@ -46,7 +46,7 @@ type Installed struct {
 
 // Install makes an integration with its first key. The error is an *Invalid
 // for what cannot be accepted.
-func (s *Service) Install(ctx context.Context, tenant store.Tenant, wish Settings, key NewKey) (Installed, error) {
+func (s *Service) Install(ctx context.Context, tenant store.Tenant, wish Settings, key NewKey, by By) (Installed, error) {
 	id, err := store.NewID()
 	if err != nil {
 		return Installed{}, err
@@ -74,7 +74,9 @@ func (s *Service) Install(ctx context.Context, tenant store.Tenant, wish Setting
 	if n.AcceptAfter, err = s.acceptAfter(ctx, tenant, key, now); err != nil {
 		return Installed{}, err
 	}
-	if err := s.store.AddIntegration(ctx, n, first); err != nil {
+	if err := s.store.AddIntegration(ctx, n, first, integrationAct(by, "integration_installed", n.ID, map[string]any{
+		"name": n.Name, "key": first.ID, "algorithm": first.Algorithm,
+	})); err != nil {
 		return Installed{}, err
 	}
 	s.rings.forget(tenant.ID)
@@ -139,14 +141,14 @@ func (s *Service) Integration(ctx context.Context, tenant store.Tenant, id strin
 }
 
 // ChangeIntegration changes what wish names.
-func (s *Service) ChangeIntegration(ctx context.Context, tenant store.Tenant, id string, wish Settings) (Installed, error) {
+func (s *Service) ChangeIntegration(ctx context.Context, tenant store.Tenant, id string, wish Settings, by By) (Installed, error) {
 	return s.edit(ctx, tenant, id, func(n *store.Integration, _ []store.Key) (store.KeyChange, error) {
 		before := *n
 		if err := wish.apply(n); err != nil {
 			return store.KeyChange{}, err
 		}
 		n.AcceptAfter = stillRemembered(before, *n, s.now())
-		return store.KeyChange{}, nil
+		return store.KeyChange{Act: integrationAct(by, "integration_changed", n.ID, differences(before, *n))}, nil
 	})
 }
 
@@ -166,7 +168,7 @@ func stillRemembered(before, after store.Integration, now time.Time) time.Time {
 }
 
 // AddKey adds a key; the others stay live.
-func (s *Service) AddKey(ctx context.Context, tenant store.Tenant, id string, wish NewKey) (Installed, store.Key, error) {
+func (s *Service) AddKey(ctx context.Context, tenant store.Tenant, id string, wish NewKey, by By) (Installed, store.Key, error) {
 	var added store.Key
 	var secret string
 	installed, err := s.edit(ctx, tenant, id, func(n *store.Integration, keys []store.Key) (store.KeyChange, error) {
@@ -181,7 +183,9 @@ func (s *Service) AddKey(ctx context.Context, tenant store.Tenant, id string, wi
 		}
 		var err error
 		added, secret, err = s.makeKey(*n, wish)
-		return store.KeyChange{Add: &added}, err
+		return store.KeyChange{Add: &added, Act: integrationAct(by, "key_added", n.ID, map[string]any{
+			"key": added.ID, "algorithm": added.Algorithm,
+		})}, err
 	})
 	installed.Secret = secret
 	return installed, added, err
@@ -190,8 +194,8 @@ func (s *Service) AddKey(ctx context.Context, tenant store.Tenant, id string, wi
 // RetireKey retires a key at a time, which may lie in the future; the zero
 // time means now. A key that is retired already stays so. ErrNotFound is
 // returned for an unknown key, and an *Invalid for the last live one.
-func (s *Service) RetireKey(ctx context.Context, tenant store.Tenant, id, keyID string, at time.Time) (Installed, error) {
-	return s.edit(ctx, tenant, id, func(_ *store.Integration, keys []store.Key) (store.KeyChange, error) {
+func (s *Service) RetireKey(ctx context.Context, tenant store.Tenant, id, keyID string, at time.Time, by By) (Installed, error) {
+	return s.edit(ctx, tenant, id, func(n *store.Integration, keys []store.Key) (store.KeyChange, error) {
 		now := s.now().UTC()
 		if at.IsZero() || at.Before(now) {
 			at = now
@@ -213,7 +217,9 @@ func (s *Service) RetireKey(ctx context.Context, tenant store.Tenant, id, keyID 
 		if !others {
 			return store.KeyChange{}, invalid("kid", "this is the only key: add another one first, or remove the integration")
 		}
-		return store.KeyChange{Retire: keyID, RetireAt: at}, nil
+		return store.KeyChange{Retire: keyID, RetireAt: at, Act: integrationAct(by, "key_retired", n.ID, map[string]any{
+			"key": keyID, "at": at,
+		})}, nil
 	})
 }
 
@@ -237,18 +243,23 @@ func (s *Service) edit(ctx context.Context, tenant store.Tenant, id string,
 // session that they made is dead. Users stay, with the memberships and grants
 // that the integration gave them. After an error Remove can be called again,
 // and has to be, until it succeeds.
-func (s *Service) Remove(ctx context.Context, tenant store.Tenant, id string) error {
+func (s *Service) Remove(ctx context.Context, tenant store.Tenant, id string, by By) error {
 	n, err := s.IntegrationOnceInstalled(ctx, tenant, id)
 	if err != nil {
 		return err
 	}
 	id = n.ID
-	generation, err := s.store.RemoveIntegration(ctx, tenant.ID, id)
+	generation, err := s.store.RemoveIntegration(ctx, tenant.ID, id,
+		integrationAct(by, "integration_removed", id, map[string]any{"name": n.Name}))
 	s.rings.forget(tenant.ID)
 	if err != nil {
 		return err
 	}
 	return unended(s.ender.EndIntegration(ctx, tenant.ID, id, generation))
+}
+
+func integrationAct(by By, action, id string, detail map[string]any) store.Act {
+	return act(by, action, "integration "+id, detail)
 }
 
 // IntegrationOnceInstalled is Integration for removed ones as well: a removal

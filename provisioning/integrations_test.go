@@ -25,7 +25,7 @@ func TestInstall(t *testing.T) {
 			SessionAbsolute: pointer[int64](120),
 		}
 		const secret = "a secret that the partner has chosen"
-		n, err := p.svc.Install(ctx, p.tenant, wish, provisioning.NewKey{Secret: secret, Algorithm: "HS512"})
+		n, err := p.svc.Install(ctx, p.tenant, wish, provisioning.NewKey{Secret: secret, Algorithm: "HS512"}, byAPI)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +72,7 @@ func TestSettingsRefused(t *testing.T) {
 			"session_absolute": {SessionAbsolute: pointer[int64](1 << 40)},
 		} {
 			wish.SingleUse = pointer(true)
-			_, err := p.svc.ChangeIntegration(t.Context(), p.tenant, p.ID, wish)
+			_, err := p.svc.ChangeIntegration(t.Context(), p.tenant, p.ID, wish, byAPI)
 			var invalid *provisioning.Invalid
 			if !errors.As(err, &invalid) || invalid.Field != field {
 				t.Errorf("%s: got error %v, want an *Invalid for it", field, err)
@@ -82,7 +82,7 @@ func TestSettingsRefused(t *testing.T) {
 			{Secret: "short"}, {Secret: strings.Repeat("x", 40) + "\x00"}, {Algorithm: "none"}, {Algorithm: "RS256"}, {PublicKey: "no key"},
 		} {
 			var invalid *provisioning.Invalid
-			if _, _, err := p.svc.AddKey(t.Context(), p.tenant, p.ID, key); !errors.As(err, &invalid) {
+			if _, _, err := p.svc.AddKey(t.Context(), p.tenant, p.ID, key, byAPI); !errors.As(err, &invalid) {
 				t.Errorf("AddKey(%+v): got error %v, want an *Invalid", key, err)
 			}
 		}
@@ -106,7 +106,7 @@ func TestKeys(t *testing.T) {
 			}
 		}
 		p.mirror(t)
-		added, key, err := here.AddKey(ctx, p.tenant, p.ID, provisioning.NewKey{})
+		added, key, err := here.AddKey(ctx, p.tenant, p.ID, provisioning.NewKey{}, byAPI)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,29 +118,29 @@ func TestKeys(t *testing.T) {
 		wantError(t, "new key there", open(there, key.ID, added.Secret), nil)
 		wantError(t, "old key there", open(there, p.key.ID, p.Secret), nil)
 
-		if _, err := here.RetireKey(ctx, p.tenant, p.ID, p.key.ID, p.clock.now().Add(time.Minute)); err != nil {
+		if _, err := here.RetireKey(ctx, p.tenant, p.ID, p.key.ID, p.clock.now().Add(time.Minute), byAPI); err != nil {
 			t.Fatal(err)
 		}
 		wantError(t, "key that will retire", open(there, p.key.ID, p.Secret), nil)
-		_, err = here.RetireKey(ctx, p.tenant, p.ID, key.ID, time.Time{})
+		_, err = here.RetireKey(ctx, p.tenant, p.ID, key.ID, time.Time{}, byAPI)
 		var invalid *provisioning.Invalid
 		if !errors.As(err, &invalid) {
 			t.Errorf("retire the last key: got error %v, want an *Invalid", err)
 		}
-		if _, err := here.RetireKey(ctx, p.tenant, p.ID, p.key.ID, time.Time{}); err != nil {
+		if _, err := here.RetireKey(ctx, p.tenant, p.ID, p.key.ID, time.Time{}, byAPI); err != nil {
 			t.Fatal(err)
 		}
 		wantRefused(t, open(here, p.key.ID, p.Secret), provisioning.KeyRetired)
 		wantRefused(t, open(there, p.key.ID, p.Secret), provisioning.KeyRetired)
 		wantError(t, "new key there", open(there, key.ID, added.Secret), nil)
-		_, err = here.RetireKey(ctx, p.tenant, p.ID, newID(t), time.Time{})
+		_, err = here.RetireKey(ctx, p.tenant, p.ID, newID(t), time.Time{}, byAPI)
 		wantError(t, "retire an unknown key", err, provisioning.ErrNotFound)
 		for range 4 {
-			if _, _, err := here.AddKey(ctx, p.tenant, p.ID, provisioning.NewKey{}); err != nil {
+			if _, _, err := here.AddKey(ctx, p.tenant, p.ID, provisioning.NewKey{}, byAPI); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if _, _, err := here.AddKey(ctx, p.tenant, p.ID, provisioning.NewKey{}); !errors.As(err, &invalid) {
+		if _, _, err := here.AddKey(ctx, p.tenant, p.ID, provisioning.NewKey{}, byAPI); !errors.As(err, &invalid) {
 			t.Errorf("a sixth live key: got error %v, want an *Invalid", err)
 		}
 	})
@@ -182,10 +182,10 @@ func TestRemove(t *testing.T) {
 		p.mirror(t)
 		fault := errors.New("no session store")
 		p.ender.fail(fault)
-		wantError(t, "Remove", p.svc.Remove(ctx, p.tenant, p.ID), fault)
+		wantError(t, "Remove", p.svc.Remove(ctx, p.tenant, p.ID, byAPI), fault)
 		p.ender.fail(nil)
-		wantError(t, "Remove again", p.svc.Remove(ctx, p.tenant, p.ID), nil)
-		wantError(t, "Remove once more", p.svc.Remove(ctx, p.tenant, p.AppID), nil)
+		wantError(t, "Remove again", p.svc.Remove(ctx, p.tenant, p.ID, byAPI), nil)
+		wantError(t, "Remove once more", p.svc.Remove(ctx, p.tenant, p.AppID, byAPI), nil)
 		ended := fmt.Sprintf("integration %s %d", p.ID, first.Generation+1)
 		wantSame(t, "ended", p.ender.all(), []string{ended, ended})
 		if got, err := p.svc.Generation(ctx, p.tenant.ID, p.ID); err != nil || got != first.Generation+1 {
@@ -201,11 +201,11 @@ func TestRemove(t *testing.T) {
 SELECT sealed_secret, public_key FROM integration_keys WHERE tenant_id = $1 AND integration_id = $2`, p.tenant.ID, p.ID), []string{"null|null"})
 		_, err := p.svc.Integration(ctx, p.tenant, p.ID)
 		wantError(t, "Integration", err, provisioning.ErrNotFound)
-		_, err = p.svc.ChangeIntegration(ctx, p.tenant, p.ID, provisioning.Settings{})
+		_, err = p.svc.ChangeIntegration(ctx, p.tenant, p.ID, provisioning.Settings{}, byAPI)
 		wantError(t, "ChangeIntegration", err, provisioning.ErrNotFound)
-		_, _, err = p.svc.AddKey(ctx, p.tenant, p.ID, provisioning.NewKey{})
+		_, _, err = p.svc.AddKey(ctx, p.tenant, p.ID, provisioning.NewKey{}, byAPI)
 		wantError(t, "AddKey", err, provisioning.ErrNotFound)
-		wantError(t, "Remove unknown", p.svc.Remove(ctx, p.tenant, newID(t)), provisioning.ErrNotFound)
+		wantError(t, "Remove unknown", p.svc.Remove(ctx, p.tenant, newID(t), byAPI), provisioning.ErrNotFound)
 
 		want := person{Email: "anna@example.com", Groups: []string{"admins", "staff"}, Credits: []string{"A/1"}}
 		p.wantPerson(t, first.UserID, want)
@@ -222,7 +222,7 @@ func TestInstalledAgain(t *testing.T) {
 		install := func() partner {
 			t.Helper()
 			n, err := p.svc.Install(ctx, p.tenant, provisioning.Settings{Name: pointer("Shop"), LinkPolicy: pointer(store.LinkTrusted)},
-				provisioning.NewKey{Secret: secret})
+				provisioning.NewKey{Secret: secret}, byAPI)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -232,7 +232,7 @@ func TestInstalledAgain(t *testing.T) {
 		p.clock.advance(time.Minute)
 		used, unused := p.anna(claims{"iss": nil}), p.anna(claims{"jti": "unused"})
 		first.enter(t, used)
-		wantError(t, "Remove", p.svc.Remove(ctx, p.tenant, first.ID), nil)
+		wantError(t, "Remove", p.svc.Remove(ctx, p.tenant, first.ID, byAPI), nil)
 		p.clock.advance(time.Second)
 		again := install()
 		p.mirror(t)
@@ -252,13 +252,13 @@ func TestIntegrationsOfOneTenant(t *testing.T) {
 		for _, id := range []string{elsewhere.ID, elsewhere.AppID, "", "x\x00"} {
 			_, err := p.svc.Integration(ctx, p.tenant, id)
 			wantError(t, "Integration", err, provisioning.ErrNotFound)
-			_, err = p.svc.ChangeIntegration(ctx, p.tenant, id, provisioning.Settings{Name: pointer("Mine")})
+			_, err = p.svc.ChangeIntegration(ctx, p.tenant, id, provisioning.Settings{Name: pointer("Mine")}, byAPI)
 			wantError(t, "ChangeIntegration", err, provisioning.ErrNotFound)
-			_, err = p.svc.RetireKey(ctx, p.tenant, id, elsewhere.key.ID, time.Time{})
+			_, err = p.svc.RetireKey(ctx, p.tenant, id, elsewhere.key.ID, time.Time{}, byAPI)
 			wantError(t, "RetireKey", err, provisioning.ErrNotFound)
-			wantError(t, "Remove", p.svc.Remove(ctx, p.tenant, id), provisioning.ErrNotFound)
+			wantError(t, "Remove", p.svc.Remove(ctx, p.tenant, id, byAPI), provisioning.ErrNotFound)
 		}
-		_, err := p.svc.RetireKey(ctx, p.tenant, p.ID, elsewhere.key.ID, time.Time{})
+		_, err := p.svc.RetireKey(ctx, p.tenant, p.ID, elsewhere.key.ID, time.Time{}, byAPI)
 		wantError(t, "RetireKey of another tenant", err, provisioning.ErrNotFound)
 		wantSame(t, "the other tenant's rows", p.db.Dump(t, elsewhere.tenant.ID), before)
 		all, err := p.svc.Integrations(ctx, p.tenant)

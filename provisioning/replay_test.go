@@ -104,7 +104,7 @@ func TestReplay(t *testing.T) {
 			token := p.anna(claims{"jti": "once"})
 			p.disable(t, user)
 			p.refused(t, token, provisioning.UserDisabled)
-			if err := p.svc.SetDisabled(t.Context(), p.tenant, user, false, provisioning.By{}); err != nil {
+			if err := p.svc.SetDisabled(t.Context(), p.tenant, user, false, byAPI); err != nil {
 				t.Fatal(err)
 			}
 			p.enter(t, token)
@@ -156,7 +156,7 @@ func TestReplayOfAnotherSignature(t *testing.T) {
 		}
 		public := string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 		n, err := p.svc.Install(t.Context(), p.tenant, provisioning.Settings{Name: pointer("ES"), SingleUse: pointer(true)},
-			provisioning.NewKey{PublicKey: public})
+			provisioning.NewKey{PublicKey: public}, byAPI)
 		if err != nil {
 			t.Fatal(err)
 		}

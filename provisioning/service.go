@@ -71,10 +71,9 @@ func invalid(field, problem string, args ...any) *Invalid {
 	return &Invalid{Field: field, Problem: fmt.Sprintf(problem, args...)}
 }
 
-// By is who asks for a change, for the journal.
-type By struct {
-	Actor     string // "api", "command", …
-	Reference string // the request's reference id
+// act describes what is being done, for the audit log.
+func act(by By, action, object string, detail map[string]any) store.Act {
+	return store.Act{By: by, Action: action, Object: object, Detail: detail}
 }
 
 // randomHex returns n random bytes in hexadecimal.
@@ -87,6 +86,7 @@ func randomHex(n int) string {
 // The records that callers get and give back. They are the store's, under the
 // names of this package, so that callers need not know the store.
 type (
+	By          = store.By
 	Tenant      = store.Tenant
 	Integration = store.Integration
 	Key         = store.Key

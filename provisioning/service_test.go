@@ -140,7 +140,7 @@ func (w *world) place(t *testing.T, wish provisioning.Settings) *place {
 	t.Helper()
 	ctx := t.Context()
 	host := strings.ToLower(newID(t)) + ".example"
-	tenant, err := w.svc.AddTenant(ctx, "Tenant", []string{host})
+	tenant, err := w.svc.AddTenant(ctx, "Tenant", []string{host}, byAPI)
 	if err != nil {
 		t.Fatalf("AddTenant: %v", err)
 	}
@@ -157,7 +157,7 @@ func (w *world) place(t *testing.T, wish provisioning.Settings) *place {
 
 func (p *place) addGroup(t *testing.T, id string) store.Group {
 	t.Helper()
-	g, err := p.svc.AddGroup(t.Context(), p.tenant, id, "Group "+id)
+	g, err := p.svc.AddGroup(t.Context(), p.tenant, id, "Group "+id, byAPI)
 	if err != nil {
 		t.Fatalf("AddGroup(%q): %v", id, err)
 	}
@@ -166,7 +166,7 @@ func (p *place) addGroup(t *testing.T, id string) store.Group {
 
 func (p *place) addCredit(t *testing.T, id int64) {
 	t.Helper()
-	if _, err := p.svc.AddCredit(t.Context(), p.tenant, id, fmt.Sprintf("Credit %d", id)); err != nil {
+	if _, err := p.svc.AddCredit(t.Context(), p.tenant, id, fmt.Sprintf("Credit %d", id), byAPI); err != nil {
 		t.Fatalf("AddCredit(%d): %v", id, err)
 	}
 }
@@ -176,7 +176,7 @@ func (p *place) install(t *testing.T, wish provisioning.Settings) partner {
 	t.Helper()
 	name := "Partner"
 	wish.Name = &name
-	n, err := p.svc.Install(t.Context(), p.tenant, wish, provisioning.NewKey{})
+	n, err := p.svc.Install(t.Context(), p.tenant, wish, provisioning.NewKey{}, byAPI)
 	if err != nil {
 		t.Fatalf("Install: %v", err)
 	}
@@ -441,7 +441,7 @@ func containsAny(text string, words ...string) bool {
 // change changes the place's integration.
 func (p *place) change(t testing.TB, wish provisioning.Settings) {
 	t.Helper()
-	if _, err := p.svc.ChangeIntegration(t.Context(), p.tenant, p.ID, wish); err != nil {
+	if _, err := p.svc.ChangeIntegration(t.Context(), p.tenant, p.ID, wish, byAPI); err != nil {
 		t.Fatalf("ChangeIntegration: %v", err)
 	}
 }

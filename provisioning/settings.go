@@ -173,3 +173,29 @@ func checkOrigins(list []string) ([]string, error) {
 }
 
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) }
+
+// chosen are an integration's settings under the names that the API gives them.
+func chosen(n store.Integration) map[string]any {
+	return map[string]any{
+		"name": n.Name, "issuer": n.Issuer, "max_age": wholeSeconds(n.MaxAge), "leeway": wholeSeconds(n.Leeway),
+		"landing_page": n.LandingPage, "sign_in_url": n.SignInURL, "require_nonce": n.RequireNonce,
+		"return_origins": n.ReturnOrigins, "embed_origins": n.EmbedOrigins, "link_policy": n.LinkPolicy,
+		"auto_create": n.AutoCreate, "single_use": n.SingleUse, "unknown_groups": n.UnknownGroups,
+		"unknown_credits": n.UnknownCredits, "group_scope": n.GroupScope, "meta_mode": n.MetaMode,
+		"session_idle": wholeSeconds(n.SessionIdle), "session_absolute": wholeSeconds(n.SessionAbsolute),
+	}
+}
+
+func wholeSeconds(d time.Duration) int64 { return int64(d / time.Second) }
+
+// differences says which settings changed, from what to what.
+func differences(before, after store.Integration) map[string]any {
+	was, is := chosen(before), chosen(after)
+	changed := map[string]any{}
+	for name, value := range is {
+		if !sameJSON(was[name], value) {
+			changed[name] = map[string]any{"from": was[name], "to": value}
+		}
+	}
+	return changed
+}

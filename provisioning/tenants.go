@@ -74,7 +74,7 @@ func (s *Service) EnsureTenant(ctx context.Context) error {
 
 // AddTenant makes a tenant. Hosts are brought into canonical form; one that
 // another tenant has is an *Invalid.
-func (s *Service) AddTenant(ctx context.Context, name string, hosts []string) (store.Tenant, error) {
+func (s *Service) AddTenant(ctx context.Context, name string, hosts []string, by By) (store.Tenant, error) {
 	name, err := checkName(name)
 	if err != nil {
 		return store.Tenant{}, err
@@ -97,13 +97,17 @@ func (s *Service) AddTenant(ctx context.Context, name string, hosts []string) (s
 		}
 	}
 	slices.Sort(t.Hosts)
-	if err := s.store.AddTenant(ctx, t); errors.Is(err, store.ErrTaken) {
+	if err := s.store.AddTenant(ctx, t, tenantAdded(by, t)); errors.Is(err, store.ErrTaken) {
 		return store.Tenant{}, invalid("hosts", "a tenant has one of these hosts already: %s", strings.Join(t.Hosts, ", "))
 	} else if err != nil {
 		return store.Tenant{}, err
 	}
 	s.tenants.forget()
 	return t, nil
+}
+
+func tenantAdded(by By, t store.Tenant) store.Act {
+	return act(by, "tenant_added", "tenant "+t.ID, map[string]any{"name": t.Name, "hosts": t.Hosts})
 }
 
 // tenantList is every tenant, as loaded a moment ago. While the database is

@@ -28,7 +28,7 @@ func TestTenantByHost(t *testing.T) {
 		}
 		w.clock.advance(time.Second)
 		wantSame(t, "the only tenant, any host", find("whatever.example"), "Default")
-		if _, err := w.svc.AddTenant(ctx, "Acme", []string{"ACME.example.", "b\u00fccher.example", "acme.example"}); err != nil {
+		if _, err := w.svc.AddTenant(ctx, "Acme", []string{"ACME.example.", "b\u00fccher.example", "acme.example"}, byAPI); err != nil {
 			t.Fatal(err)
 		}
 		for host, want := range map[string]string{
@@ -40,7 +40,7 @@ func TestTenantByHost(t *testing.T) {
 		before := w.db.Rows(t, "SELECT * FROM tenants ORDER BY id")
 		for _, hosts := range [][]string{{"new.example", "acme.example"}, {"Acme.Example"}, {}, {"a b"}, {""}} {
 			var invalid *provisioning.Invalid
-			if _, err := w.svc.AddTenant(ctx, "Second", hosts); !errors.As(err, &invalid) {
+			if _, err := w.svc.AddTenant(ctx, "Second", hosts, byAPI); !errors.As(err, &invalid) {
 				t.Errorf("AddTenant(%q): got error %v, want an *Invalid", hosts, err)
 			}
 		}
@@ -48,7 +48,7 @@ func TestTenantByHost(t *testing.T) {
 
 		// Another instance's tenant is found once a miss may load again.
 		another := w.another(t)
-		if _, err := another.AddTenant(ctx, "Later", []string{"later.example"}); err != nil {
+		if _, err := another.AddTenant(ctx, "Later", []string{"later.example"}, byAPI); err != nil {
 			t.Fatal(err)
 		}
 		w.clock.advance(200 * time.Millisecond)

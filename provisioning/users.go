@@ -43,7 +43,7 @@ func (s *Service) SetDisabled(ctx context.Context, tenant store.Tenant, user str
 	if err != nil {
 		return err
 	}
-	epoch, err := s.store.SetDisabled(ctx, tenant.ID, user, disabled, entry)
+	epoch, err := s.store.SetDisabled(ctx, tenant.ID, user, disabled, entry, act(by, what, "user "+user, nil))
 	if err != nil || !disabled {
 		return err
 	}
@@ -64,7 +64,7 @@ func (s *Service) Erase(ctx context.Context, tenant store.Tenant, user string, b
 	epoch, err := s.store.Erase(ctx, tenant.ID, user, store.Erasure{
 		Subject: func(integration, subject string) []byte { return s.subjectTombstone(tenant.ID, integration, subject) },
 		Email:   func(key string) []byte { return s.emailTombstone(tenant.ID, key) },
-	}, entry)
+	}, entry, act(by, store.WhatUserErased, "user "+user, nil))
 	if err != nil {
 		return err
 	}

@@ -160,18 +160,18 @@ func TestCatalog(t *testing.T) {
 		p.mirror(t)
 		ctx := t.Context()
 		before := p.db.Dump(t, p.tenant.ID)
-		_, err := p.svc.AddGroup(ctx, p.tenant, "staff", "Again")
+		_, err := p.svc.AddGroup(ctx, p.tenant, "staff", "Again", byAPI)
 		wantError(t, "AddGroup", err, provisioning.ErrTaken)
-		_, err = p.svc.AddCredit(ctx, p.tenant, 1, "Again")
+		_, err = p.svc.AddCredit(ctx, p.tenant, 1, "Again", byAPI)
 		wantError(t, "AddCredit", err, provisioning.ErrTaken)
 		var invalid *provisioning.Invalid
 		for _, id := range []string{"", strings.Repeat("g", 65), "a\x00", "a\n", "\xff"} {
-			if _, err := p.svc.AddGroup(ctx, p.tenant, id, "Name"); !errors.As(err, &invalid) {
+			if _, err := p.svc.AddGroup(ctx, p.tenant, id, "Name", byAPI); !errors.As(err, &invalid) {
 				t.Errorf("AddGroup(%q): got error %v, want an *Invalid", id, err)
 			}
 		}
 		for _, id := range []int64{0, -1, 1 << 53} {
-			if _, err := p.svc.AddCredit(ctx, p.tenant, id, "Name"); !errors.As(err, &invalid) {
+			if _, err := p.svc.AddCredit(ctx, p.tenant, id, "Name", byAPI); !errors.As(err, &invalid) {
 				t.Errorf("AddCredit(%d): got error %v, want an *Invalid", id, err)
 			}
 		}

@@ -19,13 +19,14 @@ import (
 // is named in full, so handlers does not mean handlers/admin.
 var arrows = map[string][]string{
 	"server": {
-		"handlers", "handlers/admin", "provisioning", "sessions", "sessions/kv", "sessions/tokens",
+		"handlers", "handlers/admin", "provisioning", "sessions", "sessions/admins", "sessions/kv", "sessions/tokens",
 		"sql/migrations", "sql/store", "web",
 	},
 	"handlers":        {"provisioning", "sessions", "sessions/tokens", "web"},
-	"handlers/admin":  {"handlers", "provisioning", "sessions", "sessions/tokens", "web"},
+	"handlers/admin":  {"handlers", "provisioning", "sessions", "sessions/admins", "sessions/tokens", "web"},
 	"provisioning":    {"sql/store"},
 	"sessions":        {"sessions/kv"},
+	"sessions/admins": {"sql/store"},
 	"sessions/kv":     {},
 	"sessions/tokens": {"sessions/kv", "sql/store"},
 	"sql/migrations":  {},

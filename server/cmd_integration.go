@@ -76,6 +76,9 @@ func exitCodeOf(err error) error {
 	return err
 }
 
+// byCommand is who acts when a command is run on the machine itself.
+var byCommand = provisioning.By{Actor: "command", Name: "command line"}
+
 func newIntegration(p program) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "integration",
@@ -157,7 +160,7 @@ func newInstall(p program, host *string) *cobra.Command {
 				}
 			}
 			return p.withTenant(c.Context(), *host, func(t commandTenant) error {
-				n, err := t.provisioning.Install(c.Context(), t.tenant, wish, key)
+				n, err := t.provisioning.Install(c.Context(), t.tenant, wish, key, byCommand)
 				if err != nil {
 					return err
 				}
@@ -245,13 +248,13 @@ func newRotate(p program, host *string) *cobra.Command {
 			return p.withTenant(c.Context(), *host, func(t commandTenant) error {
 				if retire != "" {
 					at := time.Now().Add(after)
-					if _, err := t.provisioning.RetireKey(c.Context(), t.tenant, args[0], retire, at); err != nil {
+					if _, err := t.provisioning.RetireKey(c.Context(), t.tenant, args[0], retire, at, byCommand); err != nil {
 						return err
 					}
 					fmt.Fprintf(p.stdout, "Key %s is retired from %s\n", retire, at.UTC().Format(time.RFC3339))
 					return nil
 				}
-				n, added, err := t.provisioning.AddKey(c.Context(), t.tenant, args[0], key)
+				n, added, err := t.provisioning.AddKey(c.Context(), t.tenant, args[0], key, byCommand)
 				if err != nil {
 					return err
 				}
@@ -283,7 +286,7 @@ func newRemove(p program, host *string) *cobra.Command {
 				if yes != n.Name {
 					return usageError(c, fmt.Errorf("to remove it, repeat its name: --confirm %q", n.Name))
 				}
-				if err := t.provisioning.Remove(c.Context(), t.tenant, n.ID); err != nil {
+				if err := t.provisioning.Remove(c.Context(), t.tenant, n.ID, byCommand); err != nil {
 					return err
 				}
 				fmt.Fprintf(p.stdout, "Removed %s\n", n.Name)

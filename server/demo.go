@@ -24,6 +24,9 @@ person in. The partner site makes more links, good ones and bad ones.
 The data is kept in the folder "demo" inside USHER_DATA_DIR. Ports that are
 taken are replaced by free ones, unless USHER_LISTEN names one.`
 
+// byDemo is who sets the sample up.
+var byDemo = provisioning.By{Actor: "command", Name: "demo"}
+
 func newDemo(p program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo",
@@ -117,12 +120,12 @@ func seedDemo(ctx context.Context, service *provisioning.Service, partner *partn
 		return err
 	}
 	for _, g := range partner.Groups {
-		if _, err := service.AddGroup(ctx, tenant, g.ExternalID, g.Name); err != nil && !errors.Is(err, provisioning.ErrTaken) {
+		if _, err := service.AddGroup(ctx, tenant, g.ExternalID, g.Name, byDemo); err != nil && !errors.Is(err, provisioning.ErrTaken) {
 			return err
 		}
 	}
 	for _, credit := range partner.Credits {
-		_, err := service.AddCredit(ctx, tenant, credit.ID, credit.Name)
+		_, err := service.AddCredit(ctx, tenant, credit.ID, credit.Name, byDemo)
 		if err != nil && !errors.Is(err, provisioning.ErrTaken) {
 			return err
 		}
@@ -135,7 +138,7 @@ func seedDemo(ctx context.Context, service *provisioning.Service, partner *partn
 	}
 	i := slices.IndexFunc(installed, func(n provisioning.Installed) bool { return n.Name == demoIntegration })
 	if i < 0 {
-		n, err := service.Install(ctx, tenant, settings, provisioning.NewKey{})
+		n, err := service.Install(ctx, tenant, settings, provisioning.NewKey{}, byDemo)
 		if err != nil {
 			return err
 		}
@@ -143,7 +146,7 @@ func seedDemo(ctx context.Context, service *provisioning.Service, partner *partn
 		return nil
 	}
 	// The application may have another port this time.
-	if _, err := service.ChangeIntegration(ctx, tenant, installed[i].ID, settings); err != nil {
+	if _, err := service.ChangeIntegration(ctx, tenant, installed[i].ID, settings, byDemo); err != nil {
 		return err
 	}
 	secret, key, err := service.SigningSecret(ctx, tenant, installed[i].ID)

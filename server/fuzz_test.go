@@ -46,7 +46,7 @@ func openDoor(f *testing.F) door {
 	}
 	name, noLimit, origins := "Lumen", int64(0), []string{"https://app.lumen.example"}
 	lumen, err := app.provisioning.Install(f.Context(), tenant,
-		provisioning.Settings{Name: &name, MaxAge: &noLimit, ReturnOrigins: &origins}, provisioning.NewKey{})
+		provisioning.Settings{Name: &name, MaxAge: &noLimit, ReturnOrigins: &origins}, provisioning.NewKey{}, byCommand)
 	if err != nil {
 		f.Fatal(err)
 	}

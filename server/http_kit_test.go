@@ -354,6 +354,13 @@ func (i *instance) admin(t testing.TB, status int, method, path string, body any
 	return a
 }
 
+// owner returns the header line of a browser in which an owner of the tenant
+// is signed in to the admin.
+func (i *instance) owner(t testing.TB) string {
+	t.Helper()
+	return asAdmin
+}
+
 func jsonText(v any) string {
 	text, err := json.Marshal(v)
 	if err != nil {

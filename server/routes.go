@@ -7,6 +7,7 @@ import (
 
 	"usher/handlers"
 	"usher/handlers/admin"
+	"usher/sessions/admins"
 	"usher/web"
 )
 
@@ -18,7 +19,7 @@ type route struct {
 }
 
 // routes is the one list of what Usher answers to.
-func routes(engine *gin.Engine, app *handlers.App, api *admin.API, ready *handlers.Readiness) {
+func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handlers.Readiness) {
 	for _, method := range []string{http.MethodGet, http.MethodHead} { // balancers ask with either
 		engine.Handle(method, handlers.HealthPath, handlers.Health)
 		engine.Handle(method, handlers.ReadyPath, ready.Ready)
@@ -48,28 +49,50 @@ func routes(engine *gin.Engine, app *handlers.App, api *admin.API, ready *handle
 		engine.Handle(r.method, r.path, tenant, ownPage, r.handler)
 	}
 
-	key := app.WrapJSON(api.Authenticate)
-	engine.POST("/admin/api/v1/tenants", key, app.WrapJSON(api.AddTenant))
-	for _, r := range []route{
-		{http.MethodPost, "/integrations", app.WrapJSON(api.Install)},
-		{http.MethodGet, "/integrations", app.WrapJSON(api.Integrations)},
-		{http.MethodGet, "/integrations/:id", app.WrapJSON(api.Integration)},
-		{http.MethodPatch, "/integrations/:id", app.WrapJSON(api.ChangeIntegration)},
-		{http.MethodDelete, "/integrations/:id", app.WrapJSON(api.Remove)},
-		{http.MethodPost, "/integrations/:id/keys", app.WrapJSON(api.AddKey)},
-		{http.MethodDelete, "/integrations/:id/keys/:kid", app.WrapJSON(api.RetireKey)},
-		{http.MethodPost, "/groups", app.WrapJSON(api.AddGroup)},
-		{http.MethodGet, "/groups", app.WrapJSON(api.Groups)},
-		{http.MethodPost, "/credits", app.WrapJSON(api.AddCredit)},
-		{http.MethodGet, "/credits", app.WrapJSON(api.Credits)},
-		{http.MethodGet, "/users", app.WrapJSON(api.Users)},
-		{http.MethodGet, "/users/:id", app.WrapJSON(api.User)},
-		{http.MethodPatch, "/users/:id", app.WrapJSON(api.ChangeUser)},
-		{http.MethodDelete, "/users/:id", app.WrapJSON(api.EraseUser)},
-		{http.MethodGet, "/users/:id/journal", app.WrapJSON(api.Journal)},
-		{http.MethodGet, "/users/:id/credits", app.WrapJSON(api.UserCredits)},
-		{http.MethodPost, "/users/:id/credits/consume", app.WrapJSON(api.Consume)},
+	adminRoutes(engine, app, a)
+}
+
+// guarded is a route of the admin, and the right that it asks for.
+type guarded struct {
+	method, path string
+	scope        admins.Scope
+	handler      handlers.Handler
+}
+
+// adminRoutes are the JSON API, under /admin/api/v1, and the pages.
+func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
+	tenant := app.Tenant()
+	for _, r := range []guarded{
+		{http.MethodPost, "/tenants", admins.Operate, a.AddTenant},
+		{http.MethodPost, "/integrations", admins.WriteIntegrations, a.Install},
+		{http.MethodGet, "/integrations", admins.ReadIntegrations, a.Integrations},
+		{http.MethodGet, "/integrations/:id", admins.ReadIntegrations, a.Integration},
+		{http.MethodPatch, "/integrations/:id", admins.WriteIntegrations, a.ChangeIntegration},
+		{http.MethodDelete, "/integrations/:id", admins.WriteIntegrations, a.Remove},
+		{http.MethodPost, "/integrations/:id/keys", admins.WriteIntegrations, a.AddKey},
+		{http.MethodDelete, "/integrations/:id/keys/:kid", admins.WriteIntegrations, a.RetireKey},
+		{http.MethodPost, "/groups", admins.WriteCatalog, a.AddGroup},
+		{http.MethodGet, "/groups", admins.ReadCatalog, a.Groups},
+		{http.MethodPost, "/credits", admins.WriteCatalog, a.AddCredit},
+		{http.MethodGet, "/credits", admins.ReadCatalog, a.Credits},
+		{http.MethodGet, "/users", admins.ReadUsers, a.Users},
+		{http.MethodGet, "/users/:id", admins.ReadUsers, a.User},
+		{http.MethodPatch, "/users/:id", admins.WriteUsers, a.ChangeUser},
+		{http.MethodDelete, "/users/:id", admins.WriteUsers, a.EraseUser},
+		{http.MethodGet, "/users/:id/journal", admins.ReadUsers, a.Journal},
+		{http.MethodGet, "/users/:id/credits", admins.ReadUsers, a.UserCredits},
+		{http.MethodPost, "/users/:id/credits/consume", admins.WriteUsers, a.Consume},
 	} {
-		engine.Handle(r.method, "/admin/api/v1"+r.path, key, tenant, r.handler)
+		engine.Handle(r.method, "/admin/api/v1"+r.path, tenant, a.API(r.scope, r.handler))
+	}
+
+	ownPage := app.SameOrigin(nobodyElse)
+	for _, r := range []guarded{
+		{http.MethodGet, "/admin", admins.ReadLog, a.OverviewPage},
+	} {
+		engine.Handle(r.method, r.path, tenant, ownPage, a.Page(r.scope, r.handler))
 	}
 }
+
+// nobodyElse may post to the admin's pages.
+func nobodyElse(*gin.Context) ([]string, error) { return nil, nil }

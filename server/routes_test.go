@@ -45,8 +45,9 @@ func TestRoutesAreDocumented(t *testing.T) {
 	var documented []string
 	for _, match := range row.FindAllStringSubmatch(projectFile(t, "../docs/http-api.md"), -1) {
 		documented = append(documented, match[1]+" "+match[2])
-		admin := strings.HasPrefix(match[2], "/admin/")
-		if (match[3] == "an API key") != admin {
+		api := strings.HasPrefix(match[2], "/admin/api/")
+		page := !api && (match[2] == "/admin" || strings.HasPrefix(match[2], "/admin/")) && match[3] != "everyone"
+		if (match[3] == "an API key") != api || (match[3] == "an administrator") != page {
 			t.Errorf("%s %s: got %q as who may call", match[1], match[2], match[3])
 		}
 	}
@@ -134,7 +135,7 @@ func TestMethods(t *testing.T) {
 		}
 	}
 	for _, path := range []string{
-		"/debug/pprof/", "/debug/vars", "/metrics", "/assets/", "/assets/../server/main.go", "/.env", "/admin", "/auth/session/", "//auth/session",
+		"/debug/pprof/", "/debug/vars", "/metrics", "/assets/", "/assets/../server/main.go", "/.env", "/admin/", "/auth/session/", "//auth/session",
 		"/AUTH/SESSION", "/auth/callback/jwt-auth/", "/assets/%2e%2e/%2e%2e/etc/passwd",
 	} {
 		a, _ := i.raw(t, "GET "+path+" HTTP/1.1")

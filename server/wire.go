@@ -227,6 +227,6 @@ func wire(ctx context.Context, cfg Config, origin provisioning.Origin, log *slog
 		checks = append(checks, handlers.Check{Name: "sessions", Ask: k.redis.Ping})
 	}
 	ready := handlers.NewReadiness(log, checks...)
-	routes(engine, app, admin.New(k.provisioning, origin, cfg.BootstrapAPIKey), ready)
+	routes(engine, app, admin.New(app, cfg.BootstrapAPIKey), ready)
 	return &application{core: k, handler: engine, ready: ready}, nil
 }

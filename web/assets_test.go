@@ -18,6 +18,7 @@ func TestAssets(t *testing.T) {
 	t.Parallel()
 	types := map[string]string{
 		"usher.css":  "text/css; charset=utf-8",
+		"admin.css":  "text/css; charset=utf-8",
 		"demo.css":   "text/css; charset=utf-8",
 		"usher.svg":  "image/svg+xml",
 		"lumen.svg":  "image/svg+xml",

@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io"
 	"slices"
+	"strings"
 )
 
 //go:embed templates
@@ -32,10 +33,18 @@ func New() (*Pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse the layout: %w", err)
 	}
+	adminLayout, err := template.New("layout.html").Funcs(functions()).
+		ParseFS(templateFiles, "templates/admin/layout.html")
+	if err != nil {
+		return nil, fmt.Errorf("parse the admin's layout: %w", err)
+	}
 	p := &Pages{templates: make(map[string]*template.Template)}
-	for _, page := range everyPage() {
-		name := page.template()
-		t, err := template.Must(layout.Clone()).ParseFS(templateFiles, "templates/"+name+".html")
+	for _, page := range slices.Concat(everyPage(), adminPages()) {
+		name, around := page.template(), layout
+		if strings.HasPrefix(name, "admin/") {
+			around = adminLayout
+		}
+		t, err := template.Must(around.Clone()).ParseFS(templateFiles, "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("parse page %s: %w", name, err)
 		}

@@ -1,164 +1,119 @@
-// Package admin is the JSON API of those who run Usher. It speaks for a tenant,
-// the one whose host the request came to, and does nothing itself: every act is
-// a call of the service that the commands use as well.
+// Package admin is for those who run Usher: the pages under /admin and the JSON
+// API under /admin/api/v1. Both speak for a tenant, the one whose host the
+// request came to, and do nothing themselves: every act is a call of the
+// services that the commands use as well.
 package admin
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
+	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
 	"usher/handlers"
 	"usher/provisioning"
+	"usher/sessions/admins"
 )
 
-// API is what the handlers work with.
-type API struct {
-	Provisioning *provisioning.Service
-	// Origin is where browsers reach us, for the links in answers.
-	Origin provisioning.Origin
-	// key is the SHA-256 of the API key, so that comparing takes equal time
-	// for keys of every length.
-	key *[sha256.Size]byte
+// Admin is what the handlers work with.
+type Admin struct {
+	*handlers.App
+	// bootstrap is the SHA-256 of the configured API key, so that comparing
+	// takes equal time for keys of every length; nil = there is none.
+	bootstrap *[sha256.Size]byte
 }
 
-// New makes the API. Without a bootstrap key nobody can use it.
-func New(service *provisioning.Service, origin provisioning.Origin, bootstrapKey string) *API {
-	api := &API{Provisioning: service, Origin: origin}
+// New makes the admin's side of app. bootstrapKey may be empty.
+func New(app *handlers.App, bootstrapKey string) *Admin {
+	a := &Admin{App: app}
 	if bootstrapKey != "" {
 		sum := sha256.Sum256([]byte(bootstrapKey))
-		api.key = &sum
+		a.bootstrap = &sum
 	}
-	return api
+	return a
 }
 
-// Authenticate lets a request through that has a good API key (RFC 6750 §2.1).
-func (a *API) Authenticate(c *gin.Context) error {
+// API makes a handler of the JSON API that asks for a right. It follows the
+// Tenant middleware.
+func (a *Admin) API(scope admins.Scope, handle handlers.Handler) gin.HandlerFunc {
+	return a.WrapJSON(func(c *gin.Context) error {
+		actor, err := a.keyHolder(c)
+		if err != nil {
+			return err
+		}
+		return a.allowed(c, actor, scope, handle)
+	})
+}
+
+// Page makes a handler of a page that asks for a right. It follows the Tenant
+// middleware, and SameOrigin for everything but GET.
+func (a *Admin) Page(scope admins.Scope, handle handlers.Handler) gin.HandlerFunc {
+	return a.Wrap(func(c *gin.Context) error {
+		actor, err := a.signedIn(c)
+		if fault, ok := errors.AsType[*handlers.Fault](err); ok && fault.Code == handlers.NotSignedIn &&
+			c.Request.Method == http.MethodGet {
+			seeOther(c, signInPath+"?next="+url.QueryEscape(c.Request.URL.RequestURI()))
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return a.allowed(c, actor, scope, handle)
+	})
+}
+
+const signInPath = "/admin/sign-in"
+
+type actorKey struct{}
+
+func (a *Admin) allowed(c *gin.Context, actor admins.Actor, scope admins.Scope, handle handlers.Handler) error {
+	handlers.Note(c, slog.String("actor", actor.String()))
+	if !actor.May(scope) {
+		return &handlers.Fault{Code: handlers.NotAllowed, Public: "This needs the right “" + string(scope) + "”, which " + actor.Name + " does not have."}
+	}
+	c.Set(actorKey{}, actor)
+	return handle(c)
+}
+
+// actorOf returns whom API or Page has let in.
+func actorOf(c *gin.Context) admins.Actor {
+	value, _ := c.Get(actorKey{})
+	actor, _ := value.(admins.Actor)
+	return actor
+}
+
+// by says in the journal and the audit log who asked.
+func by(c *gin.Context) provisioning.By {
+	actor := actorOf(c)
+	return provisioning.By{Actor: actor.String(), Name: actor.Name, Reference: handlers.RequestID(c.Request.Context())}
+}
+
+// keyHolder finds whose API key the request carries (RFC 6750 §2.1).
+func (a *Admin) keyHolder(c *gin.Context) (admins.Actor, error) {
 	scheme, key, _ := strings.Cut(c.GetHeader("Authorization"), " ")
 	sum := sha256.Sum256([]byte(strings.TrimSpace(key)))
-	if a.key == nil || !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(sum[:], a.key[:]) != 1 {
-		return &handlers.Fault{Code: handlers.APIKeyInvalid}
+	if a.bootstrap != nil && strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(sum[:], a.bootstrap[:]) == 1 {
+		return admins.Bootstrap(), nil
 	}
-	return nil
+	return admins.Actor{}, &handlers.Fault{Code: handlers.APIKeyInvalid}
 }
 
-// maxBody is the most that a request's JSON may have, in bytes.
-const maxBody = 128 << 10
-
-// read takes a request's JSON object: one, with no unknown and no repeated
-// members, and nothing after it.
-func read(c *gin.Context, into any) error {
-	body, err := io.ReadAll(io.LimitReader(c.Request.Body, maxBody+1))
-	if err != nil || len(body) > maxBody {
-		return badRequest("The body is longer than %d bytes, or it broke off.", maxBody)
+// signedIn finds the administrator whose browser this is.
+func (a *Admin) signedIn(c *gin.Context) (admins.Actor, error) {
+	if actor, err := a.keyHolder(c); err == nil {
+		return actor, nil
 	}
-	if !utf8.Valid(body) || bytes.Contains(body, []byte(`\u0000`)) {
-		return badRequest("The body is not valid UTF-8, or it has a NUL character.")
-	}
-	if err := provisioning.CheckJSON(body); err != nil {
-		return badRequest("The body is not one JSON object without repeated members.")
-	}
-	if name, strange := strangeMember(body); strange {
-		return badRequest("There is no field %q here.", name)
-	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		var wrong *json.UnmarshalTypeError
-		switch {
-		case errors.As(err, &wrong):
-			// The decoder names the structs that fields are gathered in as well.
-			field := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
-			return badRequest("%s: a value of another type is expected there.", field)
-		case strings.HasPrefix(err.Error(), "json: unknown field "):
-			return badRequest("There is no field %s here.", strings.TrimPrefix(err.Error(), "json: unknown field "))
-		}
-		return badRequest("The body is not the JSON object that is expected here.")
-	}
-	return nil
+	return admins.Actor{}, &handlers.Fault{Code: handlers.NotSignedIn}
 }
 
-// strangeMember finds a member whose name is not written as all of ours are.
-// The decoder would take "NAME" for "name", and both at once for one.
-func strangeMember(body []byte) (name string, strange bool) {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) != nil {
-		return "", false // no object: the decoder says so
-	}
-	for name := range members {
-		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
-			return name, true
-		}
-	}
-	return "", false
-}
-
-func badRequest(text string, args ...any) error {
-	return &handlers.Fault{Code: handlers.BadRequest, Public: fmt.Sprintf(text, args...)}
-}
-
-// explain turns the service's errors into answers.
-func explain(err error) error {
-	var invalid *provisioning.Invalid
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, provisioning.ErrNotFound):
-		return &handlers.Fault{Code: handlers.NotFound, Err: err}
-	case errors.Is(err, provisioning.ErrTaken):
-		return &handlers.Fault{Code: handlers.Conflict, Public: "This id is in use already.", Err: err}
-	case errors.Is(err, provisioning.ErrConsumed):
-		return &handlers.Fault{Code: handlers.Conflict, Public: "Another request has consumed this credit.", Err: err}
-	case errors.As(err, &invalid):
-		// Several faults are joined by line ends: all are told at once.
-		return &handlers.Fault{Code: handlers.BadRequest, Public: strings.ReplaceAll(err.Error(), "\n", "; ")}
-	}
-	return err
-}
-
-// by says in the journal who asked.
-func by(c *gin.Context) provisioning.By {
-	return provisioning.By{Actor: "api", Reference: handlers.RequestID(c.Request.Context())}
-}
-
-// given is a field of a request that may be absent, null or have a value. Null
-// stands for none, which a truth value does not have.
-type given[T any] struct {
-	there bool
-	value T
-}
-
-// UnmarshalJSON implements json.Unmarshaler; it is called for null as well.
-func (g *given[T]) UnmarshalJSON(text []byte) error {
-	g.there = true
-	if string(text) == "null" {
-		if _, flag := any(g.value).(bool); flag {
-			return errors.New("null is neither true nor false")
-		}
-		return nil
-	}
-	return json.Unmarshal(text, &g.value)
-}
-
-// pointer is nil when the field is absent; null counts as the zero value.
-func (g given[T]) pointer() *T {
-	if !g.there {
-		return nil
-	}
-	return &g.value
-}
-
-func noContent(c *gin.Context) error {
-	c.Status(http.StatusNoContent)
+// seeOther sends the browser to another page of ours after a form.
+func seeOther(c *gin.Context, path string) {
+	c.Writer.Header().Set("Location", path)
+	c.Status(http.StatusSeeOther)
 	c.Writer.WriteHeaderNow()
-	return nil
 }

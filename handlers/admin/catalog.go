@@ -26,7 +26,7 @@ func answerGroup(g provisioning.Group) groupAnswer {
 }
 
 // AddGroup: POST /admin/api/v1/groups.
-func (a *API) AddGroup(c *gin.Context) error {
+func (a *Admin) AddGroup(c *gin.Context) error {
 	var body struct {
 		ExternalID string `json:"external_id"`
 		Name       string `json:"name"`
@@ -34,7 +34,7 @@ func (a *API) AddGroup(c *gin.Context) error {
 	if err := read(c, &body); err != nil {
 		return err
 	}
-	g, err := a.Provisioning.AddGroup(c.Request.Context(), handlers.TenantOf(c), body.ExternalID, body.Name)
+	g, err := a.Provisioning.AddGroup(c.Request.Context(), handlers.TenantOf(c), body.ExternalID, body.Name, by(c))
 	if err != nil {
 		return explain(err)
 	}
@@ -44,7 +44,7 @@ func (a *API) AddGroup(c *gin.Context) error {
 
 // Groups: GET /admin/api/v1/groups?after=. "next" is the next page's after;
 // null on the last one.
-func (a *API) Groups(c *gin.Context) error {
+func (a *Admin) Groups(c *gin.Context) error {
 	groups, next, err := a.Provisioning.Groups(c.Request.Context(), handlers.TenantOf(c), c.Query("after"))
 	if err != nil {
 		return explain(err)
@@ -72,7 +72,7 @@ func answerCredit(credit provisioning.Credit) creditAnswer {
 }
 
 // AddCredit: POST /admin/api/v1/credits.
-func (a *API) AddCredit(c *gin.Context) error {
+func (a *Admin) AddCredit(c *gin.Context) error {
 	var body struct {
 		ID   int64  `json:"id"`
 		Name string `json:"name"`
@@ -80,7 +80,7 @@ func (a *API) AddCredit(c *gin.Context) error {
 	if err := read(c, &body); err != nil {
 		return err
 	}
-	credit, err := a.Provisioning.AddCredit(c.Request.Context(), handlers.TenantOf(c), body.ID, body.Name)
+	credit, err := a.Provisioning.AddCredit(c.Request.Context(), handlers.TenantOf(c), body.ID, body.Name, by(c))
 	if err != nil {
 		return explain(err)
 	}
@@ -89,7 +89,7 @@ func (a *API) AddCredit(c *gin.Context) error {
 }
 
 // Credits: GET /admin/api/v1/credits?after=.
-func (a *API) Credits(c *gin.Context) error {
+func (a *Admin) Credits(c *gin.Context) error {
 	after := int64(0)
 	if text := c.Query("after"); text != "" {
 		var err error
@@ -115,7 +115,7 @@ func (a *API) Credits(c *gin.Context) error {
 
 // AddTenant: POST /admin/api/v1/tenants. Requests for the new tenant carry one
 // of its hosts.
-func (a *API) AddTenant(c *gin.Context) error {
+func (a *Admin) AddTenant(c *gin.Context) error {
 	var body struct {
 		Name  string   `json:"name"`
 		Hosts []string `json:"hosts"`
@@ -123,7 +123,7 @@ func (a *API) AddTenant(c *gin.Context) error {
 	if err := read(c, &body); err != nil {
 		return err
 	}
-	tenant, err := a.Provisioning.AddTenant(c.Request.Context(), body.Name, body.Hosts)
+	tenant, err := a.Provisioning.AddTenant(c.Request.Context(), body.Name, body.Hosts, by(c))
 	if err != nil {
 		return explain(err)
 	}

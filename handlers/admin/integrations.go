@@ -97,7 +97,7 @@ func answerKey(k provisioning.Key) keyAnswer {
 	return keyAnswer{ID: k.ID, Algorithm: k.Algorithm, CreatedAt: k.CreatedAt, RetiresAt: k.RetiresAt}
 }
 
-func (a *API) answer(c *gin.Context, n provisioning.Installed) integrationAnswer {
+func (a *Admin) answer(c *gin.Context, n provisioning.Installed) integrationAnswer {
 	callback := a.Origin.String()
 	if origins := handlers.TenantOrigins(a.Origin, handlers.TenantOf(c)); len(origins) > 0 {
 		callback = origins[0].String()
@@ -123,7 +123,7 @@ func (a *API) answer(c *gin.Context, n provisioning.Installed) integrationAnswer
 }
 
 // Install: POST /admin/api/v1/integrations.
-func (a *API) Install(c *gin.Context) error {
+func (a *Admin) Install(c *gin.Context) error {
 	var body struct {
 		integrationFields
 		keyFields
@@ -131,7 +131,7 @@ func (a *API) Install(c *gin.Context) error {
 	if err := read(c, &body); err != nil {
 		return err
 	}
-	n, err := a.Provisioning.Install(c.Request.Context(), handlers.TenantOf(c), body.settings(), body.wish())
+	n, err := a.Provisioning.Install(c.Request.Context(), handlers.TenantOf(c), body.settings(), body.wish(), by(c))
 	if err != nil {
 		return explain(err)
 	}
@@ -143,7 +143,7 @@ func (a *API) Install(c *gin.Context) error {
 }
 
 // Integrations: GET /admin/api/v1/integrations.
-func (a *API) Integrations(c *gin.Context) error {
+func (a *Admin) Integrations(c *gin.Context) error {
 	all, err := a.Provisioning.Integrations(c.Request.Context(), handlers.TenantOf(c))
 	if err != nil {
 		return explain(err)
@@ -157,7 +157,7 @@ func (a *API) Integrations(c *gin.Context) error {
 }
 
 // Integration: GET /admin/api/v1/integrations/:id.
-func (a *API) Integration(c *gin.Context) error {
+func (a *Admin) Integration(c *gin.Context) error {
 	n, err := a.Provisioning.Integration(c.Request.Context(), handlers.TenantOf(c), c.Param("id"))
 	if err != nil {
 		return explain(err)
@@ -167,12 +167,12 @@ func (a *API) Integration(c *gin.Context) error {
 }
 
 // ChangeIntegration: PATCH /admin/api/v1/integrations/:id.
-func (a *API) ChangeIntegration(c *gin.Context) error {
+func (a *Admin) ChangeIntegration(c *gin.Context) error {
 	var body integrationFields
 	if err := read(c, &body); err != nil {
 		return err
 	}
-	n, err := a.Provisioning.ChangeIntegration(c.Request.Context(), handlers.TenantOf(c), c.Param("id"), body.settings())
+	n, err := a.Provisioning.ChangeIntegration(c.Request.Context(), handlers.TenantOf(c), c.Param("id"), body.settings(), by(c))
 	if err != nil {
 		return explain(err)
 	}
@@ -181,20 +181,20 @@ func (a *API) ChangeIntegration(c *gin.Context) error {
 }
 
 // Remove: DELETE /admin/api/v1/integrations/:id.
-func (a *API) Remove(c *gin.Context) error {
-	if err := a.Provisioning.Remove(c.Request.Context(), handlers.TenantOf(c), c.Param("id")); err != nil {
+func (a *Admin) Remove(c *gin.Context) error {
+	if err := a.Provisioning.Remove(c.Request.Context(), handlers.TenantOf(c), c.Param("id"), by(c)); err != nil {
 		return explain(err)
 	}
 	return noContent(c)
 }
 
 // AddKey: POST /admin/api/v1/integrations/:id/keys.
-func (a *API) AddKey(c *gin.Context) error {
+func (a *Admin) AddKey(c *gin.Context) error {
 	var body keyFields
 	if err := read(c, &body); err != nil {
 		return err
 	}
-	n, key, err := a.Provisioning.AddKey(c.Request.Context(), handlers.TenantOf(c), c.Param("id"), body.wish())
+	n, key, err := a.Provisioning.AddKey(c.Request.Context(), handlers.TenantOf(c), c.Param("id"), body.wish(), by(c))
 	if err != nil {
 		return explain(err)
 	}
@@ -206,7 +206,7 @@ func (a *API) AddKey(c *gin.Context) error {
 
 // RetireKey: DELETE /admin/api/v1/integrations/:id/keys/:kid. With ?at= (RFC
 // 3339) the key stays live until then.
-func (a *API) RetireKey(c *gin.Context) error {
+func (a *Admin) RetireKey(c *gin.Context) error {
 	var at time.Time
 	if text := c.Query("at"); text != "" {
 		var err error
@@ -214,7 +214,7 @@ func (a *API) RetireKey(c *gin.Context) error {
 			return badRequest("at is a time like 2030-01-31T12:00:00Z.")
 		}
 	}
-	_, err := a.Provisioning.RetireKey(c.Request.Context(), handlers.TenantOf(c), c.Param("id"), c.Param("kid"), at)
+	_, err := a.Provisioning.RetireKey(c.Request.Context(), handlers.TenantOf(c), c.Param("id"), c.Param("kid"), at, by(c))
 	if err != nil {
 		return explain(err)
 	}

@@ -29,7 +29,7 @@ func answerUser(p provisioning.Profile) userAnswer {
 }
 
 // Users: GET /admin/api/v1/users?email=.
-func (a *API) Users(c *gin.Context) error {
+func (a *Admin) Users(c *gin.Context) error {
 	email := c.Query("email")
 	if email == "" {
 		return badRequest("email: name the e-mail address to look for.")
@@ -47,7 +47,7 @@ func (a *API) Users(c *gin.Context) error {
 }
 
 // User: GET /admin/api/v1/users/:id.
-func (a *API) User(c *gin.Context) error {
+func (a *Admin) User(c *gin.Context) error {
 	profile, err := a.profile(c)
 	if err != nil {
 		return err
@@ -57,13 +57,13 @@ func (a *API) User(c *gin.Context) error {
 }
 
 // profile returns the user that the path names, in this tenant.
-func (a *API) profile(c *gin.Context) (provisioning.Profile, error) {
+func (a *Admin) profile(c *gin.Context) (provisioning.Profile, error) {
 	profile, err := a.Provisioning.Profile(c.Request.Context(), handlers.TenantOf(c), c.Param("id"))
 	return profile, explain(err)
 }
 
 // ChangeUser: PATCH /admin/api/v1/users/:id with {"disabled": true|false}.
-func (a *API) ChangeUser(c *gin.Context) error {
+func (a *Admin) ChangeUser(c *gin.Context) error {
 	var body struct {
 		Disabled *bool `json:"disabled"`
 	}
@@ -84,7 +84,7 @@ func (a *API) ChangeUser(c *gin.Context) error {
 }
 
 // EraseUser: DELETE /admin/api/v1/users/:id.
-func (a *API) EraseUser(c *gin.Context) error {
+func (a *Admin) EraseUser(c *gin.Context) error {
 	profile, err := a.profile(c)
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ type changeAnswer struct {
 }
 
 // Journal: GET /admin/api/v1/users/:id/journal.
-func (a *API) Journal(c *gin.Context) error {
+func (a *Admin) Journal(c *gin.Context) error {
 	const most = 200
 	profile, err := a.profile(c)
 	if err != nil {
@@ -136,7 +136,7 @@ type userCredit struct {
 }
 
 // UserCredits: GET /admin/api/v1/users/:id/credits.
-func (a *API) UserCredits(c *gin.Context) error {
+func (a *Admin) UserCredits(c *gin.Context) error {
 	profile, err := a.profile(c)
 	if err != nil {
 		return err
@@ -152,7 +152,7 @@ func (a *API) UserCredits(c *gin.Context) error {
 // Consume: POST /admin/api/v1/users/:id/credits/consume with {"order_id",
 // "id", "integration"?} and an Idempotency-Key. The integration may be left
 // out while one alone granted this credit.
-func (a *API) Consume(c *gin.Context) error {
+func (a *Admin) Consume(c *gin.Context) error {
 	var body struct {
 		OrderID     string `json:"order_id"`
 		ID          int64  `json:"id"`

@@ -25,7 +25,7 @@ type Credit struct {
 
 // AddGroup writes a new group, or returns ErrTaken. People whose last token
 // named it while it was unknown get it at their next sign-in.
-func (s *Store) AddGroup(ctx context.Context, tenant string, g Group) error {
+func (s *Store) AddGroup(ctx context.Context, tenant string, g Group, act Act) error {
 	return s.inTx(ctx, func(tx *sqlx.Tx) error {
 		if err := catalogChanged(ctx, tx, tenant); err != nil {
 			return err
@@ -33,20 +33,26 @@ func (s *Store) AddGroup(ctx context.Context, tenant string, g Group) error {
 		_, err := tx.ExecContext(ctx, `
 INSERT INTO groups (tenant_id, id, external_id, name, description, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
 			tenant, g.ID, g.ExternalID, g.Name, g.Description, g.CreatedAt)
-		return err
+		if err != nil {
+			return err
+		}
+		return s.record(ctx, tx, tenant, act)
 	})
 }
 
 // AddCredit writes a new credit, or returns ErrTaken. Grants parked for it
 // take effect with it.
-func (s *Store) AddCredit(ctx context.Context, tenant string, c Credit) error {
+func (s *Store) AddCredit(ctx context.Context, tenant string, c Credit, act Act) error {
 	return s.inTx(ctx, func(tx *sqlx.Tx) error {
 		if err := catalogChanged(ctx, tx, tenant); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO credits (tenant_id, id, name, created_at) VALUES ($1, $2, $3, $4)`,
 			tenant, c.ID, c.Name, c.CreatedAt)
-		return err
+		if err != nil {
+			return err
+		}
+		return s.record(ctx, tx, tenant, act)
 	})
 }
 

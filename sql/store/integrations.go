@@ -91,7 +91,7 @@ func (r integrationRow) integration() (Integration, error) {
 }
 
 // AddIntegration writes a new integration with its first key.
-func (s *Store) AddIntegration(ctx context.Context, n Integration, first Key) error {
+func (s *Store) AddIntegration(ctx context.Context, n Integration, first Key, act Act) error {
 	row, err := rowOf(n)
 	if err != nil {
 		return err
@@ -106,7 +106,10 @@ VALUES (:tenant_id, :id, :app_id, :name, :revision, :generation, :issuer, :max_a
 		if err != nil {
 			return err
 		}
-		return insertKey(ctx, tx, first)
+		if err := insertKey(ctx, tx, first); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, n.TenantID, act)
 	})
 }
 
@@ -230,14 +233,18 @@ UPDATE integration_keys SET retires_at = $1 WHERE tenant_id = $2 AND id = $3 AND
 				return err
 			}
 		}
-		keys, err = s.keysOf(ctx, tx, tenant, id)
-		return err
+		if keys, err = s.keysOf(ctx, tx, tenant, id); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, tenant, what.Act)
 	})
 	return n, keys, err
 }
 
-// KeyChange is what happens to an integration's keys in one change.
+// KeyChange is what happens to an integration's keys in one change, and the act
+// that it is.
 type KeyChange struct {
+	Act      Act
 	Add      *Key
 	Retire   string    // the id of the key to retire; "" = none
 	RetireAt time.Time // may lie in the future
@@ -277,7 +284,7 @@ UPDATE integrations
 // it returns, no sign-in under the old keys can be written any more. Removing
 // again returns the same generation, so that a call that failed half-way can
 // be repeated. It returns ErrNotFound for an unknown integration.
-func (s *Store) RemoveIntegration(ctx context.Context, tenant, id string) (generation int64, err error) {
+func (s *Store) RemoveIntegration(ctx context.Context, tenant, id string, act Act) (generation int64, err error) {
 	err = s.inTx(ctx, func(tx *sqlx.Tx) error {
 		if s.dialect == postgres {
 			// Waits for the sign-ins that are being written, and they for us.
@@ -307,7 +314,10 @@ SELECT pg_advisory_xact_lock(hashtextextended('usher integration ' || $1::text, 
 		_, err = tx.ExecContext(ctx, `
 UPDATE integration_keys SET sealed_secret = NULL, public_key = NULL WHERE tenant_id = $1 AND integration_id = $2`,
 			tenant, id)
-		return err
+		if err != nil {
+			return err
+		}
+		return s.record(ctx, tx, tenant, act)
 	})
 	return generation, err
 }

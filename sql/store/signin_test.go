@@ -31,11 +31,11 @@ func newScene(t *testing.T, db *storetest.Database) *scene {
 		TenantID: sc.tenant.ID, ID: newID(t), IntegrationID: sc.integration.ID, Algorithm: "HS256",
 		SealedSecret: []byte("sealed"), CreatedAt: now(),
 	}
-	if err := s.AddIntegration(t.Context(), sc.integration, key); err != nil {
+	if err := s.AddIntegration(t.Context(), sc.integration, key, byTest); err != nil {
 		t.Fatalf("AddIntegration: %v", err)
 	}
 	group := store.Group{ID: newID(t), ExternalID: "staff", Name: "Staff", CreatedAt: now()}
-	if err := s.AddGroup(t.Context(), sc.tenant.ID, group); err != nil {
+	if err := s.AddGroup(t.Context(), sc.tenant.ID, group, byTest); err != nil {
 		t.Fatalf("AddGroup: %v", err)
 	}
 	subject, email := "anna-1", "anna@example.com"
@@ -222,7 +222,7 @@ func TestRecall(t *testing.T) {
 		}
 
 		entry := store.JournalEntry{ID: newID(t), What: store.WhatUserDisabled, Detail: "{}", Actor: "api"}
-		if _, err := sc.s.SetDisabled(t.Context(), sc.tenant.ID, sc.first.User.ID, true, entry); err != nil {
+		if _, err := sc.s.SetDisabled(t.Context(), sc.tenant.ID, sc.first.User.ID, true, entry, byTest); err != nil {
 			t.Fatal(err)
 		}
 		q := question()
@@ -231,7 +231,7 @@ func TestRecall(t *testing.T) {
 		if err != nil || got.Status != store.StatusDisabled || got.Spent || got.SessionEpoch != 1 {
 			t.Errorf("disabled: got %+v, error %v, want nothing spent", got, err)
 		}
-		if _, err := sc.s.RemoveIntegration(t.Context(), sc.tenant.ID, sc.integration.ID); err != nil {
+		if _, err := sc.s.RemoveIntegration(t.Context(), sc.tenant.ID, sc.integration.ID, byTest); err != nil {
 			t.Fatal(err)
 		}
 		got, err = sc.s.Recall(t.Context(), q)

@@ -8,8 +8,13 @@ import (
 
 // AddTenant writes a new tenant. It returns ErrTaken when one of its hosts
 // belongs to a tenant already.
-func (s *Store) AddTenant(ctx context.Context, t Tenant) error {
-	return s.inTx(ctx, func(tx *sqlx.Tx) error { return insertTenant(ctx, tx, t) })
+func (s *Store) AddTenant(ctx context.Context, t Tenant, act Act) error {
+	return s.inTx(ctx, func(tx *sqlx.Tx) error {
+		if err := insertTenant(ctx, tx, t); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, t.ID, act)
+	})
 }
 
 func insertTenant(ctx context.Context, tx *sqlx.Tx, t Tenant) error {

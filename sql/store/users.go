@@ -167,7 +167,7 @@ SELECT u.id, u.status, u.created_at, u.email, u.email_key, u.email_verified, u.f
 // SetDisabled disables or enables a user and returns the session epoch to
 // publish: sessions of an earlier epoch must end. Disabling again raises the
 // epoch again, so that a call that failed half-way can be repeated.
-func (s *Store) SetDisabled(ctx context.Context, tenant, user string, disabled bool, entry JournalEntry) (epoch int64, err error) {
+func (s *Store) SetDisabled(ctx context.Context, tenant, user string, disabled bool, entry JournalEntry, act Act) (epoch int64, err error) {
 	err = s.inTx(ctx, func(tx *sqlx.Tx) error {
 		var status string
 		err := tx.GetContext(ctx, &status,
@@ -200,7 +200,10 @@ UPDATE users SET status = $1, version = version + 1, session_epoch = session_epo
 		if err != nil {
 			return err
 		}
-		return insertJournal(ctx, tx, tenant, user, s.now().UTC(), entry)
+		if err := insertJournal(ctx, tx, tenant, user, s.now().UTC(), entry); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, tenant, act)
 	})
 	return epoch, err
 }
@@ -214,7 +217,7 @@ type Erasure struct {
 
 // Erase removes a user's personal data, memberships, grants and identities,
 // leaves tombstones, and returns the session epoch to publish.
-func (s *Store) Erase(ctx context.Context, tenant, user string, keep Erasure, entry JournalEntry) (epoch int64, err error) {
+func (s *Store) Erase(ctx context.Context, tenant, user string, keep Erasure, entry JournalEntry, act Act) (epoch int64, err error) {
 	err = s.inTx(ctx, func(tx *sqlx.Tx) error {
 		var emailKey *string
 		err := tx.GetContext(ctx, &emailKey,
@@ -268,7 +271,10 @@ UPDATE users
 		if err != nil {
 			return err
 		}
-		return insertJournal(ctx, tx, tenant, user, s.now().UTC(), entry)
+		if err := insertJournal(ctx, tx, tenant, user, s.now().UTC(), entry); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, tenant, act)
 	})
 	return epoch, err
 }

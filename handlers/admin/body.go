@@ -1,0 +1,124 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin"
+
+	"usher/handlers"
+	"usher/provisioning"
+)
+
+// maxBody is the most that a request's JSON may have, in bytes.
+const maxBody = 128 << 10
+
+// read takes a request's JSON object: one, with no unknown and no repeated
+// members, and nothing after it.
+func read(c *gin.Context, into any) error {
+	body, err := io.ReadAll(io.LimitReader(c.Request.Body, maxBody+1))
+	if err != nil || len(body) > maxBody {
+		return badRequest("The body is longer than %d bytes, or it broke off.", maxBody)
+	}
+	if !utf8.Valid(body) || bytes.Contains(body, []byte(`\u0000`)) {
+		return badRequest("The body is not valid UTF-8, or it has a NUL character.")
+	}
+	if err := provisioning.CheckJSON(body); err != nil {
+		return badRequest("The body is not one JSON object without repeated members.")
+	}
+	if name, strange := strangeMember(body); strange {
+		return badRequest("There is no field %q here.", name)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		var wrong *json.UnmarshalTypeError
+		switch {
+		case errors.As(err, &wrong):
+			// The decoder names the structs that fields are gathered in as well.
+			field := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
+			return badRequest("%s: a value of another type is expected there.", field)
+		case strings.HasPrefix(err.Error(), "json: unknown field "):
+			return badRequest("There is no field %s here.", strings.TrimPrefix(err.Error(), "json: unknown field "))
+		}
+		return badRequest("The body is not the JSON object that is expected here.")
+	}
+	return nil
+}
+
+// strangeMember finds a member whose name is not written as all of ours are.
+// The decoder would take "NAME" for "name", and both at once for one.
+func strangeMember(body []byte) (name string, strange bool) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(body, &members) != nil {
+		return "", false // no object: the decoder says so
+	}
+	for name := range members {
+		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+func badRequest(text string, args ...any) error {
+	return &handlers.Fault{Code: handlers.BadRequest, Public: fmt.Sprintf(text, args...)}
+}
+
+// explain turns the service's errors into answers.
+func explain(err error) error {
+	var invalid *provisioning.Invalid
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, provisioning.ErrNotFound):
+		return &handlers.Fault{Code: handlers.NotFound, Err: err}
+	case errors.Is(err, provisioning.ErrTaken):
+		return &handlers.Fault{Code: handlers.Conflict, Public: "This id is in use already.", Err: err}
+	case errors.Is(err, provisioning.ErrConsumed):
+		return &handlers.Fault{Code: handlers.Conflict, Public: "Another request has consumed this credit.", Err: err}
+	case errors.As(err, &invalid):
+		// Several faults are joined by line ends: all are told at once.
+		return &handlers.Fault{Code: handlers.BadRequest, Public: strings.ReplaceAll(err.Error(), "\n", "; ")}
+	}
+	return err
+}
+
+// given is a field of a request that may be absent, null or have a value. Null
+// stands for none, which a truth value does not have.
+type given[T any] struct {
+	there bool
+	value T
+}
+
+// UnmarshalJSON implements json.Unmarshaler; it is called for null as well.
+func (g *given[T]) UnmarshalJSON(text []byte) error {
+	g.there = true
+	if string(text) == "null" {
+		if _, flag := any(g.value).(bool); flag {
+			return errors.New("null is neither true nor false")
+		}
+		return nil
+	}
+	return json.Unmarshal(text, &g.value)
+}
+
+// pointer is nil when the field is absent; null counts as the zero value.
+func (g given[T]) pointer() *T {
+	if !g.there {
+		return nil
+	}
+	return &g.value
+}
+
+func noContent(c *gin.Context) error {
+	c.Status(http.StatusNoContent)
+	c.Writer.WriteHeaderNow()
+	return nil
+}

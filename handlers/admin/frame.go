@@ -1,0 +1,65 @@
+package admin
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"usher/handlers"
+	"usher/sessions/admins"
+	"usher/web"
+)
+
+// sections are the entries of the navigation. Each is shown to those who may
+// open it.
+var sections = []struct {
+	label, path string
+	scope       admins.Scope
+}{
+	{"Overview", "/admin", admins.ReadLog},
+	{"Integrations", "/admin/integrations", admins.ReadIntegrations},
+	{"Sign-in log", "/admin/sign-ins", admins.ReadLog},
+	{"Link doctor", "/admin/doctor", admins.ReadLog},
+	{"Link builder", "/admin/builder", admins.WriteIntegrations},
+	{"Users", "/admin/users", admins.ReadUsers},
+	{"Groups", "/admin/groups", admins.ReadCatalog},
+	{"Credits", "/admin/credits", admins.ReadCatalog},
+	{"Audit log", "/admin/audit", admins.ReadAudit},
+	{"Settings", "/admin/settings", admins.ReadSettings},
+}
+
+// notices are what is said after an act, by the code in ?done=. The codes are
+// ours alone: a link from elsewhere cannot put words into a page.
+var notices = map[string]string{}
+
+// frame is what surrounds a page. section is the path of the navigation's
+// current entry.
+func (a *Admin) frame(c *gin.Context, section, title string) web.Frame {
+	actor := actorOf(c)
+	f := web.Frame{
+		Title: title, Tenant: handlers.TenantOf(c).Name, Actor: actor.Name, Role: string(actor.Role),
+		Notice: notices[c.Query("done")],
+	}
+	for _, s := range sections {
+		if actor.May(s.scope) {
+			f.Nav = append(f.Nav, web.NavItem{Label: s.label, Path: s.path, Current: s.path == section})
+		}
+	}
+	return f
+}
+
+// show answers with a page.
+func (a *Admin) show(c *gin.Context, page web.Page) error { return a.showAs(c, http.StatusOK, page) }
+
+// showAs is show with another status: a form that was not accepted is shown
+// again with 422 and what is wrong.
+func (a *Admin) showAs(c *gin.Context, status int, page web.Page) error {
+	var html bytes.Buffer
+	if err := a.Pages.Render(&html, page); err != nil {
+		return fmt.Errorf("rendering a page: %w", err)
+	}
+	c.Data(status, "text/html; charset=utf-8", html.Bytes())
+	return nil
+}

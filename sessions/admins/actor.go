@@ -1,0 +1,90 @@
+package admins
+
+import "slices"
+
+// Role is what an account may do in its tenant.
+type Role string
+
+// The roles, each with the rights of those below it.
+const (
+	Owner  Role = "owner"  // may also appoint administrators, make API keys and change the tenant
+	Admin  Role = "admin"  // may change everything else
+	Viewer Role = "viewer" // may look
+)
+
+// Scope is one right. API keys hold a list of them; a role stands for one.
+type Scope string
+
+// The scopes. A page, a command of the API and an API key speak of the same.
+const (
+	ReadIntegrations  Scope = "integrations:read"
+	WriteIntegrations Scope = "integrations:write" // install, change, rotate, remove; sign links
+	ReadUsers         Scope = "users:read"
+	WriteUsers        Scope = "users:write" // disable, erase, merge, sign out, undo
+	ReadCatalog       Scope = "catalog:read"
+	WriteCatalog      Scope = "catalog:write" // groups and credits
+	ReadLog           Scope = "log:read"      // sign-in log, overview, link doctor
+	ReadAudit         Scope = "audit:read"
+	ReadSettings      Scope = "settings:read"
+	WriteSettings     Scope = "settings:write" // the tenant, its administrators and API keys
+	// Operate is the right over tenants: add, list and change them.
+	Operate Scope = "tenants:operate"
+)
+
+// scopes in the order in which they are shown.
+var scopes = []Scope{
+	ReadIntegrations, WriteIntegrations, ReadUsers, WriteUsers, ReadCatalog, WriteCatalog, ReadLog, ReadAudit,
+	ReadSettings, WriteSettings, Operate,
+}
+
+// Scopes lists every scope, in the order in which they are shown.
+func Scopes() []Scope { return slices.Clone(scopes) }
+
+// May reports whether a role includes a right.
+func (r Role) May(scope Scope) bool {
+	switch scope {
+	case ReadIntegrations, ReadUsers, ReadCatalog, ReadLog:
+		return r == Viewer || r == Admin || r == Owner
+	case WriteIntegrations, WriteUsers, WriteCatalog, ReadAudit, ReadSettings:
+		return r == Admin || r == Owner
+	case WriteSettings:
+		return r == Owner
+	case Operate:
+	}
+	return false
+}
+
+// Kinds of actors.
+const (
+	KindAdmin        = "admin"         // an account with a session
+	KindAPIKey       = "api_key"       // a key that was made for automation
+	KindBootstrapKey = "bootstrap_key" // the key in the configuration
+)
+
+// Actor is whoever a request of the admin speaks for.
+type Actor struct {
+	Kind     string
+	ID       string // of the account or the API key; "" for the bootstrap key
+	Name     string // for people
+	Role     Role   // of an account
+	Operator bool   // over all tenants: everything is allowed
+	Scopes   []Scope
+}
+
+// May reports whether the actor has a right.
+func (a Actor) May(scope Scope) bool {
+	return a.Operator || a.Role.May(scope) || slices.Contains(a.Scopes, scope)
+}
+
+// String names the actor in the audit log.
+func (a Actor) String() string {
+	if a.ID == "" {
+		return a.Kind
+	}
+	return a.Kind + " " + a.ID
+}
+
+// Bootstrap is the actor behind the configured key.
+func Bootstrap() Actor {
+	return Actor{Kind: KindBootstrapKey, Name: "bootstrap key", Operator: true}
+}

@@ -1,0 +1,133 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// By is who asks for a change, for the journal and the audit log.
+type By struct {
+	Actor     string // a kind and an id: "admin 0190…", "api_key …", "command"
+	Name      string // how that actor was called then, for people
+	Reference string // the request's reference id; "" for a command
+}
+
+// Act is one administrative act. It is recorded in the transaction of what it
+// did: no act without its row, and no row without its act.
+type Act struct {
+	By     By
+	Action string // stable code in the past tense: "integration_installed"
+	Object string // a kind and an id: "integration 0190…"
+	// Detail becomes a JSON object. It holds no secret and no personal data:
+	// rows of this log cannot be taken out again when somebody is erased.
+	Detail map[string]any
+}
+
+// AuditRow is an act as it was recorded.
+type AuditRow struct {
+	Seq       int64  `db:"seq" json:"seq"`
+	At        int64  `db:"at" json:"at"` // microseconds since 1970
+	Actor     string `db:"actor" json:"actor"`
+	ActorName string `db:"actor_name" json:"actor_name"`
+	Action    string `db:"action" json:"action"`
+	Object    string `db:"object" json:"object"`
+	Detail    string `db:"detail" json:"detail"` // a JSON object
+	Reference string `db:"reference" json:"reference"`
+	Hash      Hex    `db:"hash" json:"hash"`
+}
+
+// AuditHead is both ends of a tenant's chain.
+type AuditHead struct {
+	Seq      int64 `db:"seq" json:"seq"` // 0 = nothing was ever recorded
+	Hash     Hex   `db:"hash" json:"hash"`
+	BaseSeq  int64 `db:"base_seq" json:"base_seq"` // the last row that retention has dropped; 0 = none
+	BaseHash Hex   `db:"base_hash" json:"base_hash"`
+}
+
+// Time is when it was recorded.
+func (r AuditRow) Time() time.Time { return time.UnixMicro(r.At).UTC() }
+
+// HashAfter is the hash that this row has in its tenant's chain behind a row
+// with the hash previous (nothing before the first): SHA-256 over a JSON array
+// of the texts and numbers, in this order.
+func (r AuditRow) HashAfter(tenant string, previous []byte) []byte {
+	text, err := json.Marshal([]any{
+		"usher audit 1", tenant, hex.EncodeToString(previous), r.Seq, r.At, r.Actor, r.ActorName, r.Action, r.Object,
+		r.Detail, r.Reference,
+	})
+	if err != nil {
+		panic(fmt.Sprintf("texts and numbers do not encode: %v", err))
+	}
+	sum := sha256.Sum256(text)
+	return sum[:]
+}
+
+// record appends an act to its tenant's chain. It comes last in a transaction:
+// the head's row is locked, and every other act of the tenant waits for it.
+func (s *Store) record(ctx context.Context, tx *sqlx.Tx, tenant string, act Act) error {
+	if act.Action == "" || act.By.Actor == "" {
+		return errors.New("store: an act without an actor or an action")
+	}
+	detail := act.Detail
+	if detail == nil {
+		detail = map[string]any{}
+	}
+	text, err := json.Marshal(detail)
+	if err != nil {
+		return fmt.Errorf("store: audit: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, `
+INSERT INTO audit_heads (tenant_id, seq, hash, base_seq, base_hash) VALUES ($1, 0, $2, 0, $2)
+ON CONFLICT DO NOTHING`, tenant, []byte{}); err != nil {
+		return err
+	}
+	var head AuditHead
+	err = tx.GetContext(ctx, &head, `
+SELECT seq, hash, base_seq, base_hash FROM audit_heads WHERE tenant_id = $1`+s.dialect.forUpdate(), tenant)
+	if err != nil {
+		return err
+	}
+	row := AuditRow{
+		Seq: head.Seq + 1, At: s.now().UnixMicro(), Actor: act.By.Actor, ActorName: act.By.Name, Action: act.Action,
+		Object: act.Object, Detail: string(text), Reference: act.By.Reference,
+	}
+	row.Hash = row.HashAfter(tenant, head.Hash)
+	if _, err := tx.ExecContext(ctx, `
+INSERT INTO audit_log (tenant_id, seq, at, actor, actor_name, action, object, detail, reference, hash)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		tenant, row.Seq, row.At, row.Actor, row.ActorName, row.Action, row.Object, row.Detail, row.Reference,
+		[]byte(row.Hash)); err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE audit_heads SET seq = $1, hash = $2 WHERE tenant_id = $3`,
+		row.Seq, []byte(row.Hash), tenant)
+	return err
+}
+
+// AuditHead returns both ends of a tenant's chain; zero when it is empty.
+func (s *Store) AuditHead(ctx context.Context, tenant string) (AuditHead, error) {
+	var head AuditHead
+	err := fault(s.read.GetContext(ctx, &head,
+		`SELECT seq, hash, base_seq, base_hash FROM audit_heads WHERE tenant_id = $1`, tenant))
+	if errors.Is(err, ErrNotFound) {
+		return AuditHead{}, nil
+	}
+	return head, err
+}
+
+// AuditAfter returns a tenant's rows with a number above seq, oldest first, at
+// most limit.
+func (s *Store) AuditAfter(ctx context.Context, tenant string, seq int64, limit int) ([]AuditRow, error) {
+	var rows []AuditRow
+	err := s.read.SelectContext(ctx, &rows, `
+SELECT seq, at, actor, actor_name, action, object, detail, reference, hash
+  FROM audit_log WHERE tenant_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`, tenant, seq, limit)
+	return rows, fault(err)
+}

@@ -1,0 +1,31 @@
+package web
+
+// Frame is what surrounds the content of an admin's page.
+type Frame struct {
+	Title  string // of the page
+	Tenant string // whose space this is
+	Actor  string // who is signed in
+	Role   string // "owner", "admin", "viewer"; "" = not shown
+	Nav    []NavItem
+	Notice string // what has just been done; "" = nothing
+}
+
+// NavItem is an entry of the navigation.
+type NavItem struct {
+	Label, Path string
+	Current     bool
+}
+
+// Overview is the first page: what happened lately.
+type Overview struct {
+	Frame
+}
+
+func (Overview) template() string { return "admin/overview" }
+
+// adminPages lists the empty form of each page for administrators.
+func adminPages() []Page {
+	return []Page{
+		Overview{},
+	}
+}
