@@ -103,7 +103,7 @@ var outcomes = map[string]outcome{
 	string(BadRequest):       {status: http.StatusBadRequest, title: "We could not read this request", whatToDo: "Check the request and send it again."},
 	string(NoSession):        {status: http.StatusUnauthorized, title: "You are not signed in", whatToDo: openAgain, challenge: schemeJWT},
 	string(APIKeyInvalid):    {status: http.StatusUnauthorized, title: "A valid API key is needed here", whatToDo: "Send the key as “Authorization: Bearer …”.", challenge: schemeBearer},
-	string(NotSignedIn):      {status: http.StatusUnauthorized, title: "You are not signed in to the admin", whatToDo: "Open /admin and sign in, then try again.", challenge: schemeBearer},
+	string(NotSignedIn):      {status: http.StatusUnauthorized, title: "You are not signed in to the admin", whatToDo: "Open /admin and sign in, then try again.", challenge: schemeJWT},
 	string(NotAllowed):       {status: http.StatusForbidden, title: "You may not do this", whatToDo: "Ask an owner of this tenant for the right."},
 	string(CrossOrigin):      {status: http.StatusForbidden, title: "This request came from another site", whatToDo: "Open this application itself and try again there."},
 	string(NotFound):         {status: http.StatusNotFound, title: "There is nothing at this address", whatToDo: "Check the address, or go back to the site you came from."},
