@@ -71,6 +71,7 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		{http.MethodDelete, "/integrations/:id", admins.WriteIntegrations, a.Remove},
 		{http.MethodPost, "/integrations/:id/keys", admins.WriteIntegrations, a.AddKey},
 		{http.MethodDelete, "/integrations/:id/keys/:kid", admins.WriteIntegrations, a.RetireKey},
+		{http.MethodGet, "/integrations/:id/quick-start", admins.ReadIntegrations, a.QuickStart},
 		{http.MethodPost, "/groups", admins.WriteCatalog, a.AddGroup},
 		{http.MethodGet, "/groups", admins.ReadCatalog, a.Groups},
 		{http.MethodPost, "/credits", admins.WriteCatalog, a.AddCredit},

@@ -7,6 +7,7 @@
 //	DATABASE_URL        a Postgres, as a postgres:// URL whose user may create schemas
 //	REDIS_URL           a Redis, as a redis:// URL
 //	CHROMIUM            the path of a Chromium or Chrome
+//	USHER_TEST_PYTHON   the path of a Python with PyJWT; so for _RUBY, _PHP and _NODE
 //	USHER_TEST_SERVERS  "required": whatever is missing fails the test that asks for it
 //
 // Under a plain "go test" the variables are unset. Then the Has functions say
@@ -22,6 +23,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -76,6 +78,10 @@ func Chromium(t testing.TB) string {
 	t.Helper()
 	return chromium.must(t)
 }
+
+// Runtime returns the path of the program that runs a language ("python", "ruby",
+// "php" or "node") as partners have it, or "" when there is none here.
+func Runtime(language string) string { return os.Getenv("USHER_TEST_" + strings.ToUpper(language)) }
 
 // A resource is one thing from the environment.
 type resource struct {

@@ -98,12 +98,8 @@ func answerKey(k provisioning.Key) keyAnswer {
 }
 
 func (a *Admin) answer(c *gin.Context, n provisioning.Installed) integrationAnswer {
-	callback := a.Origin.String()
-	if origins := handlers.TenantOrigins(a.Origin, handlers.TenantOf(c)); len(origins) > 0 {
-		callback = origins[0].String()
-	}
 	answer := integrationAnswer{
-		ID: n.ID, AppID: n.AppID, Name: n.Name, CallbackURL: callback + handlers.CallbackPath, Issuer: n.Issuer,
+		ID: n.ID, AppID: n.AppID, Name: n.Name, CallbackURL: a.callbackURL(c), Issuer: n.Issuer,
 		Leeway: int64(n.Leeway / time.Second), LandingPage: n.LandingPage,
 		SignInURL: n.SignInURL, RequireNonce: n.RequireNonce, ReturnOrigins: n.ReturnOrigins,
 		EmbedOrigins: n.EmbedOrigins, LinkPolicy: n.LinkPolicy, AutoCreate: n.AutoCreate, SingleUse: n.SingleUse,

@@ -13,7 +13,8 @@
 //
 // The command sees DATABASE_URL, REDIS_URL, CHROMIUM and
 // USHER_TEST_SERVERS=required, by which package testenv knows that nothing
-// may be left out. A server named by DATABASE_URL or REDIS_URL is neither
+// may be left out. With -partners it also sees USHER_TEST_PYTHON, _RUBY, _PHP and
+// _NODE, as far as they are to be had. A server named by DATABASE_URL or REDIS_URL is neither
 // started nor stopped.
 //
 // The exit code is the command's own; 1 when something is missing or does not
@@ -56,6 +57,7 @@ type options struct {
 	with    []string // names of needs
 	install bool     // install what is missing
 	durable bool     // Postgres syncs its commits to disk
+	partner bool     // find what partners run their signing code with
 	command []string
 }
 
@@ -65,6 +67,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.SetOutput(out)
 	with := flags.String("with", "postgres,redis,chromium,cc", "what the command needs")
 	noInstall := flags.Bool("no-install", false, "say what is missing, install nothing")
+	flags.BoolVar(&o.partner, "partners", false, "find, or install, what partners sign links with: Python, Ruby, PHP, Node.js")
 	flags.BoolVar(&o.durable, "durable", false, "let Postgres sync its commits to disk, for measurements")
 	flags.Usage = func() {
 		fmt.Fprintln(out, "usage: go run ./testenv/launch [flags] -- command [arguments]")
@@ -128,6 +131,9 @@ func run(ctx context.Context, o options, say speaker) (code int, err error) {
 	env := []string{"USHER_TEST_SERVERS=required"}
 	if path := found["chromium"]; path != "" {
 		env = append(env, "CHROMIUM="+path)
+	}
+	if o.partner {
+		env = append(env, prepareLanguages(ctx, o, say)...)
 	}
 
 	owner, err := serverOwner()
