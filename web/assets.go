@@ -21,6 +21,7 @@ const assetPrefix = "/assets/"
 // assetTypes are the only kinds of file that are served.
 var assetTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
+	".js":  "text/javascript; charset=utf-8",
 	".svg": "image/svg+xml",
 }
 

@@ -19,6 +19,7 @@ func TestAssets(t *testing.T) {
 	types := map[string]string{
 		"usher.css":  "text/css; charset=utf-8",
 		"admin.css":  "text/css; charset=utf-8",
+		"admin.js":   "text/javascript; charset=utf-8",
 		"demo.css":   "text/css; charset=utf-8",
 		"usher.svg":  "image/svg+xml",
 		"lumen.svg":  "image/svg+xml",
@@ -27,7 +28,7 @@ func TestAssets(t *testing.T) {
 	if got, want := len(assetIndex().paths), len(types); got != want {
 		t.Errorf("got %d assets, want %d", got, want)
 	}
-	hashed := regexp.MustCompile(`^/assets/[a-z]+-[0-9a-f]{12}\.(css|svg)$`)
+	hashed := regexp.MustCompile(`^/assets/[a-z]+-[0-9a-f]{12}\.(css|js|svg)$`)
 	for name, contentType := range types {
 		path := AssetPath(name)
 		if !hashed.MatchString(path) {

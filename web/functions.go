@@ -15,6 +15,11 @@ func functions() template.FuncMap {
 		"pretty":  pretty,
 		"moment":  moment,
 		"rfc3339": rfc3339,
+
+		"when":      when,
+		"span":      span,
+		"number":    number,
+		"inputType": inputType,
 	}
 }
 

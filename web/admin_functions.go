@@ -1,0 +1,105 @@
+package web
+
+import (
+	"fmt"
+	"html/template"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// when shows a time.Time, or a *time.Time, exactly: as "22 Nov 2026 14:03:07
+// UTC" in a <time>. The zero time and nil are "never".
+func when(at any) (template.HTML, error) {
+	var t time.Time
+	switch at := at.(type) {
+	case time.Time:
+		t = at
+	case *time.Time:
+		if at != nil {
+			t = *at
+		}
+	default:
+		return "", fmt.Errorf("when: got a %T, want a time", at)
+	}
+	if t.IsZero() {
+		return "never", nil
+	}
+	t = t.UTC()
+	return template.HTML(`<time datetime="` + t.Format(time.RFC3339Nano) + `">` + //nolint:gosec // a time has nothing to escape
+		t.Format("2 Jan 2006 15:04:05 UTC") + "</time>"), nil
+}
+
+// span shows a duration by its two largest units: "340 ms", "3 min 20 s",
+// "1 d 4 h".
+func span(d time.Duration) string {
+	sign := ""
+	if d < 0 {
+		sign, d = "−", -d
+	}
+	switch {
+	case d == 0:
+		return "0 s"
+	case d < time.Millisecond:
+		return sign + "under 1 ms"
+	case d < time.Second:
+		return sign + strconv.FormatInt(d.Milliseconds(), 10) + " ms"
+	case d < 10*time.Second:
+		return sign + strings.TrimSuffix(strconv.FormatFloat(d.Seconds(), 'f', 1, 64), ".0") + " s"
+	}
+	units := []struct {
+		name string
+		size time.Duration
+	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"min", time.Minute}, {"s", time.Second}}
+	for i, u := range units {
+		if d < u.size {
+			continue
+		}
+		text := fmt.Sprintf("%s%d %s", sign, d/u.size, u.name)
+		if i+1 < len(units) {
+			if rest := d % u.size / units[i+1].size; rest > 0 {
+				text += fmt.Sprintf(" %d %s", rest, units[i+1].name)
+			}
+		}
+		return text
+	}
+	return "" // never: the last unit is below what was answered above
+}
+
+// number shows an integer of any type, in groups of three digits: "12,345".
+func number(n any) (string, error) {
+	v := reflect.ValueOf(n)
+	digits, sign := "", ""
+	switch {
+	case v.CanInt():
+		digits, sign = strconv.FormatInt(v.Int(), 10), ""
+	case v.CanUint():
+		digits = strconv.FormatUint(v.Uint(), 10)
+	default:
+		return "", fmt.Errorf("number: got a %T, want an integer", n)
+	}
+	if rest, negative := strings.CutPrefix(digits, "-"); negative {
+		digits, sign = rest, "−"
+	}
+	for at := len(digits) - 3; at > 0; at -= 3 {
+		digits = digits[:at] + "," + digits[at:]
+	}
+	return sign + digits, nil
+}
+
+// inputTypes are the kinds of <input> that a Field may be. The templates'
+// escaper takes no value for this attribute from data.
+var inputTypes = map[string]template.HTMLAttr{
+	"": `type="text"`, "text": `type="text"`, "email": `type="email"`, "password": `type="password"`,
+	"number": `type="number"`, "url": `type="url"`, "search": `type="search"`, "checkbox": `type="checkbox"`,
+	"radio": `type="radio"`, "datetime-local": `type="datetime-local"`,
+}
+
+func inputType(name string) (template.HTMLAttr, error) {
+	attribute, ok := inputTypes[name]
+	if !ok {
+		return "", fmt.Errorf("there is no field of type %q", name)
+	}
+	return attribute, nil
+}
