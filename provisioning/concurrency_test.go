@@ -456,7 +456,7 @@ func TestConsumeInParallel(t *testing.T) {
 		p.mirror(t)
 		var consumed atomic.Int32
 		together(16, func(i int) {
-			err := instances[i%2].Consume(t.Context(), p.tenant, user, p.ID, "A", 1, fmt.Sprint("key ", i/2))
+			err := instances[i%2].Consume(t.Context(), p.tenant, user, p.ID, "A", 1, fmt.Sprint("key ", i/2), byAPI)
 			switch {
 			case err == nil:
 				consumed.Add(1)
@@ -469,7 +469,7 @@ func TestConsumeInParallel(t *testing.T) {
 		// One key for two credits.
 		var won atomic.Int32
 		together(8, func(i int) {
-			err := instances[i%2].Consume(t.Context(), p.tenant, user, p.ID, "B", 1, "the key")
+			err := instances[i%2].Consume(t.Context(), p.tenant, user, p.ID, "B", 1, "the key", byAPI)
 			if err == nil {
 				won.Add(1)
 			}

@@ -20,7 +20,7 @@ SELECT order_id, credit_id, granted_at, revoked_at, consumed_at, consumed_by
 
 func (p *place) consume(t *testing.T, user, order string, id int64, key string) error {
 	t.Helper()
-	return p.svc.Consume(t.Context(), p.tenant, user, p.ID, order, id, key)
+	return p.svc.Consume(t.Context(), p.tenant, user, p.ID, order, id, key, byAPI)
 }
 
 func wantError(t testing.TB, what string, got, want error) {

@@ -85,7 +85,7 @@ func TestIdentity(t *testing.T) {
 			p.mirror(t)
 			wantUser(t, p.enter(t, p.anna(nil)), first.UserID)
 			wantSame(t, "journal", p.journal(t, first.UserID),
-				[]string{`user_created {"email":"anna@example.com"}`, `subject_set {"sub":"anna-1"}`})
+				[]string{`user_created {"email":"anna@example.com","identity":"` + p.identities(t, first.UserID)[0] + `"}`, `subject_set {"identity":"` + p.identities(t, first.UserID)[0] + `","sub":"anna-1"}`})
 			wantUser(t, p.enter(t, p.anna(claims{"email": "new@example.com"})), first.UserID)
 			p.refused(t, p.anna(claims{"sub": "anna-2", "email": "new@example.com"}), provisioning.SubjectConflict)
 			wantSame(t, "users", p.users(t), 1)
@@ -115,7 +115,10 @@ func TestIdentity(t *testing.T) {
 			if signIn.Created {
 				t.Error("got a created user, want the present one")
 			}
-			wantSame(t, "journal", p.journal(t, user), []string{`user_linked {"by":"email"}`})
+			wantSame(t, "journal", p.journal(t, user), []string{
+				`email_changed {"from":"Anna@example.com","to":"anna@example.com"}`,
+				`user_linked {"by":"email","identity":"` + p.identities(t, user)[0] + `"}`,
+			})
 		}},
 		{name: "user without identity, unverified e-mail", run: func(t *testing.T, p *place) {
 			p.bareUser(t, "anna@example.com")
@@ -205,7 +208,7 @@ func TestIdentity(t *testing.T) {
 			wantUser(t, second, first.UserID)
 			wantSame(t, "e-mail", p.person(t, first.UserID).Email, "Anna@New.example")
 			wantSame(t, "journal", p.journal(t, first.UserID), []string{
-				`user_created {"email":"anna@example.com"}`,
+				`user_created {"email":"anna@example.com","identity":"` + p.identities(t, first.UserID)[0] + `"}`,
 				`email_changed {"from":"anna@example.com","to":"Anna@New.example"}`,
 			})
 			// The old address is free again.

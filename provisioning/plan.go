@@ -94,7 +94,7 @@ func (p *planner) attach(id store.Identity) error {
 	if err := p.returning(id); err != nil {
 		return err
 	}
-	return p.note(store.WhatSubjectSet, map[string]any{"sub": subject})
+	return p.note(store.WhatSubjectSet, map[string]any{"identity": id.ID, "sub": subject})
 }
 
 // owner finds the user who has the token's e-mail.
@@ -142,7 +142,7 @@ func (p *planner) link(owner store.User) error {
 	if err := p.email(""); err != nil {
 		return err
 	}
-	return p.note(store.WhatUserLinked, map[string]any{"by": "email"})
+	return p.note(store.WhatUserLinked, map[string]any{"by": "email", "identity": p.out.changes.Identity.ID})
 }
 
 // create makes somebody new.
@@ -161,7 +161,7 @@ func (p *planner) create() error {
 	if err := p.newIdentity(); err != nil {
 		return err
 	}
-	return p.note(store.WhatUserCreated, map[string]any{"email": p.assertion.Email})
+	return p.note(store.WhatUserCreated, map[string]any{"email": p.assertion.Email, "identity": p.out.changes.Identity.ID})
 }
 
 func (p *planner) newIdentity() error {
@@ -204,11 +204,13 @@ func (p *planner) email(identityID string) error {
 		if !elsewhere {
 			p.out.changes.Identity.EmailKey = optional(a.EmailKey)
 		}
-		if u.Email != a.Email { // the same address, written differently
-			u.Email = a.Email
-			p.shared()
+		if u.Email == a.Email {
+			return nil
 		}
-		return nil
+		from := u.Email // the same address, written differently
+		u.Email = a.Email
+		p.shared()
+		return p.note(store.WhatEmailChanged, map[string]any{"from": from, "to": a.Email})
 	}
 	if elsewhere || p.owner() != nil {
 		// Not remembered as unchanged: the address may become free.

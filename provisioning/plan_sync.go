@@ -275,23 +275,32 @@ func encodeMeta(meta map[string]any) (string, error) {
 	return string(bytes.TrimRight(buffer.Bytes(), "\n")), nil
 }
 
-// metaDifference says which top-level keys came, changed or went.
+// metaDifference says which top-level keys came, changed or went: "set" and
+// "removed" list them, "from" has the values that were there before, and "to"
+// those that are there now. Both are as bounded as what is kept.
 func metaDifference(before, after map[string]any) map[string]any {
-	var set, removed []string
+	set, removed := []string{}, []string{}
+	from, to := map[string]any{}, map[string]any{}
 	for key, value := range after {
 		old, had := before[key]
-		if !had || !sameJSON(old, value) {
-			set = append(set, key)
+		if had && sameJSON(old, value) {
+			continue
+		}
+		set = append(set, key)
+		to[key] = value
+		if had {
+			from[key] = old
 		}
 	}
-	for key := range before {
+	for key, old := range before {
 		if _, has := after[key]; !has {
 			removed = append(removed, key)
+			from[key] = old
 		}
 	}
 	slices.Sort(set)
 	slices.Sort(removed)
-	return map[string]any{"set": set, "removed": removed}
+	return map[string]any{"set": set, "removed": removed, "from": from, "to": to}
 }
 
 func sameJSON(a, b any) bool {

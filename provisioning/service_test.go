@@ -342,6 +342,12 @@ func (p *place) journal(t testing.TB, user string) []string {
 	return lines
 }
 
+// identities are the ids of a user's identities, oldest first.
+func (p *place) identities(t testing.TB, user string) []string {
+	t.Helper()
+	return p.db.Rows(t, `SELECT id FROM identities WHERE tenant_id = $1 AND user_id = $2 ORDER BY id`, p.tenant.ID, user)
+}
+
 // count is the number of the tenant's rows in a table.
 func (p *place) count(t testing.TB, table string) int {
 	t.Helper()

@@ -194,9 +194,9 @@ func TestMeta(t *testing.T) {
 		{name: "journal", run: func(t *testing.T, p *place) {
 			first := p.enter(t, p.anna(everything))
 			p.mirror(t)
-			p.enter(t, p.anna(claims{"meta": map[string]any{"plan": nil, "seats": 3, "new": "secret value"}}))
+			p.enter(t, p.anna(claims{"meta": map[string]any{"plan": nil, "seats": 3, "new": 1}}))
 			lines := p.journal(t, first.UserID)
-			wantSame(t, "journal", lines[len(lines)-1], `meta_changed {"removed":["plan"],"set":["new"]}`)
+			wantSame(t, "journal", lines[len(lines)-1], `meta_changed {"from":{"plan":"gold"},"removed":["plan"],"set":["new"],"to":{"new":1}}`)
 		}},
 	})
 }

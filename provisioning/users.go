@@ -2,6 +2,7 @@ package provisioning
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -39,7 +40,7 @@ func (s *Service) SetDisabled(ctx context.Context, tenant store.Tenant, user str
 	if disabled {
 		what = store.WhatUserDisabled
 	}
-	entry, err := journalEntry(what, by)
+	entry, err := journalEntry(what, by, nil)
 	if err != nil {
 		return err
 	}
@@ -57,7 +58,7 @@ func (s *Service) Erase(ctx context.Context, tenant store.Tenant, user string, b
 	if !store.IsID(user) {
 		return ErrNotFound
 	}
-	entry, err := journalEntry(store.WhatUserErased, by)
+	entry, err := journalEntry(store.WhatUserErased, by, nil)
 	if err != nil {
 		return err
 	}
@@ -114,23 +115,35 @@ const maxRequestKey = 128
 // the same key changes nothing and succeeds. Errors: ErrNotFound when no such
 // grant holds (or it is parked), ErrConsumed when another request was first,
 // ErrTaken when the key has consumed another credit, *Invalid.
-func (s *Service) Consume(ctx context.Context, tenant store.Tenant, user, integration, orderID string, id int64, key string) error {
+func (s *Service) Consume(ctx context.Context, tenant store.Tenant, user, integration, orderID string, id int64, key string, by By) error {
 	if key == "" || len(key) > maxRequestKey || !isStorable(key) {
 		return invalid("Idempotency-Key", "send a key of 1 to %d bytes that names this request", maxRequestKey)
 	}
 	if !store.IsID(user) || !store.IsID(integration) || !isStorable(orderID) {
 		return ErrNotFound
 	}
-	return s.store.Consume(ctx, tenant.ID, user, integration, store.GrantKey{OrderID: orderID, CreditID: id}, key)
+	entry, err := journalEntry(store.WhatCreditConsumed, by, map[string]any{"order_id": orderID, "id": id, "integration": integration})
+	if err != nil {
+		return err
+	}
+	return s.store.Consume(ctx, tenant.ID, user, integration, store.GrantKey{OrderID: orderID, CreditID: id}, key, entry)
 }
 
 // isStorable reports whether both databases can hold a text.
 func isStorable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
 
-func journalEntry(what string, by By) (store.JournalEntry, error) {
+// journalEntry is a line of a user's journal about what somebody asked for.
+func journalEntry(what string, by By, detail map[string]any) (store.JournalEntry, error) {
 	id, err := store.NewID()
 	if err != nil {
 		return store.JournalEntry{}, fmt.Errorf("provisioning: %w", err)
 	}
-	return store.JournalEntry{ID: id, What: what, Detail: "{}", Actor: by.Actor, Reference: by.Reference}, nil
+	if detail == nil {
+		detail = map[string]any{}
+	}
+	text, err := json.Marshal(detail)
+	if err != nil {
+		return store.JournalEntry{}, fmt.Errorf("provisioning: journal: %w", err)
+	}
+	return store.JournalEntry{ID: id, What: what, Detail: string(text), Actor: by.Actor, Reference: by.Reference}, nil
 }

@@ -17,7 +17,7 @@ var byAPI = provisioning.By{Actor: "api", Reference: "ref-9"}
 func TestJournal(t *testing.T) {
 	eachPlace(t, linking(store.LinkTrusted), func(t *testing.T, p *place) {
 		other := p.install(t, provisioning.Settings{})
-		user := other.enter(t, other.anna(claims{"sub": nil, "groups": []string{"readers"}})).UserID
+		user := other.enter(t, other.anna(claims{"sub": nil, "groups": []string{"readers"}, "credits": []any{grant("B", 1)}})).UserID
 		p.mirror(t)
 		p.clock.advance(time.Second)
 		p.enter(t, p.anna(claims{"sub": nil}))
@@ -30,6 +30,9 @@ func TestJournal(t *testing.T) {
 			{"email": "new@example.com", "groups": []string{"staff"}},
 			{"email": "new@example.com", "credits": []any{grant("A", 1), grant("A", 99)}},
 			{"email": "new@example.com", "credits": []any{grant("A", 99)}},
+			{"email": "New@example.com"},
+			{"email": "New@example.com", "meta": map[string]any{"b": []any{2.50}, "c": "<x>"}},
+			{"email": "New@example.com", "meta": map[string]any{"b": nil}},
 		} {
 			p.clock.advance(time.Second)
 			in := p.arrive(p.token(t, p.anna(c)))
@@ -39,6 +42,12 @@ func TestJournal(t *testing.T) {
 			}
 		}
 		p.clock.advance(time.Second)
+		consuming := provisioning.By{Actor: "api", Reference: "ref-8"}
+		for range 2 { // the second time is the same request
+			if err := p.svc.Consume(t.Context(), p.tenant, user, other.ID, "B", 1, "key", consuming); err != nil {
+				t.Fatal(err)
+			}
+		}
 		p.disable(t, user)
 		if err := p.svc.SetDisabled(t.Context(), p.tenant, user, false, byAPI); err != nil {
 			t.Fatal(err)
@@ -48,6 +57,7 @@ func TestJournal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		ids := p.identities(t, user)
 		got := []string{}
 		for i := range changes {
 			c := changes[len(changes)-1-i]
@@ -63,21 +73,26 @@ func TestJournal(t *testing.T) {
 			got = append(got, fmt.Sprintf("%s %s %s %s %s", c.At.Sub(epoch), who, c.Reference, c.What, c.Detail))
 		}
 		wantSame(t, "journal", strings.Join(got, "\n"), strings.Join([]string{
-			`0s other ref-1 user_created {"email":"anna@example.com"}`,
+			`0s other ref-1 user_created {"email":"anna@example.com","identity":"` + ids[0] + `"}`,
 			`0s other ref-1 group_added {"group":"readers","was_member":false}`,
-			`1s ours ref-1 user_linked {"by":"email"}`,
-			`2s ours step-0 subject_set {"sub":"anna-1"}`,
+			`0s other ref-1 credit_granted {"id":1,"order_id":"B"}`,
+			`1s ours ref-1 user_linked {"by":"email","identity":"` + ids[1] + `"}`,
+			`2s ours step-0 subject_set {"identity":"` + ids[1] + `","sub":"anna-1"}`,
 			`3s ours step-1 email_changed {"from":"anna@example.com","to":"new@example.com"}`,
 			`4s ours step-2 profile_changed {"first_name":{"from":"","to":"Anna"},"phone":{"from":"","to":"1"}}`,
-			`5s ours step-3 meta_changed {"removed":null,"set":["b"]}`,
+			`5s ours step-3 meta_changed {"from":{},"removed":[],"set":["b"],"to":{"b":1}}`,
 			`6s ours step-4 group_added {"group":"readers","was_member":true}`,
 			`6s ours step-4 group_added {"group":"staff","was_member":false}`,
 			`7s ours step-5 group_removed {"group":"readers","source":"` + p.ID + `","still_member":true}`,
 			`8s ours step-6 credit_granted {"id":1,"order_id":"A"}`,
 			`8s ours step-6 credit_parked {"id":99,"order_id":"A"}`,
 			`9s ours step-7 credit_revoked {"id":1,"order_id":"A"}`,
-			`10s api ref-2 user_disabled {}`,
-			`10s api ref-9 user_enabled {}`,
+			`10s ours step-8 email_changed {"from":"new@example.com","to":"New@example.com"}`,
+			`11s ours step-9 meta_changed {"from":{"b":1},"removed":[],"set":["b","c"],"to":{"b":[2.5],"c":"\u003cx\u003e"}}`,
+			`12s ours step-10 meta_changed {"from":{"b":[2.5]},"removed":["b"],"set":[],"to":{}}`,
+			`13s api ref-8 credit_consumed {"id":1,"integration":"` + other.ID + `","order_id":"B"}`,
+			`13s api ref-2 user_disabled {}`,
+			`13s api ref-9 user_enabled {}`,
 		}, "\n"))
 
 		if err := p.svc.Erase(t.Context(), p.tenant, user, byAPI); err != nil {
@@ -133,7 +148,7 @@ func TestUsersOfNobody(t *testing.T) {
 			wantError(t, "Profile "+user, err, provisioning.ErrNotFound)
 			wantError(t, "SetDisabled "+user, p.svc.SetDisabled(ctx, p.tenant, user, true, byAPI), provisioning.ErrNotFound)
 			wantError(t, "Erase "+user, p.svc.Erase(ctx, p.tenant, user, byAPI), provisioning.ErrNotFound)
-			wantError(t, "Consume "+user, p.svc.Consume(ctx, p.tenant, user, elsewhere.ID, "A", 1, "k"), provisioning.ErrNotFound)
+			wantError(t, "Consume "+user, p.svc.Consume(ctx, p.tenant, user, elsewhere.ID, "A", 1, "k", byAPI), provisioning.ErrNotFound)
 			if changes, err := p.svc.Journal(ctx, p.tenant, user, 10); len(changes) > 0 || (err != nil && !errors.Is(err, provisioning.ErrNotFound)) {
 				t.Errorf("Journal %q: got %v, error %v, want nothing", user, changes, err)
 			}

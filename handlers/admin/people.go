@@ -179,7 +179,7 @@ func (a *Admin) Consume(c *gin.Context) error {
 		return badRequest("integration: several have granted this credit, name one.")
 	}
 	err = a.Provisioning.Consume(c.Request.Context(), handlers.TenantOf(c), profile.ID, granted[0],
-		body.OrderID, body.ID, c.GetHeader("Idempotency-Key"))
+		body.OrderID, body.ID, c.GetHeader("Idempotency-Key"), by(c))
 	if errors.Is(err, provisioning.ErrTaken) {
 		return &handlers.Fault{Code: handlers.Conflict, Public: "This Idempotency-Key has consumed another credit.", Err: err}
 	} else if err != nil {

@@ -23,17 +23,18 @@ type JournalEntry struct {
 
 // What happened to a user.
 const (
-	WhatUserCreated    = "user_created"
-	WhatUserLinked     = "user_linked"     // an identity was tied to an existing user
-	WhatSubjectSet     = "subject_set"     // an identity known by e-mail got its sub
+	WhatUserCreated    = "user_created"    // detail: email, identity
+	WhatUserLinked     = "user_linked"     // an identity was tied to an existing user; detail: by, identity
+	WhatSubjectSet     = "subject_set"     // an identity known by e-mail got its sub; detail: identity, sub
 	WhatEmailChanged   = "email_changed"   // detail: from, to
 	WhatProfileChanged = "profile_changed" // detail: per field from, to
-	WhatMetaChanged    = "meta_changed"    // detail: set, removed
-	WhatGroupAdded     = "group_added"
-	WhatGroupRemoved   = "group_removed"
-	WhatCreditGranted  = "credit_granted"
-	WhatCreditParked   = "credit_parked"
-	WhatCreditRevoked  = "credit_revoked"
+	WhatMetaChanged    = "meta_changed"    // detail: set, removed (keys), from, to (their values)
+	WhatGroupAdded     = "group_added"     // detail: group, was_member (by another source)
+	WhatGroupRemoved   = "group_removed"   // detail: group, source, still_member
+	WhatCreditGranted  = "credit_granted"  // detail: order_id, id
+	WhatCreditParked   = "credit_parked"   // the same
+	WhatCreditRevoked  = "credit_revoked"  // the same
+	WhatCreditConsumed = "credit_consumed" // detail: order_id, id, integration
 	WhatUserDisabled   = "user_disabled"
 	WhatUserEnabled    = "user_enabled"
 	WhatUserErased     = "user_erased"

@@ -293,8 +293,9 @@ var ErrConsumed = errors.New("the credit is consumed already")
 // Repeating the same request changes nothing and succeeds; it returns
 // ErrNotFound when no such grant holds or the credit is parked, ErrConsumed
 // when another request was first, and ErrTaken when key has consumed another
-// credit.
-func (s *Store) Consume(ctx context.Context, tenant, user, integration string, grant GrantKey, key string) error {
+// credit. entry goes into the user's journal; what the application does all day
+// is not an act for the audit log.
+func (s *Store) Consume(ctx context.Context, tenant, user, integration string, grant GrantKey, key string, entry JournalEntry) error {
 	return s.inTx(ctx, func(tx *sqlx.Tx) error {
 		// The lock order of sign-ins: the user row guards its grants.
 		var id string
@@ -321,7 +322,10 @@ SELECT g.consumed_by FROM grants g JOIN credits c ON c.tenant_id = g.tenant_id A
 UPDATE grants SET consumed_at = $1, consumed_by = $2
  WHERE tenant_id = $3 AND user_id = $4 AND integration_id = $5 AND order_id = $6 AND credit_id = $7`,
 			s.now().UTC(), key, tenant, user, integration, grant.OrderID, grant.CreditID)
-		return err
+		if err != nil {
+			return err
+		}
+		return insertJournal(ctx, tx, tenant, user, s.now().UTC(), entry)
 	})
 }
 
