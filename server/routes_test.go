@@ -55,17 +55,6 @@ func TestRoutesAreDocumented(t *testing.T) {
 	if diff := cmp.Diff(everyRoute(t), documented); diff != "" {
 		t.Errorf("got a table in docs/http-api.md that differs from the routes (-program +table):\n%s", diff)
 	}
-	api := []string{}
-	for _, r := range apiRoutes {
-		path, _, _ := strings.Cut(r.path, "?")
-		path = strings.NewReplacer("/x", "/:id", "/y", "/:kid").Replace(path)
-		api = append(api, r.method+" /admin/api/v1"+path)
-	}
-	slices.Sort(api)
-	ofProgram := slices.DeleteFunc(everyRoute(t), func(r string) bool { return !strings.Contains(r, " /admin/") })
-	if diff := cmp.Diff(ofProgram, api); diff != "" {
-		t.Errorf("got a list apiRoutes in the tests that differs from the routes (-program +tests):\n%s", diff)
-	}
 }
 
 // TestSecurityHeaders on every route's answer, whatever that is.

@@ -34,17 +34,32 @@ func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("store: %w", fault(err))
 	}
-	results, err := provider.Up(ctx)
-	for try := 1; err != nil && s.dialect == sqlite && try <= maxRetries; try++ {
-		// Without a session lock goose looks at the version before a step
-		// has the write lock. Whoever comes second fails on what is there
-		// already, and finds the work done when it looks again.
-		results, err = provider.Up(ctx)
+	applied, err = up(ctx, provider)
+	if s.dialect == sqlite {
+		// Without a session lock goose looks at the version before a step has
+		// the write lock. Whoever comes second fails on what is there already,
+		// and finds the work done when it looks again. Each failure means that
+		// somebody else took a step.
+		for try := 1; err != nil && try <= len(provider.ListSources())+maxRetries; try++ {
+			var more int
+			more, err = up(ctx, provider)
+			applied += more
+		}
 	}
 	if err != nil {
-		return len(results), fmt.Errorf("store: migrate: %w", fault(err))
+		return applied, fmt.Errorf("store: migrate: %w", fault(err))
 	}
-	return len(results), nil
+	return applied, nil
+}
+
+// up takes the steps that are missing, and counts those that it took before a
+// failure as well.
+func up(ctx context.Context, provider *goose.Provider) (applied int, err error) {
+	results, err := provider.Up(ctx)
+	if partial, ok := errors.AsType[*goose.PartialError](err); ok {
+		results = partial.Applied
+	}
+	return len(results), err
 }
 
 // schemaLock is a PostgreSQL session lock for one schema. Goose's own locks
