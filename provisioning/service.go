@@ -94,4 +94,6 @@ type (
 	Group       = store.Group
 	Credit      = store.Credit
 	Change      = store.Change
+	// SignInRecord is an entry of the sign-in log.
+	SignInRecord = store.SignIn
 )
