@@ -57,7 +57,7 @@ func (k *ringKey) retired(now time.Time) bool {
 
 // verifies reports whether t carries this key's signature. The caller has
 // compared the algorithms.
-func (k *ringKey) verifies(t token) bool {
+func (k *ringKey) verifies(t *token) bool {
 	return k.method.Verify(t.signed, t.signature, k.material) == nil
 }
 
@@ -267,36 +267,65 @@ func soleInstalled(entries []*ringEntry) (*ringEntry, error) {
 	return sole, nil
 }
 
-// verify finds the key that signed t: named, if the header's kid named one,
-// else any live key of the token's algorithm. It returns a Refusal with
-// AlgNotAllowed, KeyRetired or SignatureInvalid.
-func (e *ringEntry) verify(t token, named *ringKey, now time.Time) (*ringKey, error) {
+// keyChoice are the keys that a token may be signed with.
+type keyChoice struct {
+	named         *ringKey   // by the header's kid; nil = none
+	live, retired []*ringKey // of the token's algorithm, without a named one
+}
+
+// choose finds the keys that t may be signed with: named, if the header's kid
+// named one, else any live key of the token's algorithm. It refuses with
+// AlgNotAllowed or KeyRetired.
+func (e *ringEntry) choose(t *token, named *ringKey, now time.Time) (keyChoice, error) {
+	choice := keyChoice{named: named}
 	if named != nil {
 		switch {
 		case named.retired(now):
-			return nil, refuse(KeyRetired, "key %s is retired", named.id)
+			return choice, refuse(KeyRetired, "key %s is retired", named.id)
 		case named.algorithm != t.algorithm:
-			return nil, refuse(AlgNotAllowed, "key %s is for %s only", named.id, named.algorithm)
-		case !named.verifies(t):
-			return nil, signatureInvalid(t, []*ringKey{named})
+			return choice, refuse(AlgNotAllowed, "key %s is for %s only", named.id, named.algorithm)
 		}
-		return named, nil
+		return choice, nil
 	}
-	live, retired := e.candidates(t.algorithm, now)
-	for _, key := range live {
+	choice.live, choice.retired = e.candidates(t.algorithm, now)
+	if len(choice.live) == 0 && e.hasLive(now) {
+		if key := signerOf(t, choice.retired); key != nil {
+			return choice, signedByRetired(key)
+		}
+		return choice, refuse(AlgNotAllowed, "no live key of this integration is for %s", t.algorithm)
+	}
+	return choice, nil
+}
+
+// signer finds the key that has made the signature of t. It refuses with
+// KeyRetired or SignatureInvalid.
+func (c keyChoice) signer(t *token) (*ringKey, error) {
+	if c.named != nil {
+		if !c.named.verifies(t) {
+			return nil, signatureInvalid(t, []*ringKey{c.named})
+		}
+		return c.named, nil
+	}
+	if key := signerOf(t, c.live); key != nil {
+		return key, nil
+	}
+	if key := signerOf(t, c.retired); key != nil {
+		return nil, signedByRetired(key)
+	}
+	return nil, signatureInvalid(t, c.live)
+}
+
+func signerOf(t *token, keys []*ringKey) *ringKey {
+	for _, key := range keys {
 		if key.verifies(t) {
-			return key, nil
+			return key
 		}
 	}
-	for _, key := range retired {
-		if key.verifies(t) {
-			return nil, refuse(KeyRetired, "signed with key %s, which is retired", key.id)
-		}
-	}
-	if len(live) == 0 && e.hasLive(now) {
-		return nil, refuse(AlgNotAllowed, "no live key of this integration is for %s", t.algorithm)
-	}
-	return nil, signatureInvalid(t, live)
+	return nil
+}
+
+func signedByRetired(key *ringKey) error {
+	return refuse(KeyRetired, "signed with key %s, which is retired", key.id)
 }
 
 // candidates are the youngest live keys of an algorithm and the most recently
@@ -321,7 +350,7 @@ func (e *ringEntry) hasLive(now time.Time) bool {
 
 // signatureInvalid tells the admin, when one fits, which misreading of the
 // secret the token was signed with.
-func signatureInvalid(t token, tried []*ringKey) error {
+func signatureInvalid(t *token, tried []*ringKey) error {
 	for _, key := range tried {
 		for _, slip := range key.slips {
 			if key.method.Verify(t.signed, t.signature, slip.secret) == nil {

@@ -8,59 +8,50 @@ import (
 // maxKeyIDBytes bounds the header's kid.
 const maxKeyIDBytes = 128
 
-// token is a compact JWS (RFC 7515 §7.1) whose form is good. Nothing in it is
+// token is a compact JWS (RFC 7515 §7.1), read step by step. Nothing in it is
 // verified yet.
 type token struct {
 	signed    string // header "." payload as sent: what the signature covers
 	signature []byte
-	algorithm string // one that partners may use, see allowedAlgorithm
-	keyID     string // "" = none
-	payload   string // decoded, not yet read as JSON
+	header    string    // decoded
+	members   jsonValue // of the header
+	algorithm string    // one that partners may use, see allowedAlgorithm
+	keyID     string    // "" = none
+	payload   string    // decoded, not yet read as JSON
 }
 
-// readToken splits and decodes a token of at most limit bytes, and reads its
-// header. It returns a Refusal with TokenMissing, TooLarge, TokenMalformed or
-// AlgNotAllowed.
+// split takes a token apart and decodes the parts. It refuses with
+// TokenMalformed.
 //
 // An empty signature is a matter for the key, not for the form: a token with
 // alg none ends in "." and is to be told that its algorithm is not allowed.
-func readToken(text string, limit int) (token, error) {
-	if text == "" {
-		return token{}, refuse(TokenMissing, "no token was sent")
-	}
-	if len(text) > limit {
-		return token{}, refuse(TooLarge, "the token has %d bytes, the limit here is %d", len(text), limit)
-	}
+func (t *token) split(text string) error {
 	header, rest, _ := strings.Cut(text, ".")
 	payload, signature, found := strings.Cut(rest, ".")
 	if !found || strings.Contains(signature, ".") {
 		// The limit on the count keeps a megabyte of dots cheap.
 		if len(strings.SplitN(text, ".", 6)) == 5 {
-			return token{}, refuse(TokenMalformed, "five parts: an encrypted token (JWE), which is not accepted")
+			return refuse(TokenMalformed, "five parts: an encrypted token (JWE), which is not accepted")
 		}
-		return token{}, refuse(TokenMalformed, "not three parts between dots")
+		return refuse(TokenMalformed, "not three parts between dots")
 	}
 	if header == "" || payload == "" {
-		return token{}, refuse(TokenMalformed, "an empty header or payload")
+		return refuse(TokenMalformed, "an empty header or payload")
 	}
-
-	t := token{signed: text[:len(header)+1+len(payload)]}
 	headerJSON, err := decodePart("header", header)
 	if err != nil {
-		return token{}, err
+		return err
 	}
 	payloadJSON, err := decodePart("payload", payload)
 	if err != nil {
-		return token{}, err
+		return err
 	}
-	t.payload = string(payloadJSON)
 	if t.signature, err = decodePart("signature", signature); err != nil {
-		return token{}, err
+		return err
 	}
-	if err := t.readHeader(string(headerJSON)); err != nil {
-		return token{}, err
-	}
-	return t, nil
+	t.signed = text[:len(header)+1+len(payload)]
+	t.header, t.payload = string(headerJSON), string(payloadJSON)
+	return nil
 }
 
 // decodePart reads base64url without padding (RFC 7515 §2). Go's decoder skips
@@ -79,31 +70,36 @@ func decodePart(name, part string) ([]byte, error) {
 	return decoded, nil
 }
 
-// readHeader takes alg, typ and kid from the JOSE header. Members that would
-// change how the token is to be read (crit, b64, zip, enc) are refused; all
-// others are ignored, and none is ever followed (jku, x5u, jwk, x5c).
-func (t *token) readHeader(text string) error {
-	header, err := readJSON(text)
-	if err != nil {
+// readMembers takes kid and typ from the JOSE header. Members that would change
+// how the token is to be read (crit, b64, zip, enc) are refused; all others are
+// ignored, and none is ever followed (jku, x5u, jwk, x5c).
+func (t *token) readMembers() error {
+	var err error
+	if t.members, err = readJSON(t.header); err != nil {
 		return refuse(TokenMalformed, "header: %s", err)
 	}
-	for _, name := range []string{"crit", "b64", "zip", "enc"} {
-		if header.member(name).exists() {
-			return refuse(TokenMalformed, "the header member %s is not accepted", name)
-		}
-	}
-	// RFC 7519 §5.1 recommends upper case for compatibility only. Any other
-	// type (at+jwt, logout+jwt …) is a token made for something else.
-	if typ := header.member("typ"); typ.exists() && (typ.kind() != jsonString || !strings.EqualFold(typ.text(), "JWT")) {
-		return refuse(TokenMalformed, "the header's typ is not JWT")
-	}
-	if kid := header.member("kid"); kid.exists() {
+	if kid := t.members.member("kid"); kid.exists() {
 		if kid.kind() != jsonString || len(kid.text()) > maxKeyIDBytes {
 			return refuse(TokenMalformed, "the header's kid is not a string of at most %d bytes", maxKeyIDBytes)
 		}
 		t.keyID = kid.text()
 	}
-	alg := header.member("alg")
+	for _, name := range []string{"crit", "b64", "zip", "enc"} {
+		if t.members.member(name).exists() {
+			return refuse(TokenMalformed, "the header member %s is not accepted", name)
+		}
+	}
+	// RFC 7519 §5.1 recommends upper case for compatibility only. Any other
+	// type (at+jwt, logout+jwt …) is a token made for something else.
+	if typ := t.members.member("typ"); typ.exists() && (typ.kind() != jsonString || !strings.EqualFold(typ.text(), "JWT")) {
+		return refuse(TokenMalformed, "the header's typ is not JWT")
+	}
+	return nil
+}
+
+// readAlgorithm takes alg from the header, or refuses with AlgNotAllowed.
+func (t *token) readAlgorithm() error {
+	alg := t.members.member("alg")
 	if !alg.exists() || alg.kind() != jsonString || !allowedAlgorithm(alg.text()) {
 		return refuse(AlgNotAllowed, "the header's alg is none of %s", algorithmList)
 	}

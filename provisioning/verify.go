@@ -45,71 +45,160 @@ type Verified struct {
 	AcceptableUntil time.Time
 }
 
-// Verify checks a token against a tenant's keyring, in the order of Reason's
-// constants: form, header, algorithm, integration, key, signature, exp and
-// nbf, iat and maximum age, iss, aud, jti, claim types. It neither reads nor
-// writes any store; whether the token was used before, and whom it signs in,
-// is decided by the caller.
+// Verify checks a token against a tenant's keyring, step by step in the order
+// of the constants of step. It neither reads nor writes any store; whether the
+// token was used before, and whom it signs in, is decided by the caller.
 //
-// The error is a *Refusal. Beside it, Verified holds no more than what the
-// log needs: Integration once it was found and KeyID once the signature held.
+// The error is a *Refusal, that of the first step to fail. Beside it, Verified
+// holds no more than what the log needs: Integration once it was found and
+// KeyID once the signature held.
 //
 // Without a maximum age and without exp a token stays good for ever, which the
 // format allows. Tokens issued before Integration.AcceptAfter are refused when
 // they carry iat; for those without, "an old installation's tokens stay dead"
 // rests on the new installation having another secret.
 func Verify(ring *Keyring, link Link, now time.Time) (Verified, error) {
-	t, err := readToken(link.Token, link.Limit)
-	if err != nil {
-		return Verified{}, err
-	}
-	// A payload that is no good JSON is reported only once the signature
-	// holds; until then nothing but iss is taken from it, to look up.
-	claims, claimsErr := readJSON(t.payload)
-
-	entry, named, err := ring.find(t.keyID, link.AppID, unverifiedIssuer(claims))
-	if err != nil {
-		if entry != nil {
-			return Verified{Integration: entry.integration}, err
+	v := verification{ring: ring, link: link, now: now}
+	for s := range stepNonce {
+		if err := v.take(s); err != nil {
+			return v.refused(), err
 		}
-		return Verified{}, err
 	}
-	refused := Verified{Integration: entry.integration}
-	key, err := entry.verify(t, named, now)
-	if err != nil {
-		return refused, err
+	return v.passed(), nil
+}
+
+// step is one of the checks that a link goes through before it signs anybody
+// in. Verify takes those before stepNonce; what is behind needs the browser or
+// the database.
+type step int
+
+// The steps, in their fixed order: with two faults, the earlier one names the
+// reason.
+const (
+	stepSent step = iota
+	stepSize
+	stepForm
+	stepHeader
+	stepAlgorithm
+	stepIntegration
+	stepKey
+	stepSignature
+	stepPayload
+	stepExpiry
+	stepNotBefore
+	stepIssuedAt
+	stepIssuer
+	stepAudience
+	stepTokenID
+	stepClaims
+	stepNonce
+	stepUser
+	stepStatus
+	stepChanges
+	stepReplay
+	steps // their number
+)
+
+// verification is a link on its way through the steps, with what they have
+// found out so far.
+type verification struct {
+	ring *Keyring
+	link Link
+	now  time.Time
+
+	token     token
+	claims    jsonValue
+	claimsErr error // reported once the signature holds
+
+	entry *ringEntry
+	named *ringKey // by the header's kid
+	keys  keyChoice
+	key   *ringKey // that signed
+
+	dates     dates
+	id        string
+	assertion Assertion
+}
+
+// take does one step. Those before it need not all have passed, so that the
+// doctor can go on: each of them says what it needs in meaningless.
+func (v *verification) take(s step) (err error) {
+	switch s {
+	case stepSent:
+		if v.link.Token == "" {
+			return refuse(TokenMissing, "no token was sent")
+		}
+	case stepSize:
+		if size := len(v.link.Token); size > v.link.Limit {
+			return refuse(TooLarge, "the token has %d bytes, the limit here is %d", size, v.link.Limit)
+		}
+	case stepForm:
+		return v.token.split(v.link.Token)
+	case stepHeader:
+		return v.token.readMembers()
+	case stepAlgorithm:
+		return v.token.readAlgorithm()
+	case stepIntegration:
+		// A payload that is no good JSON is reported only once the signature
+		// holds; until then nothing but iss is taken from it, to look up.
+		v.claims, v.claimsErr = readJSON(v.token.payload)
+		v.entry, v.named, err = v.ring.find(v.token.keyID, v.link.AppID, unverifiedIssuer(v.claims))
+		return err
+	case stepKey:
+		v.keys, err = v.entry.choose(&v.token, v.named, v.now)
+		return err
+	case stepSignature:
+		v.key, err = v.keys.signer(&v.token)
+		return err
+	case stepPayload:
+		if v.claimsErr != nil {
+			return refuse(TokenMalformed, "payload: %s", v.claimsErr)
+		}
+	case stepExpiry:
+		return v.checkExpiry()
+	case stepNotBefore:
+		return v.checkNotBefore()
+	case stepIssuedAt:
+		return v.checkIssuedAt()
+	case stepIssuer:
+		return v.ring.checkIssuer(v.claims.member("iss"), v.entry)
+	case stepAudience:
+		return checkAudience(v.claims.member("aud"), v.entry.integration.AppID, v.link.Audiences)
+	case stepTokenID:
+		v.id, err = tokenID(v.claims.member("jti"))
+		return err
+	case stepClaims:
+		v.assertion, err = readClaims(v.claims)
+		return err
+	case stepNonce, stepUser, stepStatus, stepChanges, stepReplay, steps:
 	}
-	refused.KeyID = key.id
-	if claimsErr != nil {
-		return refused, refuse(TokenMalformed, "payload: %s", claimsErr)
+	return nil
+}
+
+// refused is what may be told beside a refusal.
+func (v *verification) refused() Verified {
+	var told Verified
+	if v.entry != nil {
+		told.Integration = v.entry.integration
 	}
-	dates, err := checkDates(claims, &entry.integration, now)
-	if err != nil {
-		return refused, err
+	if v.key != nil {
+		told.KeyID = v.key.id
 	}
-	if err := ring.checkIssuer(claims.member("iss"), entry); err != nil {
-		return refused, err
-	}
-	if err := checkAudience(claims.member("aud"), entry.integration.AppID, link.Audiences); err != nil {
-		return refused, err
-	}
-	id, err := tokenID(claims.member("jti"))
-	if err != nil {
-		return refused, err
-	}
-	assertion, err := readClaims(claims)
-	if err != nil {
-		return refused, err
-	}
-	assertion.ID, assertion.IssuedAt, assertion.ExpiresAt = id, dates.issuedAt, dates.expiresAt
+	return told
+}
+
+// passed is the result once every step has passed.
+func (v *verification) passed() Verified {
+	n := &v.entry.integration
+	v.assertion.ID, v.assertion.IssuedAt, v.assertion.ExpiresAt = v.id, v.dates.issuedAt, v.dates.expiresAt
 	return Verified{
-		Integration:     entry.integration,
-		KeyID:           key.id,
-		Assertion:       assertion,
-		SpendKey:        spendKey(id, t.signed),
-		Single:          id != "" || entry.integration.SingleUse,
-		AcceptableUntil: dates.acceptableUntil(entry.integration.MaxAge),
-	}, nil
+		Integration:     *n,
+		KeyID:           v.key.id,
+		Assertion:       v.assertion,
+		SpendKey:        spendKey(v.id, v.token.signed),
+		Single:          v.id != "" || n.SingleUse,
+		AcceptableUntil: v.dates.acceptableUntil(n.MaxAge),
+	}
 }
 
 // unverifiedIssuer is the iss claim if it is text; "" otherwise.
@@ -142,49 +231,60 @@ func readDate(claims jsonValue, name string) (time.Time, error) {
 	return date, nil
 }
 
-// checkDates holds exp, nbf and iat (RFC 7519 §4.1) against now.
-func checkDates(claims jsonValue, integration *store.Integration, now time.Time) (dates, error) {
-	var d dates
-	var err error
-	if d.expiresAt, err = readDate(claims, "exp"); err != nil {
-		return dates{}, err
+// checkExpiry holds exp (RFC 7519 §4.1.4) against the clock.
+func (v *verification) checkExpiry() (err error) {
+	if v.dates.expiresAt, err = readDate(v.claims, "exp"); err != nil {
+		return err
 	}
-	if d.notBefore, err = readDate(claims, "nbf"); err != nil {
-		return dates{}, err
+	end, leeway := v.dates.expiresAt, v.entry.integration.Leeway
+	if !end.IsZero() && !v.now.Before(end.Add(leeway)) {
+		return refuse(TokenExpired, "exp was %s ago, tolerance %s%s",
+			seconds(v.now.Sub(end)), seconds(leeway), ageNote(v.claims, v.now))
 	}
-	leeway := integration.Leeway
-	if !d.expiresAt.IsZero() && !now.Before(d.expiresAt.Add(leeway)) {
-		return dates{}, refuse(TokenExpired, "exp was %s ago, tolerance %s%s",
-			seconds(now.Sub(d.expiresAt)), seconds(leeway), ageNote(claims, now))
+	return nil
+}
+
+// checkNotBefore holds nbf (RFC 7519 §4.1.5) against the clock.
+func (v *verification) checkNotBefore() (err error) {
+	if v.dates.notBefore, err = readDate(v.claims, "nbf"); err != nil {
+		return err
 	}
-	if !d.notBefore.IsZero() && now.Before(d.notBefore.Add(-leeway)) {
-		return dates{}, refuse(TokenNotYetValid, "nbf is %s ahead of this server's clock, tolerance %s%s",
-			seconds(d.notBefore.Sub(now)), seconds(leeway), ageNote(claims, now))
+	start, leeway := v.dates.notBefore, v.entry.integration.Leeway
+	if !start.IsZero() && v.now.Before(start.Add(-leeway)) {
+		return refuse(TokenNotYetValid, "nbf is %s ahead of this server's clock, tolerance %s%s",
+			seconds(start.Sub(v.now)), seconds(leeway), ageNote(v.claims, v.now))
 	}
-	if d.issuedAt, err = readDate(claims, "iat"); err != nil {
-		return dates{}, err
+	return nil
+}
+
+// checkIssuedAt holds iat (RFC 7519 §4.1.6) against the clock and the maximum
+// age.
+func (v *verification) checkIssuedAt() (err error) {
+	if v.dates.issuedAt, err = readDate(v.claims, "iat"); err != nil {
+		return err
 	}
-	if d.issuedAt.IsZero() {
+	integration, issued := &v.entry.integration, v.dates.issuedAt
+	if issued.IsZero() {
 		if integration.MaxAge > 0 {
-			return dates{}, refuse(IatMissing, "the integration has a maximum age of %s, so iat is needed", seconds(integration.MaxAge))
+			return refuse(IatMissing, "the integration has a maximum age of %s, so iat is needed", seconds(integration.MaxAge))
 		}
-		return d, nil
+		return nil
 	}
-	age := now.Sub(d.issuedAt)
+	age, leeway := v.now.Sub(issued), integration.Leeway
 	switch {
 	case age < -leeway:
 		// Without a maximum age too: iat orders the data, and one from the
 		// future would outrank every honest token until then.
-		return dates{}, refuse(IssuedInFuture, "iat is %s ahead of this server's clock, tolerance %s", seconds(-age), seconds(leeway))
+		return refuse(IssuedInFuture, "iat is %s ahead of this server's clock, tolerance %s", seconds(-age), seconds(leeway))
 	case integration.MaxAge > 0 && age > integration.MaxAge+leeway:
-		return dates{}, refuse(TokenTooOld, "age %s, maximum %s, tolerance %s", seconds(age), seconds(integration.MaxAge), seconds(leeway))
-	case d.issuedAt.Before(integration.AcceptAfter.Truncate(time.Second)):
+		return refuse(TokenTooOld, "age %s, maximum %s, tolerance %s", seconds(age), seconds(integration.MaxAge), seconds(leeway))
+	case issued.Before(integration.AcceptAfter.Truncate(time.Second)):
 		// Partners' iat are whole seconds, hence the truncation. There is no
 		// leeway here: it would let tokens of an earlier installation in.
-		return dates{}, refuse(TokenTooOld, "age %s, issued %s before the integration's present installation or limits",
-			seconds(age), seconds(integration.AcceptAfter.Sub(d.issuedAt)))
+		return refuse(TokenTooOld, "age %s, issued %s before the integration's present installation or limits",
+			seconds(age), seconds(integration.AcceptAfter.Sub(issued)))
 	}
-	return d, nil
+	return nil
 }
 
 // ageNote adds a token's age to a detail, if it has a readable iat.
