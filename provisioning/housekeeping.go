@@ -50,10 +50,14 @@ func (s *Service) Run(ctx context.Context) {
 	defer tick.Stop()
 	grown := time.NewTicker(analyzePause)
 	defer grown.Stop()
+	counted := time.NewTicker(unknownPause)
+	defer counted.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-counted.C:
+			s.WriteUnknown(ctx)
 		case u := <-s.unspent:
 			s.giveBack(ctx, u)
 		case <-tick.C:

@@ -140,10 +140,14 @@ func (s *Service) Integration(ctx context.Context, tenant store.Tenant, id strin
 	return Installed{}, ErrNotFound
 }
 
-// ChangeIntegration changes what wish names.
+// ChangeIntegration changes what wish names. ErrChanged is returned, and
+// nothing changed, when wish.IfRevision is not the present revision.
 func (s *Service) ChangeIntegration(ctx context.Context, tenant store.Tenant, id string, wish Settings, by By) (Installed, error) {
 	return s.edit(ctx, tenant, id, func(n *store.Integration, _ []store.Key) (store.KeyChange, error) {
 		before := *n
+		if wish.IfRevision != 0 && wish.IfRevision != n.Revision {
+			return store.KeyChange{}, ErrChanged
+		}
 		if err := wish.apply(n); err != nil {
 			return store.KeyChange{}, err
 		}
@@ -217,9 +221,26 @@ func (s *Service) RetireKey(ctx context.Context, tenant store.Tenant, id, keyID 
 		if !others {
 			return store.KeyChange{}, invalid("kid", "this is the only key: add another one first, or remove the integration")
 		}
-		return store.KeyChange{Retire: keyID, RetireAt: at, Act: integrationAct(by, "key_retired", n.ID, map[string]any{
+		return store.KeyChange{Retire: keyID, RetireAt: &at, Act: integrationAct(by, "key_retired", n.ID, map[string]any{
 			"key": keyID, "at": at,
 		})}, nil
+	})
+}
+
+// KeepKey takes back a planned retirement: the key stays live. ErrNotFound is
+// returned for an unknown key, and an *Invalid for one that is retired already.
+func (s *Service) KeepKey(ctx context.Context, tenant store.Tenant, id, keyID string, by By) (Installed, error) {
+	return s.edit(ctx, tenant, id, func(n *store.Integration, keys []store.Key) (store.KeyChange, error) {
+		for _, k := range keys {
+			if k.ID != keyID {
+				continue
+			}
+			if k.RetiresAt != nil && !k.RetiresAt.After(s.now()) {
+				return store.KeyChange{}, invalid("kid", "this key is retired: links signed with it may have been refused already. Add a new one")
+			}
+			return store.KeyChange{Retire: keyID, Act: integrationAct(by, "key_kept", n.ID, map[string]any{"key": keyID})}, nil
+		}
+		return store.KeyChange{}, ErrNotFound
 	})
 }
 

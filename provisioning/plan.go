@@ -16,7 +16,11 @@ type plan struct {
 	created    bool
 	onboarding bool
 	warnings   []Warning
+	unknown    unknown
 }
+
+// unknown is what a token names and the catalogue lacks.
+type unknown struct{ groups, credits []string }
 
 // planner gathers one plan.
 type planner struct {
@@ -29,7 +33,7 @@ type planner struct {
 }
 
 // decide turns an assertion into the exact rows that come and go. The error is
-// a *Refusal, unless newID fails.
+// a *Refusal, unless newID fails; beside it only what was unknown is told.
 func decide(a *Assertion, n *store.Integration, st *store.State, newID func() (string, error)) (plan, error) {
 	p := &planner{assertion: a, integration: n, state: st, newID: newID}
 	p.out.changes = store.Changes{
@@ -39,7 +43,7 @@ func decide(a *Assertion, n *store.Integration, st *store.State, newID func() (s
 	p.out.changes.Identity.Fingerprint = print[:]
 	for _, step := range []func() error{p.resolve, p.profile, p.meta, p.groups, p.credits} {
 		if err := step(); err != nil {
-			return plan{}, err
+			return plan{unknown: p.out.unknown}, err
 		}
 	}
 	p.finish()

@@ -161,6 +161,9 @@ func (p *planner) targetGroups() (map[string]string, error) {
 	if len(unknown) == 0 {
 		return target, nil
 	}
+	if p.integration.UnknownGroups != store.UnknownCreate {
+		p.out.unknown.groups = unknown
+	}
 	switch p.integration.UnknownGroups {
 	case store.UnknownRefuse:
 		return nil, &Refusal{
@@ -207,6 +210,7 @@ func (p *planner) credits() error {
 	}
 	if len(unknown) > 0 {
 		unknown = slices.Compact(unknown)
+		p.out.unknown.credits = unknown
 		switch p.integration.UnknownCredits {
 		case store.UnknownRefuse:
 			return &Refusal{

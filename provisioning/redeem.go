@@ -280,6 +280,7 @@ func (s *Service) change(ctx context.Context, in Arrival, v Verified, generation
 	}
 	p, err := decide(a, n, &state, store.NewID)
 	if err != nil {
+		s.unknown.note(n, p.unknown, s.now().UTC())
 		return "", err
 	}
 	c := p.changes
@@ -294,6 +295,7 @@ func (s *Service) change(ctx context.Context, in Arrival, v Verified, generation
 	signIn.UserID, signIn.Epoch, signIn.Generation = p.user.ID, p.user.SessionEpoch, generation
 	signIn.Onboarding = p.onboarding
 	if outcome == store.Applied {
+		s.unknown.note(n, p.unknown, c.At)
 		signIn.Created, signIn.Changed = p.created, c.User.Changed
 		signIn.Warnings = append(signIn.Warnings, p.warnings...)
 	} else {

@@ -12,12 +12,14 @@ import (
 	"usher/sql/store"
 )
 
-// Ender ends sessions. Both methods return once the sessions are ended for
-// every request, on every instance, that starts later; after an error they can
-// be called again.
+// Ender ends sessions. The first two methods return once the sessions are ended
+// for every request, on every instance, that starts later; after an error they
+// can be called again. The third says how many sessions these users have that
+// the integration made.
 type Ender interface {
 	EndUser(ctx context.Context, tenant, user string, epoch int64) error
 	EndIntegration(ctx context.Context, tenant, integration string, generation int64) error
+	CountIntegration(ctx context.Context, tenant, integration string, users []string) (int, error)
 }
 
 // Service is what the product does with integrations, links and users. The
@@ -33,13 +35,14 @@ type Service struct {
 	rings   *ringCache
 	people  people
 	unspent chan unspent
+	unknown *unknownNames
 }
 
 // New makes a Service. Run has to be running beside it for what is done later.
 func New(st *store.Store, sealer *Sealer, ender Ender, now func() time.Time, log *slog.Logger) *Service {
 	s := &Service{
 		store: st, sealer: sealer, ender: ender, now: now, log: log,
-		people: newPeople(), unspent: make(chan unspent, maxUnspent),
+		people: newPeople(), unspent: make(chan unspent, maxUnspent), unknown: newUnknownNames(),
 	}
 	s.tenants = &tenantList{latest[[]store.Tenant]{load: st.Tenants, now: now}}
 	s.rings = newRingCache(s.loadRing, now)
@@ -55,6 +58,8 @@ var (
 	ErrNotFound = store.ErrNotFound
 	// ErrTaken means that a name that must be unique is in use.
 	ErrTaken = store.ErrTaken
+	// ErrChanged means that somebody else has changed it since it was read.
+	ErrChanged = errors.New("it has been changed by somebody else meanwhile")
 	// ErrConsumed means that another request consumed the credit before.
 	ErrConsumed = store.ErrConsumed
 )

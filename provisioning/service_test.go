@@ -53,6 +53,13 @@ func (e *ender) EndIntegration(_ context.Context, _, integration string, generat
 	return e.note(fmt.Sprintf("integration %s %d", integration, generation))
 }
 
+// CountIntegration finds one session for each user.
+func (e *ender) CountIntegration(_ context.Context, _, _ string, users []string) (int, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(users), e.fault
+}
+
 func (e *ender) note(what string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -292,3 +292,21 @@ func (s *Sessions) EndIntegration(ctx context.Context, tenant, integration strin
 	}
 	return nil
 }
+
+// CountIntegration returns how many sessions these users have that began with
+// a link of the integration. It is one round trip for each user.
+func (s *Sessions) CountIntegration(ctx context.Context, tenant, integration string, users []string) (int, error) {
+	count := 0
+	for _, user := range users {
+		list, err := s.List(ctx, tenant, user)
+		if err != nil {
+			return 0, err
+		}
+		for _, session := range list {
+			if session.Integration == integration {
+				count++
+			}
+		}
+	}
+	return count, nil
+}

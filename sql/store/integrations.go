@@ -246,8 +246,8 @@ UPDATE integration_keys SET retires_at = $1 WHERE tenant_id = $2 AND id = $3 AND
 type KeyChange struct {
 	Act      Act
 	Add      *Key
-	Retire   string    // the id of the key to retire; "" = none
-	RetireAt time.Time // may lie in the future
+	Retire   string     // the id of the key to retire; "" = none
+	RetireAt *time.Time // may lie in the future; nil = it shall stay live
 }
 
 func (s *Store) keysOf(ctx context.Context, q sqlx.QueryerContext, tenant, integration string) ([]Key, error) {
@@ -314,6 +314,22 @@ SELECT pg_advisory_xact_lock(hashtextextended('usher integration ' || $1::text, 
 		_, err = tx.ExecContext(ctx, `
 UPDATE integration_keys SET sealed_secret = NULL, public_key = NULL WHERE tenant_id = $1 AND integration_id = $2`,
 			tenant, id)
+		if err != nil {
+			return err
+		}
+		return s.record(ctx, tx, tenant, act)
+	})
+	return generation, err
+}
+
+// RaiseGeneration raises an installed integration's generation and returns the
+// new one to publish: sessions of an earlier one must end. It returns
+// ErrNotFound for a removed or unknown integration.
+func (s *Store) RaiseGeneration(ctx context.Context, tenant, id string, act Act) (generation int64, err error) {
+	err = s.inTx(ctx, func(tx *sqlx.Tx) error {
+		err := tx.GetContext(ctx, &generation, `
+UPDATE integrations SET generation = generation + 1
+ WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL RETURNING generation`, tenant, id)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,71 @@
+package provisioning
+
+import (
+	"context"
+
+	"usher/sql/store"
+)
+
+const (
+	// maxPeopleCounted bounds the work of a preview.
+	maxPeopleCounted = 20_000
+	// maxPeopleAsked is for how many people the session store is asked, one
+	// after the other.
+	maxPeopleAsked = 200
+)
+
+// Removal is what the removal of an integration will do.
+type Removal struct {
+	Integration store.Integration
+	store.Holdings
+	// Sessions that will end. SessionsMore says that not everybody was asked
+	// for: there may be others.
+	Sessions     int
+	SessionsMore bool
+}
+
+// Removal counts what removing an integration will do, for the preview.
+// Nothing is changed. It returns ErrNotFound for one that is not installed.
+func (s *Service) Removal(ctx context.Context, tenant store.Tenant, id string) (Removal, error) {
+	n, err := s.Integration(ctx, tenant, id)
+	if err != nil {
+		return Removal{}, err
+	}
+	r := Removal{Integration: n.Integration}
+	if r.Holdings, err = s.store.Holdings(ctx, tenant.ID, n.ID, maxPeopleCounted); err != nil {
+		return Removal{}, err
+	}
+	r.Sessions, r.SessionsMore, err = s.countSessions(ctx, tenant, n.ID)
+	return r, err
+}
+
+// countSessions counts the sessions that began with a link of the integration.
+// Sessions are found by their users, so with many people only some are asked
+// for; more says so.
+func (s *Service) countSessions(ctx context.Context, tenant store.Tenant, integration string) (count int, more bool, err error) {
+	users, err := s.store.PeopleOf(ctx, tenant.ID, integration, maxPeopleAsked+1)
+	if err != nil {
+		return 0, false, err
+	}
+	if len(users) > maxPeopleAsked {
+		users, more = users[:maxPeopleAsked], true
+	}
+	count, err = s.ender.CountIntegration(ctx, tenant.ID, integration, users)
+	return count, more, unended(err)
+}
+
+// SignEveryoneOut ends every session that began with a link of the integration.
+// The integration stays as it is, and its links stay good. After an error it
+// can be called again, and has to be, until it succeeds.
+func (s *Service) SignEveryoneOut(ctx context.Context, tenant store.Tenant, id string, by By) error {
+	n, err := s.Integration(ctx, tenant, id)
+	if err != nil {
+		return err
+	}
+	generation, err := s.store.RaiseGeneration(ctx, tenant.ID, n.ID,
+		integrationAct(by, "integration_signed_out", n.ID, nil))
+	if err != nil {
+		return err
+	}
+	return unended(s.ender.EndIntegration(ctx, tenant.ID, n.ID, generation))
+}
