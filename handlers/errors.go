@@ -24,9 +24,14 @@ const (
 	NotFound         Code = "not_found"
 	MethodNotAllowed Code = "method_not_allowed"
 	Conflict         Code = "conflict"
-	UnknownHost      Code = "unknown_host"
-	Overloaded       Code = "overloaded"
-	Internal         Code = "internal"
+	// PreconditionFailed and the two about the Idempotency-Key are the API's.
+	PreconditionFailed    Code = "precondition_failed"
+	IdempotencyConflict   Code = "idempotency_conflict"
+	IdempotencyInProgress Code = "idempotency_in_progress"
+
+	UnknownHost Code = "unknown_host"
+	Overloaded  Code = "overloaded"
+	Internal    Code = "internal"
 )
 
 // Fault is an error with a code of its own.
@@ -100,18 +105,21 @@ var outcomes = map[string]outcome{
 	string(provisioning.RateLimited):        {status: http.StatusTooManyRequests, title: "Too many attempts", whatToDo: "Wait a minute, then go back to the site you came from and open the link again.", retryAfter: time.Minute},
 	string(provisioning.StoreUnavailable):   {status: http.StatusServiceUnavailable, title: "We cannot do this right now", whatToDo: tryAgain, retryAfter: 2 * time.Second},
 
-	string(BadRequest):       {status: http.StatusBadRequest, title: "We could not read this request", whatToDo: "Check the request and send it again."},
-	string(NoSession):        {status: http.StatusUnauthorized, title: "You are not signed in", whatToDo: openAgain, challenge: schemeJWT},
-	string(APIKeyInvalid):    {status: http.StatusUnauthorized, title: "A valid API key is needed here", whatToDo: "Send the key as “Authorization: Bearer …”.", challenge: schemeBearer},
-	string(NotSignedIn):      {status: http.StatusUnauthorized, title: "You are not signed in to the admin", whatToDo: "Open /admin and sign in, then try again.", challenge: schemeJWT},
-	string(NotAllowed):       {status: http.StatusForbidden, title: "You may not do this", whatToDo: "Ask an owner of this tenant for the right."},
-	string(CrossOrigin):      {status: http.StatusForbidden, title: "This request came from another site", whatToDo: "Open this application itself and try again there."},
-	string(NotFound):         {status: http.StatusNotFound, title: "There is nothing at this address", whatToDo: "Check the address, or go back to the site you came from."},
-	string(MethodNotAllowed): {status: http.StatusMethodNotAllowed, title: "This address does not take that kind of request", whatToDo: "The methods it takes are in the Allow header of this answer."},
-	string(Conflict):         {status: http.StatusConflict, title: "This does not fit what is stored", whatToDo: "Load the present state and try again."},
-	string(UnknownHost):      {status: http.StatusMisdirectedRequest, title: "Nobody lives at this address", whatToDo: "Check the host name in the address."},
-	string(Overloaded):       {status: http.StatusServiceUnavailable, title: "We are very busy right now", whatToDo: tryAgain, retryAfter: 2 * time.Second},
-	string(Internal):         {status: http.StatusInternalServerError, title: "Something went wrong on our side", whatToDo: "Try again in a moment. If it happens again, tell the people who run this application the reference below."},
+	string(BadRequest):            {status: http.StatusBadRequest, title: "We could not read this request", whatToDo: "Check the request and send it again."},
+	string(NoSession):             {status: http.StatusUnauthorized, title: "You are not signed in", whatToDo: openAgain, challenge: schemeJWT},
+	string(APIKeyInvalid):         {status: http.StatusUnauthorized, title: "A valid API key is needed here", whatToDo: "Send the key as “Authorization: Bearer …”.", challenge: schemeBearer},
+	string(NotSignedIn):           {status: http.StatusUnauthorized, title: "You are not signed in to the admin", whatToDo: "Open /admin and sign in, then try again.", challenge: schemeJWT},
+	string(NotAllowed):            {status: http.StatusForbidden, title: "You may not do this", whatToDo: "Ask an owner of this tenant for the right."},
+	string(CrossOrigin):           {status: http.StatusForbidden, title: "This request came from another site", whatToDo: "Open this application itself and try again there."},
+	string(NotFound):              {status: http.StatusNotFound, title: "There is nothing at this address", whatToDo: "Check the address, or go back to the site you came from."},
+	string(MethodNotAllowed):      {status: http.StatusMethodNotAllowed, title: "This address does not take that kind of request", whatToDo: "The methods it takes are in the Allow header of this answer."},
+	string(Conflict):              {status: http.StatusConflict, title: "This does not fit what is stored", whatToDo: "Load the present state and try again."},
+	string(PreconditionFailed):    {status: http.StatusPreconditionFailed, title: "This has changed since you read it", whatToDo: "Read it again, look at what is different, and send the change with the new ETag."},
+	string(IdempotencyConflict):   {status: http.StatusUnprocessableEntity, title: "This Idempotency-Key belongs to another request", whatToDo: "Use a new key for each request, and the same one only to repeat it unchanged."},
+	string(IdempotencyInProgress): {status: http.StatusConflict, title: "This request is being carried out", whatToDo: "Send it again in a moment, with the same Idempotency-Key, for its answer.", retryAfter: time.Second},
+	string(UnknownHost):           {status: http.StatusMisdirectedRequest, title: "Nobody lives at this address", whatToDo: "Check the host name in the address."},
+	string(Overloaded):            {status: http.StatusServiceUnavailable, title: "We are very busy right now", whatToDo: tryAgain, retryAfter: 2 * time.Second},
+	string(Internal):              {status: http.StatusInternalServerError, title: "Something went wrong on our side", whatToDo: "Try again in a moment. If it happens again, tell the people who run this application the reference below."},
 }
 
 // ruling is an outcome together with what this one error adds to it.

@@ -122,6 +122,7 @@ var statuses = map[string]int{
 
 	"bad_request": 400, "no_session": 401, "api_key_invalid": 401, "not_signed_in": 401, "not_allowed": 403, "cross_origin": 403,
 	"not_found": 404, "method_not_allowed": 405, "conflict": 409, "unknown_host": 421,
+	"precondition_failed": 412, "idempotency_conflict": 422, "idempotency_in_progress": 409,
 	"internal": 500, "overloaded": 503,
 }
 
@@ -169,6 +170,7 @@ func failure(code string) error {
 	if slices.Contains([]string{
 		"bad_request", "no_session", "api_key_invalid", "cross_origin", "not_found",
 		"method_not_allowed", "conflict", "unknown_host", "internal", "overloaded",
+		"precondition_failed", "idempotency_conflict", "idempotency_in_progress",
 	}, code) {
 		return fmt.Errorf("handling: %w", &Fault{Code: Code(code), Err: errors.New("an inner detail")})
 	}
@@ -264,7 +266,7 @@ func wantHeaders(t *testing.T, answer *httptest.ResponseRecorder, status int, co
 		"Vary":             "Accept",
 		"Set-Cookie":       "",
 		"Location":         "",
-		"Retry-After":      map[string]string{"store_unavailable": "2", "overloaded": "2", "rate_limited": "60"}[code],
+		"Retry-After":      map[string]string{"store_unavailable": "2", "overloaded": "2", "rate_limited": "60", "idempotency_in_progress": "1"}[code],
 		"Www-Authenticate": "",
 	}
 	if status == http.StatusUnauthorized {

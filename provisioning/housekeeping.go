@@ -61,7 +61,10 @@ func (s *Service) Run(ctx context.Context) {
 		case u := <-s.unspent:
 			s.giveBack(ctx, u)
 		case <-tick.C:
-			s.forgetUsed(ctx)
+			s.forget(ctx, "old used tokens", func() (int, error) {
+				return s.store.ForgetUsedTokens(ctx, maxLeeway, forgetBatch)
+			})
+			s.forget(ctx, "old idempotency keys", func() (int, error) { return s.store.ForgetRequests(ctx, forgetBatch) })
 		case <-grown.C:
 			// Only speed depends on it, and the server does it too.
 			_ = s.store.AnalyzeGrown(ctx)
@@ -83,11 +86,12 @@ func (s *Service) giveBack(ctx context.Context, u unspent) {
 	}
 }
 
-func (s *Service) forgetUsed(ctx context.Context) {
+// forget deletes batch after batch until there is less than a full one.
+func (s *Service) forget(ctx context.Context, what string, batch func() (int, error)) {
 	for ctx.Err() == nil {
-		n, err := s.store.ForgetUsedTokens(ctx, maxLeeway, forgetBatch)
+		n, err := batch()
 		if err != nil {
-			s.log.Warn("deleting old used tokens failed; the next round tries again", slog.Any("error", err))
+			s.log.Warn("deleting "+what+" failed; the next round tries again", slog.Any("error", err))
 			return
 		}
 		if n < forgetBatch {

@@ -90,7 +90,10 @@ func actorOf(c *gin.Context) admins.Actor {
 // by says in the journal and the audit log who asked.
 func by(c *gin.Context) provisioning.By {
 	actor := actorOf(c)
-	return provisioning.By{Actor: actor.String(), Name: actor.Name, Reference: handlers.RequestID(c.Request.Context())}
+	return provisioning.By{
+		Actor: actor.String(), Name: actor.Name, Reference: handlers.RequestID(c.Request.Context()),
+		IfMatch: ifMatchOf(c), Attempt: attemptOf(c),
+	}
 }
 
 // keyHolder finds whose API key the request carries (RFC 6750 §2.1).

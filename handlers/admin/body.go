@@ -83,6 +83,17 @@ func explain(err error) error {
 		return &handlers.Fault{Code: handlers.Conflict, Public: "This id is in use already.", Err: err}
 	case errors.Is(err, provisioning.ErrConsumed):
 		return &handlers.Fault{Code: handlers.Conflict, Public: "Another request has consumed this credit.", Err: err}
+	case errors.Is(err, provisioning.ErrChanged):
+		return &handlers.Fault{Code: handlers.PreconditionFailed, Err: err}
+	case errors.Is(err, provisioning.ErrOtherRequest):
+		return &handlers.Fault{Code: handlers.IdempotencyConflict, Err: err}
+	case errors.Is(err, provisioning.ErrInProgress), errors.Is(err, provisioning.ErrOvertaken):
+		return &handlers.Fault{Code: handlers.IdempotencyInProgress, Err: err}
+	case errors.Is(err, provisioning.ErrAnswerLost):
+		return &handlers.Fault{
+			Code: handlers.Conflict, Err: err,
+			Public: "This request was carried out, but its answer is lost. Look at what is there, and use a new Idempotency-Key.",
+		}
 	case errors.As(err, &invalid):
 		// Several faults are joined by line ends: all are told at once.
 		return &handlers.Fault{Code: handlers.BadRequest, Public: strings.ReplaceAll(err.Error(), "\n", "; ")}

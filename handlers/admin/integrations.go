@@ -134,6 +134,7 @@ func (a *Admin) Install(c *gin.Context) error {
 	answer := a.answer(c, n)
 	// Typed or made: this is the only time that it is shown.
 	answer.Keys[0].Secret = n.Secret
+	setETag(c, n.Revision)
 	c.JSON(http.StatusCreated, answer)
 	return nil
 }
@@ -158,6 +159,7 @@ func (a *Admin) Integration(c *gin.Context) error {
 	if err != nil {
 		return explain(err)
 	}
+	setETag(c, n.Revision)
 	c.JSON(http.StatusOK, a.answer(c, n))
 	return nil
 }
@@ -172,6 +174,7 @@ func (a *Admin) ChangeIntegration(c *gin.Context) error {
 	if err != nil {
 		return explain(err)
 	}
+	setETag(c, n.Revision)
 	c.JSON(http.StatusOK, a.answer(c, n))
 	return nil
 }

@@ -52,6 +52,7 @@ func (a *Admin) User(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	setETag(c, profile.Version)
 	c.JSON(http.StatusOK, answerUser(profile))
 	return nil
 }

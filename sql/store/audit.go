@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -17,6 +18,26 @@ type By struct {
 	Actor     string // a kind and an id: "admin 0190…", "api_key …", "command"
 	Name      string // how that actor was called then, for people
 	Reference string // the request's reference id; "" for a command
+
+	// IfMatch lists the revisions of the changed object of which one has to be
+	// the present one (RFC 9110 §13.1.1); nil = any. Otherwise nothing is
+	// written, and the error is ErrChanged.
+	IfMatch []int64
+	// Attempt is set for a request with an Idempotency-Key.
+	Attempt *Attempt
+}
+
+// ErrChanged means that the object is not, or no longer, as the caller has
+// seen it.
+var ErrChanged = errors.New("the object has changed since it was read")
+
+// expects returns ErrChanged unless the caller may change the object as it is.
+// It is asked once the object's row is locked.
+func (b By) expects(revision int64) error {
+	if b.IfMatch != nil && !slices.Contains(b.IfMatch, revision) {
+		return ErrChanged
+	}
+	return nil
 }
 
 // Act is one administrative act. It is recorded in the transaction of what it
@@ -82,6 +103,9 @@ func (s *Store) record(ctx context.Context, tx *sqlx.Tx, tenant string, act Act)
 	text, err := json.Marshal(detail)
 	if err != nil {
 		return fmt.Errorf("store: audit: %w", err)
+	}
+	if err := acted(ctx, tx, act.By.Attempt); err != nil {
+		return err
 	}
 	if _, err := tx.ExecContext(ctx, `
 INSERT INTO audit_heads (tenant_id, seq, hash, base_seq, base_hash) VALUES ($1, 0, $2, 0, $2)

@@ -213,6 +213,9 @@ func (s *Store) ChangeIntegration(ctx context.Context, tenant, id string,
 		if err != nil {
 			return err
 		}
+		if err := what.Act.By.expects(row.Revision); err != nil {
+			return err
+		}
 		n.Revision++
 		n.UpdatedAt = s.now().UTC()
 		if row, err = rowOf(n); err != nil {
@@ -302,6 +305,9 @@ SELECT pg_advisory_xact_lock(hashtextextended('usher integration ' || $1::text, 
 		generation = row.Generation
 		if row.RemovedAt != nil {
 			return nil
+		}
+		if err := act.By.expects(row.Revision); err != nil {
+			return err
 		}
 		now := s.now().UTC()
 		row.Generation++

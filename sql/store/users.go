@@ -67,6 +67,7 @@ type Grant struct {
 // Profile is a user as the application sees it.
 type Profile struct {
 	ID        string
+	Version   int64 // grows with every change of the user, its memberships or its grants
 	Status    string
 	CreatedAt time.Time
 	UserRow
@@ -118,7 +119,7 @@ func (s *Store) ProfileByEmail(ctx context.Context, tenant, emailKey string) (Pr
 func (s *Store) profiles(ctx context.Context, tenant, column, value string) ([]Profile, error) {
 	object, array := s.dialect.jsonObject(), s.dialect.jsonArray()
 	stmt, err := s.stmt(ctx, s.read, `
-SELECT u.id, u.status, u.created_at, u.email, u.email_key, u.email_verified, u.first_name, u.last_name, u.name,
+SELECT u.id, u.version, u.status, u.created_at, u.email, u.email_key, u.email_verified, u.first_name, u.last_name, u.name,
        u.phone, u.birthdate, u.locale, u.picture, u.meta, u.onboarding,
        coalesce((SELECT `+array+`(`+object+`('id', g.id, 'external_id', g.external_id, 'name', g.name))
             FROM groups g WHERE g.tenant_id = $1 AND g.id IN
@@ -142,6 +143,7 @@ SELECT u.id, u.status, u.created_at, u.email, u.email_key, u.email_verified, u.f
 	for rows.Next() {
 		var row struct {
 			ID        string    `db:"id"`
+			Version   int64     `db:"version"`
 			Status    string    `db:"status"`
 			CreatedAt time.Time `db:"created_at"`
 			UserRow
@@ -151,7 +153,7 @@ SELECT u.id, u.status, u.created_at, u.email, u.email_key, u.email_verified, u.f
 		if err := rows.StructScan(&row); err != nil {
 			return nil, fault(err)
 		}
-		p := Profile{ID: row.ID, Status: row.Status, CreatedAt: row.CreatedAt, UserRow: row.UserRow}
+		p := Profile{ID: row.ID, Version: row.Version, Status: row.Status, CreatedAt: row.CreatedAt, UserRow: row.UserRow}
 		if err := json.Unmarshal([]byte(row.Groups), &p.Groups); err != nil {
 			return nil, fmt.Errorf("store: groups of a user: %w", err)
 		}
@@ -169,9 +171,15 @@ SELECT u.id, u.status, u.created_at, u.email, u.email_key, u.email_verified, u.f
 // epoch again, so that a call that failed half-way can be repeated.
 func (s *Store) SetDisabled(ctx context.Context, tenant, user string, disabled bool, entry JournalEntry, act Act) (epoch int64, err error) {
 	err = s.inTx(ctx, func(tx *sqlx.Tx) error {
-		var status string
-		err := tx.GetContext(ctx, &status,
-			`SELECT status FROM users WHERE tenant_id = $1 AND id = $2`+s.dialect.forUpdate(), tenant, user)
+		var found struct {
+			Status  string `db:"status"`
+			Version int64  `db:"version"`
+		}
+		err := tx.GetContext(ctx, &found,
+			`SELECT status, version FROM users WHERE tenant_id = $1 AND id = $2`+s.dialect.forUpdate(), tenant, user)
+		if err == nil {
+			err = act.By.expects(found.Version)
+		}
 		if err != nil {
 			return err
 		}
@@ -179,7 +187,7 @@ func (s *Store) SetDisabled(ctx context.Context, tenant, user string, disabled b
 		if disabled {
 			next = StatusDisabled
 		}
-		if status == StatusErased {
+		if found.Status == StatusErased {
 			// Enabling an erased person lifts the tombstones; the row stays
 			// erased, and the person can come back as somebody new.
 			next = StatusErased
@@ -219,9 +227,15 @@ type Erasure struct {
 // leaves tombstones, and returns the session epoch to publish.
 func (s *Store) Erase(ctx context.Context, tenant, user string, keep Erasure, entry JournalEntry, act Act) (epoch int64, err error) {
 	err = s.inTx(ctx, func(tx *sqlx.Tx) error {
-		var emailKey *string
-		err := tx.GetContext(ctx, &emailKey,
-			`SELECT email_key FROM users WHERE tenant_id = $1 AND id = $2`+s.dialect.forUpdate(), tenant, user)
+		var found struct {
+			EmailKey *string `db:"email_key"`
+			Version  int64   `db:"version"`
+		}
+		err := tx.GetContext(ctx, &found,
+			`SELECT email_key, version FROM users WHERE tenant_id = $1 AND id = $2`+s.dialect.forUpdate(), tenant, user)
+		if err == nil {
+			err = act.By.expects(found.Version)
+		}
 		if err != nil {
 			return err
 		}
@@ -233,8 +247,8 @@ SELECT id, integration_id, user_id, subject, email_key, applied_at
 			return err
 		}
 		var digests [][]byte
-		if emailKey != nil {
-			digests = append(digests, keep.Email(*emailKey))
+		if found.EmailKey != nil {
+			digests = append(digests, keep.Email(*found.EmailKey))
 		}
 		for _, id := range identities {
 			if id.Subject != nil {
