@@ -58,8 +58,6 @@ var (
 	ErrNotFound = store.ErrNotFound
 	// ErrTaken means that a name that must be unique is in use.
 	ErrTaken = store.ErrTaken
-	// ErrChanged means that somebody else has changed it since it was read.
-	ErrChanged = errors.New("it has been changed by somebody else meanwhile")
 	// ErrConsumed means that another request consumed the credit before.
 	ErrConsumed = store.ErrConsumed
 )
