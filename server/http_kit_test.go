@@ -295,7 +295,11 @@ func (i *instance) try(ctx context.Context, method, target, body string, header 
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	return answer{response.StatusCode, response.Header, string(text)}, err
+	if err != nil {
+		return answer{}, err
+	}
+	a := answer{response.StatusCode, response.Header, string(text)}
+	return a, checkContract(request, body, a)
 }
 
 // raw sends a request byte for byte, with a Host line and the end of the

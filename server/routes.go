@@ -87,6 +87,9 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		engine.Handle(r.method, "/admin/api/v1"+r.path, tenant, a.API(r.scope, r.handler))
 	}
 
+	engine.GET("/openapi.json", app.WrapJSON(a.OpenAPI))
+	engine.GET("/openapi", tenant, app.Wrap(a.Reference))
+
 	ownPage := app.SameOrigin(nobodyElse)
 	for _, r := range []guarded{
 		{http.MethodGet, "/admin", admins.ReadLog, a.OverviewPage},

@@ -27,5 +27,6 @@ func (Overview) template() string { return "admin/overview" }
 func adminPages() []Page {
 	return []Page{
 		Overview{},
+		APIReference{},
 	}
 }
