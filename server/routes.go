@@ -88,6 +88,17 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 	}
 
 	ownPage := app.SameOrigin(nobodyElse)
+	for _, r := range []route{
+		{http.MethodGet, "/admin/sign-in", a.Public(a.SignInPage)},
+		{http.MethodPost, "/admin/sign-in", a.Public(a.SignIn)},
+		{http.MethodPost, "/admin/sign-out", a.Public(a.SignOut)},
+		{http.MethodGet, "/admin/setup", a.Public(a.Enrol)},
+		{http.MethodPost, "/admin/setup", a.Public(a.Setup)},
+		{http.MethodGet, "/admin/join", a.Public(a.Enrol)},
+		{http.MethodPost, "/admin/join", a.Public(a.Join)},
+	} {
+		engine.Handle(r.method, r.path, tenant, ownPage, r.handler)
+	}
 	for _, r := range []guarded{
 		{http.MethodGet, "/admin", admins.ReadLog, a.OverviewPage},
 	} {

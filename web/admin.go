@@ -27,5 +27,9 @@ func (Overview) template() string { return "admin/overview" }
 func adminPages() []Page {
 	return []Page{
 		Overview{},
+		AdminSignIn{Email: Field{Name: "email"}, Password: Field{Name: "password"}},
+		AdminEnrol{},
+		AdminDeadLink{},
+		AdminLink{},
 	}
 }
