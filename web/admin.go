@@ -31,5 +31,11 @@ func adminPages() []Page {
 		AdminEnrol{},
 		AdminDeadLink{},
 		AdminLink{},
+		AdminAccounts{},
+		AdminAccountPage{},
+		AdminRemoval{},
+		AdminSelf{Name: Field{Name: "name"}, AddKey: Field{Name: "passkey"}},
+		AdminAPIKeys{},
+		AdminNewAPIKey{},
 	}
 }
