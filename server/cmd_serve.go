@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usher/handlers"
 	"usher/provisioning"
 )
 
@@ -78,11 +79,34 @@ func (p program) serveOn(ctx context.Context, cfg Config, listener net.Listener,
 		<-finished
 		err = errors.Join(err, app.close())
 	}()
-	fmt.Fprintf(p.stdout, "Usher is at %s\n", origin)
+	setup, err := app.setupLine(ctx, origin)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	fmt.Fprintf(p.stdout, "Usher is at %s\n%s", origin, setup)
 	if prepare != nil {
 		if err := prepare(app, origin); err != nil {
 			return errors.Join(err, listener.Close())
 		}
 	}
 	return serve(ctx, listener, app.handler, app.ready, cfg.DrainTimeout, log)
+}
+
+// setupLine says, with a line end, where the first administrator of the default
+// tenant is made; "" once there is one. The link is for whoever reads our
+// output: it never reaches the log.
+func (k *core) setupLine(ctx context.Context, origin provisioning.Origin) (string, error) {
+	tenant, err := k.provisioning.DefaultTenant(ctx)
+	if err != nil {
+		return "", err
+	}
+	link, err := k.admins.SetupLink(ctx, tenant)
+	if err != nil || link.Token == "" {
+		return "", err
+	}
+	if origins := handlers.TenantOrigins(origin, tenant); len(origins) > 0 {
+		origin = origins[0]
+	}
+	return fmt.Sprintf("Set up the admin, until %s: %s/admin/setup?token=%s\n",
+		link.Expires.Format("15:04 UTC"), origin, link.Token), nil
 }

@@ -112,6 +112,10 @@ type instance struct {
 	client  *http.Client
 	stop    context.CancelFunc
 	exited  func() int // waits for the end
+	setup   string     // the token of the setup link; "" = somebody administers it
+
+	mu     sync.Mutex
+	owners map[string]string // see owner; by the header lines of their hosts
 }
 
 // launch starts the program in w, with further settings, and waits until it
@@ -138,8 +142,12 @@ func launch(t testing.TB, w world, more ...string) *instance {
 			t.Fatalf("got exit code %d before an address; stderr:\n%s", i.exited(), i.log)
 		case <-i.stdout.wrote:
 		}
-		if text, found := strings.CutPrefix(i.stdout.String(), "Usher is at "); found && strings.HasSuffix(text, "\n") {
-			i.origin = strings.TrimSuffix(text, "\n")
+		// Both lines come at once.
+		text, found := strings.CutPrefix(i.stdout.String(), "Usher is at ")
+		if first, rest, whole := strings.Cut(text, "\n"); found && whole {
+			i.origin = first
+			_, token, _ := strings.Cut(rest, "/admin/setup?token=")
+			i.setup = strings.TrimSuffix(token, "\n")
 			if i.address = listen; strings.HasSuffix(listen, ":0") {
 				i.address = "127.0.0.1" + i.origin[strings.LastIndexByte(i.origin, ':'):]
 			}
@@ -358,11 +366,60 @@ func (i *instance) admin(t testing.TB, status int, method, path string, body any
 	return a
 }
 
-// owner returns the header line of a browser in which an owner of the tenant
-// is signed in to the admin.
-func (i *instance) owner(t testing.TB) string {
+// The first owner of every world.
+const (
+	ownerEmail    = "olga@usher.example"
+	ownerPassword = "gravel otter plinth 7"
+)
+
+// owner returns the header line of a browser in which an owner is signed in to
+// the admin. Header lines may name another tenant's host: the owner is an
+// operator as well.
+func (i *instance) owner(t testing.TB, header ...string) string {
 	t.Helper()
-	return asAdmin
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	host := strings.Join(header, "\n")
+	if i.owners == nil {
+		i.owners = map[string]string{}
+		// Another instance in this world may have been first.
+		a := i.post(t, "/admin/setup", "token="+i.setup+"&name=Olga+Owner&email="+ownerEmail+"&password="+url.QueryEscape(ownerPassword))
+		if cookie := a.adminCookie(); cookie != "" {
+			i.owners[""] = "Cookie: __Host-usher-admin=" + cookie
+		}
+	}
+	if i.owners[host] == "" {
+		i.owners[host] = "Cookie: __Host-usher-admin=" + i.signInAdmin(t, ownerEmail, ownerPassword, header...)
+	}
+	return i.owners[host]
+}
+
+// signInAdmin signs somebody in to the admin and returns the cookie. The test
+// fails unless there is one.
+func (i *instance) signInAdmin(t testing.TB, email, password string, header ...string) string {
+	t.Helper()
+	a := i.post(t, "/admin/sign-in", url.Values{"email": {email}, "password": {password}}.Encode(), header...)
+	if a.status != http.StatusSeeOther || a.adminCookie() == "" {
+		t.Fatalf("%s: got %v, want 303 and a cookie", email, a)
+	}
+	return a.adminCookie()
+}
+
+// adminCookie returns the administrator's cookie that the answer sets, or "".
+func (a answer) adminCookie() string {
+	for _, line := range a.header["Set-Cookie"] {
+		if rest, found := strings.CutPrefix(line, "__Host-usher-admin="); found {
+			value, _, _ := strings.Cut(rest, ";")
+			return value
+		}
+	}
+	return ""
+}
+
+// post sends a form, as a browser does from our own page.
+func (i *instance) post(t testing.TB, target, form string, header ...string) answer {
+	t.Helper()
+	return i.send(t, http.MethodPost, target, form, append([]string{isForm, "Sec-Fetch-Site: same-origin"}, header...)...)
 }
 
 func jsonText(v any) string {

@@ -51,7 +51,8 @@ func TestSignals(t *testing.T) {
 				case <-stdout.wrote:
 				}
 			}
-			address := strings.TrimSpace(strings.TrimPrefix(stdout.String(), "Usher is at http://localhost"))
+			line, _, _ := strings.Cut(stdout.String(), "\n")
+			address := strings.TrimPrefix(line, "Usher is at http://localhost")
 			if code, body, err := get(t, "127.0.0.1"+address, "/readyz"); code != 200 {
 				t.Errorf("got %d, %v and %q from /readyz, want 200", code, err, body)
 			}

@@ -83,6 +83,15 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		{http.MethodGet, "/users/:id/journal", admins.ReadUsers, a.Journal},
 		{http.MethodGet, "/users/:id/credits", admins.ReadUsers, a.UserCredits},
 		{http.MethodPost, "/users/:id/credits/consume", admins.WriteUsers, a.Consume},
+		{http.MethodGet, "/administrators", admins.ReadSettings, a.Administrators},
+		{http.MethodPost, "/administrators", admins.WriteSettings, a.Once(a.Invite)},
+		{http.MethodGet, "/administrators/:id", admins.ReadSettings, a.Administrator},
+		{http.MethodPatch, "/administrators/:id", admins.WriteSettings, a.ChangeAdministrator},
+		{http.MethodDelete, "/administrators/:id", admins.WriteSettings, a.RemoveAdministrator},
+		{http.MethodPost, "/administrators/:id/link", admins.WriteSettings, a.Once(a.LinkAdministrator)},
+		{http.MethodGet, "/api-keys", admins.ReadSettings, a.APIKeys},
+		{http.MethodPost, "/api-keys", admins.WriteSettings, a.Once(a.MakeAPIKey)},
+		{http.MethodDelete, "/api-keys/:id", admins.WriteSettings, a.RevokeAPIKey},
 	} {
 		engine.Handle(r.method, "/admin/api/v1"+r.path, tenant, a.API(r.scope, r.handler))
 	}
@@ -91,8 +100,43 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 	engine.GET("/openapi", tenant, app.Wrap(a.Reference))
 
 	ownPage := app.SameOrigin(nobodyElse)
+	for _, r := range []route{
+		{http.MethodGet, "/admin/sign-in", a.Public(a.SignInPage)},
+		{http.MethodPost, "/admin/sign-in", a.Public(a.SignIn)},
+		{http.MethodPost, "/admin/sign-out", a.Public(a.SignOut)},
+		{http.MethodGet, "/admin/setup", a.Public(a.Enrol)},
+		{http.MethodPost, "/admin/setup", a.Public(a.Setup)},
+		{http.MethodGet, "/admin/join", a.Public(a.Enrol)},
+		{http.MethodPost, "/admin/join", a.Public(a.Join)},
+	} {
+		engine.Handle(r.method, r.path, tenant, ownPage, r.handler)
+	}
+	for _, r := range []struct {
+		method, path string
+		handler      handlers.Handler
+	}{
+		{http.MethodGet, "/admin/account", a.AccountPage},
+		{http.MethodPost, "/admin/account", a.Rename},
+		{http.MethodPost, "/admin/account/password", a.ChangePassword},
+		{http.MethodPost, "/admin/account/sessions/end", a.EndOtherSessions},
+	} {
+		engine.Handle(r.method, r.path, tenant, ownPage, a.Own(r.handler))
+	}
 	for _, r := range []guarded{
 		{http.MethodGet, "/admin", admins.ReadLog, a.OverviewPage},
+		{http.MethodGet, "/admin/settings/administrators", admins.ReadSettings, a.AdministratorsPage},
+		{http.MethodPost, "/admin/settings/administrators", admins.WriteSettings, a.InviteByForm},
+		{http.MethodGet, "/admin/settings/administrators/:id", admins.ReadSettings, a.AdministratorPage},
+		{http.MethodPost, "/admin/settings/administrators/:id", admins.WriteSettings, a.ChangeByForm},
+		{http.MethodPost, "/admin/settings/administrators/:id/link", admins.WriteSettings, a.LinkByForm},
+		{http.MethodPost, "/admin/settings/administrators/:id/disable", admins.WriteSettings, a.DisableByForm},
+		{http.MethodPost, "/admin/settings/administrators/:id/enable", admins.WriteSettings, a.EnableByForm},
+		{http.MethodGet, "/admin/settings/administrators/:id/remove", admins.WriteSettings, a.RemovalPage},
+		{http.MethodPost, "/admin/settings/administrators/:id/remove", admins.WriteSettings, a.RemoveByForm},
+		{http.MethodGet, "/admin/settings/api-keys", admins.ReadSettings, a.APIKeysPage},
+		{http.MethodPost, "/admin/settings/api-keys", admins.WriteSettings, a.MakeAPIKeyByForm},
+		{http.MethodGet, "/admin/settings/api-keys/:id/revoke", admins.WriteSettings, a.RevokePage},
+		{http.MethodPost, "/admin/settings/api-keys/:id/revoke", admins.WriteSettings, a.RevokeByForm},
 	} {
 		engine.Handle(r.method, r.path, tenant, ownPage, a.Page(r.scope, r.handler))
 	}

@@ -9,12 +9,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"usher/handlers"
 	"usher/handlers/admin"
 	"usher/provisioning"
 	"usher/sessions"
+	"usher/sessions/admins"
 	"usher/sessions/kv"
 	"usher/sql/store"
 	"usher/web"
@@ -32,6 +34,7 @@ type core struct {
 	embedded     *store.SessionKV // nil = sessions are in Redis
 	provisioning *provisioning.Service
 	sessions     *sessions.Sessions
+	admins       *admins.Service
 }
 
 // openCore opens the stores and brings the schema up to date.
@@ -82,6 +85,7 @@ func openCore(ctx context.Context, cfg Config, log *slog.Logger) (_ *core, err e
 	k.sessions = sessions.New(values, generations, time.Now)
 	k.provisioning = provisioning.New(k.store, sealer, k.sessions, time.Now, log)
 	generations.Generations = k.provisioning
+	k.admins = admins.New(k.store, provisioning.EmailKey, time.Now)
 	if err := k.provisioning.CheckMasterKey(ctx); err != nil {
 		return nil, fmt.Errorf("the master key does not open what is stored (is it the one that the data was made with?): %w", err)
 	}
@@ -166,15 +170,13 @@ func (k *core) close() error {
 
 // run does the core's background work until ctx ends.
 func (k *core) run(ctx context.Context) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if k.embedded != nil {
-			k.sweep(ctx)
-		}
-	}()
+	var beside sync.WaitGroup
+	if k.embedded != nil {
+		beside.Go(func() { k.sweep(ctx) })
+	}
+	beside.Go(func() { k.admins.Run(ctx) })
 	k.provisioning.Run(ctx)
-	<-done
+	beside.Wait()
 }
 
 // sweepPause is between two rounds of deleting ended sessions.
@@ -227,6 +229,6 @@ func wire(ctx context.Context, cfg Config, origin provisioning.Origin, log *slog
 		checks = append(checks, handlers.Check{Name: "sessions", Ask: k.redis.Ping})
 	}
 	ready := handlers.NewReadiness(log, checks...)
-	routes(engine, app, admin.New(app, cfg.BootstrapAPIKey), ready)
+	routes(engine, app, admin.New(app, k.admins, cfg.BootstrapAPIKey), ready)
 	return &application{core: k, handler: engine, ready: ready}, nil
 }

@@ -28,5 +28,15 @@ func adminPages() []Page {
 	return []Page{
 		Overview{},
 		APIReference{},
+		AdminSignIn{Email: Field{Name: "email"}, Password: Field{Name: "password"}},
+		AdminEnrol{},
+		AdminDeadLink{},
+		AdminLink{},
+		AdminAccounts{},
+		AdminAccountPage{},
+		AdminRemoval{},
+		AdminSelf{Name: Field{Name: "name"}, AddKey: Field{Name: "passkey"}},
+		AdminAPIKeys{},
+		AdminNewAPIKey{},
 	}
 }

@@ -23,14 +23,15 @@ import (
 // Admin is what the handlers work with.
 type Admin struct {
 	*handlers.App
+	Admins *admins.Service
 	// bootstrap is the SHA-256 of the configured API key, so that comparing
 	// takes equal time for keys of every length; nil = there is none.
 	bootstrap *[sha256.Size]byte
 }
 
 // New makes the admin's side of app. bootstrapKey may be empty.
-func New(app *handlers.App, bootstrapKey string) *Admin {
-	a := &Admin{App: app}
+func New(app *handlers.App, accounts *admins.Service, bootstrapKey string) *Admin {
+	a := &Admin{App: app, Admins: accounts}
 	if bootstrapKey != "" {
 		sum := sha256.Sum256([]byte(bootstrapKey))
 		a.bootstrap = &sum
@@ -53,6 +54,11 @@ func (a *Admin) API(scope admins.Scope, handle handlers.Handler) gin.HandlerFunc
 // Page makes a handler of a page that asks for a right. It follows the Tenant
 // middleware, and SameOrigin for everything but GET.
 func (a *Admin) Page(scope admins.Scope, handle handlers.Handler) gin.HandlerFunc {
+	return a.Own(func(c *gin.Context) error { return a.allowed(c, actorOf(c), scope, handle) })
+}
+
+// Own is Page for what every administrator may do.
+func (a *Admin) Own(handle handlers.Handler) gin.HandlerFunc {
 	return a.Wrap(func(c *gin.Context) error {
 		actor, err := a.signedIn(c)
 		if fault, ok := errors.AsType[*handlers.Fault](err); ok && fault.Code == handlers.NotSignedIn &&
@@ -63,7 +69,9 @@ func (a *Admin) Page(scope admins.Scope, handle handlers.Handler) gin.HandlerFun
 		if err != nil {
 			return err
 		}
-		return a.allowed(c, actor, scope, handle)
+		handlers.Note(c, slog.String("actor", actor.String()))
+		c.Set(actorKey{}, actor)
+		return handle(c)
 	})
 }
 
@@ -99,19 +107,38 @@ func by(c *gin.Context) provisioning.By {
 // keyHolder finds whose API key the request carries (RFC 6750 §2.1).
 func (a *Admin) keyHolder(c *gin.Context) (admins.Actor, error) {
 	scheme, key, _ := strings.Cut(c.GetHeader("Authorization"), " ")
-	sum := sha256.Sum256([]byte(strings.TrimSpace(key)))
-	if a.bootstrap != nil && strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(sum[:], a.bootstrap[:]) == 1 {
+	if !strings.EqualFold(scheme, "Bearer") {
+		return admins.Actor{}, &handlers.Fault{Code: handlers.APIKeyInvalid}
+	}
+	key = strings.TrimSpace(key)
+	sum := sha256.Sum256([]byte(key))
+	if a.bootstrap != nil && subtle.ConstantTimeCompare(sum[:], a.bootstrap[:]) == 1 {
 		return admins.Bootstrap(), nil
 	}
-	return admins.Actor{}, &handlers.Fault{Code: handlers.APIKeyInvalid}
+	actor, err := a.Admins.KeyHolder(c.Request.Context(), handlers.TenantOf(c), key)
+	if errors.Is(err, admins.ErrNone) {
+		return admins.Actor{}, &handlers.Fault{Code: handlers.APIKeyInvalid}
+	}
+	return actor, err
 }
 
 // signedIn finds the administrator whose browser this is.
 func (a *Admin) signedIn(c *gin.Context) (admins.Actor, error) {
-	if actor, err := a.keyHolder(c); err == nil {
-		return actor, nil
+	actor, session, err := a.Admins.Check(c.Request.Context(), handlers.TenantOf(c), admins.ReadCookie(c.Request))
+	if errors.Is(err, admins.ErrNone) {
+		return admins.Actor{}, &handlers.Fault{Code: handlers.NotSignedIn}
 	}
-	return admins.Actor{}, &handlers.Fault{Code: handlers.NotSignedIn}
+	c.Set(sessionKey{}, session)
+	return actor, err
+}
+
+type sessionKey struct{}
+
+// sessionOf returns the session of the browser that Own or Page has let in.
+func sessionOf(c *gin.Context) admins.Session {
+	value, _ := c.Get(sessionKey{})
+	session, _ := value.(admins.Session)
+	return session
 }
 
 // seeOther sends the browser to another page of ours after a form.

@@ -14,6 +14,7 @@ import (
 
 	"usher/handlers"
 	"usher/provisioning"
+	"usher/sessions/admins"
 )
 
 // maxBody is the most that a request's JSON may have, in bytes.
@@ -74,9 +75,18 @@ func badRequest(text string, args ...any) error {
 // explain turns the service's errors into answers.
 func explain(err error) error {
 	var invalid *provisioning.Invalid
+	var wrong *admins.Invalid
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &wrong):
+		return &handlers.Fault{Code: handlers.BadRequest, Public: wrong.Error()}
+	case errors.Is(err, admins.ErrLastOwner):
+		return &handlers.Fault{Code: handlers.Conflict, Public: "The tenant needs an owner: make somebody else one first.", Err: err}
+	case errors.Is(err, admins.ErrNotAllowed):
+		return &handlers.Fault{Code: handlers.NotAllowed, Public: "This takes rights that you do not have yourself.", Err: err}
+	case errors.Is(err, admins.ErrBusy):
+		return &handlers.Fault{Code: handlers.Overloaded, Err: err}
 	case errors.Is(err, provisioning.ErrNotFound):
 		return &handlers.Fault{Code: handlers.NotFound, Err: err}
 	case errors.Is(err, provisioning.ErrTaken):

@@ -32,7 +32,13 @@ var sections = []struct {
 
 // notices are what is said after an act, by the code in ?done=. The codes are
 // ours alone: a link from elsewhere cannot put words into a page.
-var notices = map[string]string{}
+var notices = map[string]string{
+	"saved":                 "Saved.",
+	"administrator_removed": "Removed. Every session of the account has ended.",
+	"password_changed":      "Your password is changed. You are signed out everywhere else.",
+	"sessions_ended":        "You are signed out everywhere else.",
+	"api_key_revoked":       "Revoked. The key is refused from now on.",
+}
 
 // frame is what surrounds a page. section is the path of the navigation's
 // current entry.

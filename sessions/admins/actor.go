@@ -59,12 +59,14 @@ const (
 	KindAdmin        = "admin"         // an account with a session
 	KindAPIKey       = "api_key"       // a key that was made for automation
 	KindBootstrapKey = "bootstrap_key" // the key in the configuration
+	KindCommand      = "command"       // somebody on the machine itself
 )
 
 // Actor is whoever a request of the admin speaks for.
 type Actor struct {
 	Kind     string
 	ID       string // of the account or the API key; "" for the bootstrap key
+	Home     string // the tenant that an account belongs to
 	Name     string // for people
 	Role     Role   // of an account
 	Operator bool   // over all tenants: everything is allowed
@@ -87,4 +89,23 @@ func (a Actor) String() string {
 // Bootstrap is the actor behind the configured key.
 func Bootstrap() Actor {
 	return Actor{Kind: KindBootstrapKey, Name: "bootstrap key", Operator: true}
+}
+
+// Command is the actor of a command on the machine itself.
+func Command() Actor {
+	return Actor{Kind: KindCommand, Name: "command line", Operator: true}
+}
+
+// actorOf is the actor that an account stands for.
+func actorOf(a Account) Actor {
+	return Actor{Kind: KindAdmin, ID: a.ID, Home: a.TenantID, Name: a.Name, Role: Role(a.Role), Operator: a.Operator}
+}
+
+// covers reports whether the actor has every right of a role, and so may give
+// and take it. Only operators do so with operators.
+func (a Actor) covers(role Role, operator bool) bool {
+	if operator || a.Operator {
+		return a.Operator
+	}
+	return !slices.ContainsFunc(scopes, func(scope Scope) bool { return role.May(scope) && !a.May(scope) })
 }
