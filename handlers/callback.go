@@ -79,7 +79,7 @@ func (a *App) logAttempt(c *gin.Context, attempt provisioning.SignInAttempt, err
 		attempt.Door = provisioning.DoorPost
 	}
 	attempt.Network, attempt.UserAgent = sessions.NetworkOf(c.ClientIP()), c.Request.UserAgent()
-	a.Provisioning.Log(attempt)
+	a.Provisioning.LogSignIn(attempt)
 }
 
 // redeem is one try of Callback. It returns ErrOvertaken, with the link given

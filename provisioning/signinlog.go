@@ -47,9 +47,9 @@ const (
 	maxKeptText = 512
 )
 
-// Log hands an attempt to the sign-in log. It neither waits nor fails: what
+// LogSignIn hands an attempt to the sign-in log. It neither waits nor fails: what
 // cannot be kept is counted.
-func (s *Service) Log(a SignInAttempt) {
+func (s *Service) LogSignIn(a SignInAttempt) {
 	if a.Arrival.Tenant.ID == "" {
 		return
 	}
