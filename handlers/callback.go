@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"mime"
@@ -35,20 +36,27 @@ func (a *App) Callback(c *gin.Context) error {
 		c.Writer.WriteHeaderNow()
 		return nil
 	}
+	attempt := provisioning.SignInAttempt{Arrival: provisioning.Arrival{
+		Tenant: siteOf(c).tenant, Reference: RequestID(c.Request.Context()),
+	}}
+	err := a.enter(c, &attempt)
+	a.logAttempt(c, attempt, err)
+	return err
+}
+
+// enter is Callback without the log.
+func (a *App) enter(c *gin.Context, attempt *provisioning.SignInAttempt) error {
 	link, wanted, err := readLink(c.Request)
 	if err != nil {
 		return err
 	}
-	s := siteOf(c)
+	s, arrival := siteOf(c), &attempt.Arrival
 	link.Audiences = s.audiences
-	arrival := provisioning.Arrival{
-		Tenant: s.tenant, Link: link, Go: wanted, Own: s.own, Nonce: nonceOf(c.Request),
-		Reference: RequestID(c.Request.Context()),
-	}
-	err = a.redeem(c, arrival)
+	arrival.Link, arrival.Go, arrival.Own, arrival.Nonce = link, wanted, s.own, nonceOf(c.Request)
+	err = a.redeem(c, attempt)
 	for again := 0; errors.Is(err, sessions.ErrOvertaken) && again < 2; again++ {
 		// Something was ended meanwhile; the link now says what.
-		err = a.redeem(c, arrival)
+		err = a.redeem(c, attempt)
 	}
 	if errors.Is(err, sessions.ErrOvertaken) {
 		return unavailable(err)
@@ -56,18 +64,38 @@ func (a *App) Callback(c *gin.Context) error {
 	return err
 }
 
+// logAttempt hands the attempt to the sign-in log. Somebody who has hung up
+// before there was an answer was neither let in nor refused.
+func (a *App) logAttempt(c *gin.Context, attempt provisioning.SignInAttempt, err error) {
+	if err != nil {
+		if errors.Is(c.Request.Context().Err(), context.Canceled) {
+			return
+		}
+		ruling := a.rule(err)
+		attempt.Reason, attempt.Refusal = ruling.code, ruling.refusal
+	}
+	attempt.Door = provisioning.DoorGet
+	if c.Request.Method == http.MethodPost {
+		attempt.Door = provisioning.DoorPost
+	}
+	attempt.Network, attempt.UserAgent = sessions.NetworkOf(c.ClientIP()), c.Request.UserAgent()
+	a.Provisioning.LogSignIn(attempt)
+}
+
 // redeem is one try of Callback. It returns ErrOvertaken, with the link given
 // back, when the person's sessions or those of the integration were ended in
 // the middle of it.
-func (a *App) redeem(c *gin.Context, arrival provisioning.Arrival) error {
+func (a *App) redeem(c *gin.Context, attempt *provisioning.SignInAttempt) error {
 	ctx, s := c.Request.Context(), siteOf(c)
-	signIn, err := a.Provisioning.Redeem(ctx, arrival)
+	signIn, err := a.Provisioning.Redeem(ctx, attempt.Arrival)
+	attempt.SignIn = signIn
 	noteSignIn(c, signIn)
 	if err != nil {
 		if a.sameBrowser(c, signIn, err) {
 			Note(c, slog.Bool("reopened", true))
+			attempt.Reopened, attempt.Target = true, signIn.Target.Location()
 			c.Header("Cache-Control", "no-store")
-			seeOther(c, signIn.Target.Location())
+			seeOther(c, attempt.Target)
 			return nil
 		}
 		return err
@@ -89,6 +117,7 @@ func (a *App) redeem(c *gin.Context, arrival provisioning.Arrival) error {
 		// Somebody may be signing people in as somebody else by a planted link.
 		Note(c, slog.String("replaced_user", previous.User))
 	}
+	attempt.Target = signIn.Target.Location()
 	a.welcome(c, signIn, cookie)
 	return nil
 }

@@ -3,6 +3,7 @@ package provisioning
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"usher/sql/store"
@@ -43,9 +44,13 @@ func (s *Service) unspend(tenant string, signIn SignIn) {
 	}
 }
 
-// Run does what may happen later, until ctx ends: it gives tokens back after
-// faults, and forgets used tokens that cannot arrive any more.
+// Run does what may happen later, until ctx ends: it writes the sign-in log,
+// gives tokens back after faults, and forgets used tokens that cannot arrive
+// any more.
 func (s *Service) Run(ctx context.Context) {
+	var log sync.WaitGroup
+	log.Go(func() { s.signIns.run(ctx) })
+	defer log.Wait()
 	tick := time.NewTicker(forgetPause)
 	defer tick.Stop()
 	grown := time.NewTicker(analyzePause)

@@ -271,6 +271,7 @@ func soleInstalled(entries []*ringEntry) (*ringEntry, error) {
 type keyChoice struct {
 	named         *ringKey   // by the header's kid; nil = none
 	live, retired []*ringKey // of the token's algorithm, without a named one
+	old           *ringKey   // the retired one that has signed, once that is known
 }
 
 // choose finds the keys that t may be signed with: named, if the header's kid
@@ -289,8 +290,8 @@ func (e *ringEntry) choose(t *token, named *ringKey, now time.Time) (keyChoice, 
 	}
 	choice.live, choice.retired = e.candidates(t.algorithm, now)
 	if len(choice.live) == 0 && e.hasLive(now) {
-		if key := signerOf(t, choice.retired); key != nil {
-			return choice, signedByRetired(key)
+		if choice.old = signerOf(t, choice.retired); choice.old != nil {
+			return choice, signedByRetired(choice.old)
 		}
 		return choice, refuse(AlgNotAllowed, "no live key of this integration is for %s", t.algorithm)
 	}
@@ -299,7 +300,7 @@ func (e *ringEntry) choose(t *token, named *ringKey, now time.Time) (keyChoice, 
 
 // signer finds the key that has made the signature of t. It refuses with
 // KeyRetired or SignatureInvalid.
-func (c keyChoice) signer(t *token) (*ringKey, error) {
+func (c *keyChoice) signer(t *token) (*ringKey, error) {
 	if c.named != nil {
 		if !c.named.verifies(t) {
 			return nil, signatureInvalid(t, []*ringKey{c.named})
@@ -309,8 +310,8 @@ func (c keyChoice) signer(t *token) (*ringKey, error) {
 	if key := signerOf(t, c.live); key != nil {
 		return key, nil
 	}
-	if key := signerOf(t, c.retired); key != nil {
-		return nil, signedByRetired(key)
+	if c.old = signerOf(t, c.retired); c.old != nil {
+		return nil, signedByRetired(c.old)
 	}
 	return nil, signatureInvalid(t, c.live)
 }

@@ -31,7 +31,11 @@ type SignIn struct {
 	Epoch       int64 // the user's, for the session
 	Created     bool  // by this sign-in
 	Changed     bool  // something of the user was written
-	Onboarding  bool  // to the onboarding page first
+	Added       int   // memberships
+	Removed     int
+	Granted     int // credits
+	Revoked     int
+	Onboarding  bool // to the onboarding page first
 	Target      Target
 	Warnings    []Warning
 
@@ -44,6 +48,7 @@ type SignIn struct {
 
 	token           store.UsedToken
 	acceptableUntil time.Time // zero = for ever
+	seen            seen
 }
 
 // spendTime is how long recording a sign-in may take once it has begun. A
@@ -67,10 +72,10 @@ func (s *Service) Redeem(ctx context.Context, in Arrival) (SignIn, error) {
 	for range 3 {
 		v, err := s.verify(ctx, in)
 		if err != nil {
-			return SignIn{Integration: v.Integration, KeyID: v.KeyID}, err
+			return SignIn{Integration: v.Integration, KeyID: v.KeyID, seen: v.seen}, err
 		}
 		if err := checkNonce(v, in.Nonce); err != nil {
-			return SignIn{Integration: v.Integration, KeyID: v.KeyID}, err
+			return SignIn{Integration: v.Integration, KeyID: v.KeyID, seen: v.seen}, err
 		}
 		signIn, err := s.prepare(in, v)
 		if err != nil {
@@ -141,6 +146,7 @@ func (s *Service) prepare(in Arrival, v Verified) (SignIn, error) {
 		Integration: n, KeyID: v.KeyID, Warnings: v.Assertion.Warnings,
 		Idle: n.SessionIdle, Absolute: n.SessionAbsolute, Spent: hex.EncodeToString(v.SpendKey[:]),
 		token: store.UsedToken{Key: v.SpendKey[:], Single: v.Single, Attempt: attempt}, acceptableUntil: v.AcceptableUntil,
+		seen: v.seen,
 	}
 	if !v.Assertion.IssuedAt.IsZero() {
 		iat := v.Assertion.IssuedAt.UnixMicro()
@@ -297,6 +303,8 @@ func (s *Service) change(ctx context.Context, in Arrival, v Verified, generation
 	if outcome == store.Applied {
 		s.unknown.note(n, p.unknown, c.At)
 		signIn.Created, signIn.Changed = p.created, c.User.Changed
+		signIn.Added, signIn.Removed = len(c.Join), len(c.Leave)
+		signIn.Granted, signIn.Revoked = len(c.Grant), len(c.Revoke)
 		signIn.Warnings = append(signIn.Warnings, p.warnings...)
 	} else {
 		signIn.Warnings = append(signIn.Warnings, Warning{

@@ -36,6 +36,7 @@ type Service struct {
 	people  people
 	unspent chan unspent
 	unknown *unknownNames
+	signIns *signInLog
 }
 
 // New makes a Service. Run has to be running beside it for what is done later.
@@ -43,6 +44,7 @@ func New(st *store.Store, sealer *Sealer, ender Ender, now func() time.Time, log
 	s := &Service{
 		store: st, sealer: sealer, ender: ender, now: now, log: log,
 		people: newPeople(), unspent: make(chan unspent, maxUnspent), unknown: newUnknownNames(),
+		signIns: newSignInLog(st, now, log),
 	}
 	s.tenants = &tenantList{latest[[]store.Tenant]{load: st.Tenants, now: now}}
 	s.rings = newRingCache(s.loadRing, now)

@@ -42,15 +42,16 @@ func (t *token) split(text string) error {
 	if err != nil {
 		return err
 	}
+	t.header = string(headerJSON) // for the log, whatever becomes of the rest
 	payloadJSON, err := decodePart("payload", payload)
 	if err != nil {
 		return err
 	}
+	t.payload = string(payloadJSON)
 	if t.signature, err = decodePart("signature", signature); err != nil {
 		return err
 	}
 	t.signed = text[:len(header)+1+len(payload)]
-	t.header, t.payload = string(headerJSON), string(payloadJSON)
 	return nil
 }
 

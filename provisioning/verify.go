@@ -43,6 +43,8 @@ type Verified struct {
 	// AcceptableUntil is the last instant at which this token could be
 	// accepted with any leeway that an integration may have; zero = for ever.
 	AcceptableUntil time.Time
+
+	seen seen
 }
 
 // Verify checks a token against a tenant's keyring, step by step in the order
@@ -50,8 +52,8 @@ type Verified struct {
 // token was used before, and whom it signs in, is decided by the caller.
 //
 // The error is a *Refusal, that of the first step to fail. Beside it, Verified
-// holds no more than what the log needs: Integration once it was found and
-// KeyID once the signature held.
+// holds no more than what the log needs: what was seen, Integration once it was
+// found and KeyID once the signature held.
 //
 // Without a maximum age and without exp a token stays good for ever, which the
 // format allows. Tokens issued before Integration.AcceptAfter are refused when
@@ -177,7 +179,7 @@ func (v *verification) take(s step) (err error) {
 
 // refused is what may be told beside a refusal.
 func (v *verification) refused() Verified {
-	var told Verified
+	told := Verified{seen: v.seen()}
 	if v.entry != nil {
 		told.Integration = v.entry.integration
 	}
@@ -187,10 +189,24 @@ func (v *verification) refused() Verified {
 	return told
 }
 
+// seen is what the token says, for the log.
+func (v *verification) seen() seen {
+	s := seen{header: v.token.header, payload: v.token.payload}
+	switch {
+	case v.named != nil:
+		s.keyID = v.named.id
+	case v.keys.old != nil:
+		s.keyID = v.keys.old.id
+	}
+	return s
+}
+
 // passed is the result once every step has passed.
 func (v *verification) passed() Verified {
 	n := &v.entry.integration
 	v.assertion.ID, v.assertion.IssuedAt, v.assertion.ExpiresAt = v.id, v.dates.issuedAt, v.dates.expiresAt
+	seen := v.seen()
+	seen.know(&v.assertion)
 	return Verified{
 		Integration:     *n,
 		KeyID:           v.key.id,
@@ -198,6 +214,7 @@ func (v *verification) passed() Verified {
 		SpendKey:        spendKey(v.id, v.token.signed),
 		Single:          v.id != "" || n.SingleUse,
 		AcceptableUntil: v.dates.acceptableUntil(n.MaxAge),
+		seen:            seen,
 	}
 }
 

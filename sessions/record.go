@@ -147,8 +147,8 @@ func cutUserAgent(text string) string {
 	return text[:end]
 }
 
-// networkOf makes an address coarse: the /24 of IPv4, the /48 of IPv6.
-func networkOf(ip string) string {
+// NetworkOf makes an address coarse: the /24 of IPv4, the /48 of IPv6.
+func NetworkOf(ip string) string {
 	address, err := netip.ParseAddr(ip)
 	if err != nil {
 		return ""

@@ -146,8 +146,8 @@ func TestNetworkOf(t *testing.T) {
 		{"192.0.2.77:1234", ""},
 		{"example.com", ""},
 	} {
-		if got := networkOf(test.in); got != test.want {
-			t.Errorf("networkOf(%q): got %q, want %q", test.in, got, test.want)
+		if got := NetworkOf(test.in); got != test.want {
+			t.Errorf("NetworkOf(%q): got %q, want %q", test.in, got, test.want)
 		}
 	}
 }

@@ -66,7 +66,7 @@ func (s *Sessions) Issue(ctx context.Context, in Issue) (cookie string, session 
 		KeyID: in.KeyID, Spent: in.Spent,
 		Created: now, LastSeen: now,
 		Idle: min(in.Idle, absolute).Truncate(time.Millisecond), Expires: now.Add(absolute),
-		UserAgent: cutUserAgent(in.UserAgent), Network: networkOf(in.RemoteIP),
+		UserAgent: cutUserAgent(in.UserAgent), Network: NetworkOf(in.RemoteIP),
 	}
 	replaces, _ := keyOfCookie(in.Replaces)
 

@@ -1,0 +1,324 @@
+package provisioning
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"usher/sql/store"
+)
+
+const (
+	// signInPause is how late an entry may be written, so that many go
+	// together.
+	signInPause = 200 * time.Millisecond
+	// maxSignInBatch bounds one transaction, and maxSignInQueue the entries
+	// that wait while the database is slow or down.
+	maxSignInBatch = 500
+	maxSignInQueue = 8192
+	// signInRetry is between two tries while the database is down, and
+	// signInFarewell how long the last entries may take when the server stops.
+	signInRetry    = time.Second
+	signInFarewell = 3 * time.Second
+	// suppressedPause is between two rounds of rows that stand for many.
+	suppressedPause = time.Second
+)
+
+// signInLog gathers entries at the door and writes them later. Nobody waits for
+// it: under a flood of refusals, and while the database is down, attempts are
+// counted instead of kept one by one.
+type signInLog struct {
+	store *store.Store
+	now   func() time.Time
+	log   *slog.Logger
+	wake  chan struct{} // gets a value, if it has room, when there is something to write
+	limit refusalLimit
+
+	mu         sync.Mutex
+	rows       []store.SignIn
+	counts     map[countKey]store.SignInCount
+	suppressed map[suppressedKey]suppressed
+	lost       int64 // entries that were dropped since the database answered
+}
+
+// countKey tells the rows of sign_in_counts apart.
+type countKey struct {
+	tenant, integration, key, reason string
+	hour                             int64
+}
+
+// suppressedKey tells attempts apart that are kept together. Its parts are our
+// own ids and codes, so there are not many.
+type suppressedKey struct {
+	tenant, integration, reason string
+	dropped                     bool // because the database did not take them
+}
+
+type suppressed struct {
+	count int64
+	at    time.Time // of the last one
+	door  string
+}
+
+func newSignInLog(st *store.Store, now func() time.Time, log *slog.Logger) *signInLog {
+	return &signInLog{
+		store: st, now: now, log: log, wake: make(chan struct{}, 1), limit: newRefusalLimit(),
+		counts: map[countKey]store.SignInCount{}, suppressed: map[suppressedKey]suppressed{},
+	}
+}
+
+// admit counts an attempt and reports whether it is to be kept in detail. Those
+// that let somebody in always are.
+func (l *signInLog) admit(row *store.SignIn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if row.Outcome != store.Reopened {
+		l.count(row)
+	}
+	if row.Outcome != store.Refused || l.limit.take(row.TenantID, row.IntegrationID, row.At) {
+		return true
+	}
+	l.suppress(row, false)
+	return false
+}
+
+func (l *signInLog) count(row *store.SignIn) {
+	key := countKey{row.TenantID, row.IntegrationID, row.KeyID, row.Reason, store.HourOf(row.At)}
+	sum, ok := l.counts[key]
+	if !ok {
+		sum = store.SignInCount{
+			TenantID: key.tenant, Hour: key.hour, IntegrationID: key.integration, KeyID: key.key, Reason: key.reason,
+		}
+		if sum.IntegrationID == "" {
+			sum.IntegrationID = store.NobodysID
+		}
+	}
+	sum.Count++
+	if row.Created {
+		sum.NewUsers++
+	}
+	sum.LastAt = max(sum.LastAt, row.At.UnixMicro())
+	l.counts[key] = sum
+}
+
+// suppress notes an attempt that is not kept in detail.
+func (l *signInLog) suppress(row *store.SignIn, dropped bool) {
+	key := suppressedKey{row.TenantID, row.IntegrationID, row.Reason, dropped}
+	sum := l.suppressed[key]
+	sum.count += row.Count
+	sum.at, sum.door = row.At, row.Door
+	l.suppressed[key] = sum
+	l.nudge()
+}
+
+// put queues an entry that was admitted.
+func (l *signInLog) put(row store.SignIn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.rows) >= maxSignInQueue {
+		l.drop(&row)
+		return
+	}
+	l.rows = append(l.rows, row)
+	l.nudge()
+}
+
+// drop counts an entry that there was no room for, or that the database has
+// turned down.
+func (l *signInLog) drop(row *store.SignIn) {
+	if l.lost == 0 {
+		l.log.Warn("the sign-in log is not being written fast enough: entries are counted, but not kept")
+	}
+	l.lost += row.Count
+	l.suppress(row, true)
+}
+
+func (l *signInLog) nudge() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run writes what is gathered until ctx ends, and then what is left.
+func (l *signInLog) run(ctx context.Context) {
+	round := time.NewTimer(signInPause)
+	defer round.Stop()
+	var toldAt time.Time // when suppressed attempts were written last
+	for {
+		select {
+		case <-ctx.Done():
+			farewell, cancel := context.WithTimeout(context.WithoutCancel(ctx), signInFarewell)
+			defer cancel()
+			l.flush(farewell, true)
+			if left := l.waiting(); left > 0 {
+				l.log.Error("the server stops with sign-ins that are not in the log", slog.Int64("entries", left))
+			}
+			return
+		case <-l.wake:
+		}
+		round.Reset(signInPause)
+		select {
+		case <-ctx.Done():
+			continue
+		case <-round.C:
+		}
+		all := l.now().Sub(toldAt) >= suppressedPause
+		if all {
+			toldAt = l.now()
+		}
+		l.flush(ctx, all)
+	}
+}
+
+// waiting is how many attempts have not been written.
+func (l *signInLog) waiting() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := int64(len(l.rows))
+	for _, sum := range l.suppressed {
+		n += sum.count
+	}
+	return n
+}
+
+// flush writes what is there, batch by batch, until nothing is left or ctx
+// ends. Suppressed attempts are left to gather unless all is set.
+func (l *signInLog) flush(ctx context.Context, all bool) {
+	for ctx.Err() == nil {
+		batch := l.take(all)
+		if len(batch.rows) == 0 {
+			return
+		}
+		l.write(ctx, batch)
+		all = false
+	}
+}
+
+// signInBatch is what one transaction writes.
+type signInBatch struct {
+	rows   []store.SignIn
+	counts []store.SignInCount
+}
+
+// take removes a batch from what has gathered. Counts go with rows only: the
+// rows' ids tell whether a batch whose answer was lost is in the database.
+func (l *signInLog) take(all bool) signInBatch {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var batch signInBatch
+	if all {
+		for key, sum := range l.suppressed {
+			batch.rows = append(batch.rows, key.row(sum))
+		}
+		clear(l.suppressed)
+	}
+	n := min(len(l.rows), maxSignInBatch)
+	batch.rows = append(batch.rows, l.rows[:n]...)
+	if n == len(l.rows) {
+		clear(l.rows) // the texts can go
+		l.rows = l.rows[:0]
+	} else {
+		l.rows = append([]store.SignIn(nil), l.rows[n:]...)
+	}
+	if len(l.suppressed) > 0 || len(l.rows) > 0 {
+		l.nudge()
+	}
+	if len(batch.rows) > 0 {
+		for _, sum := range l.counts {
+			batch.counts = append(batch.counts, sum)
+		}
+		clear(l.counts)
+	}
+	return batch
+}
+
+// row stands for many attempts.
+func (k suppressedKey) row(sum suppressed) store.SignIn {
+	row := store.SignIn{
+		TenantID: k.tenant, IntegrationID: k.integration, Reason: k.reason, At: sum.at, Door: sum.door,
+		Outcome: store.Suppressed, Count: sum.count,
+		Detail: "more refusals than are kept one by one",
+	}
+	if k.dropped {
+		row.Detail = "the database was too slow or down, so these were counted and not kept one by one"
+	}
+	return row
+}
+
+// write gets a batch into the database, however long that is down, or until ctx
+// ends: then it goes back.
+func (l *signInLog) write(ctx context.Context, batch signInBatch) {
+	for i := range batch.rows {
+		if batch.rows[i].ID != "" {
+			continue // it was on its way already
+		}
+		if err := complete(&batch.rows[i]); err != nil {
+			l.giveUp(batch, err)
+			return
+		}
+	}
+	for {
+		err := l.store.LogSignIns(ctx, batch.rows, batch.counts)
+		switch {
+		case err == nil, errors.Is(err, store.ErrTaken): // the answer to an earlier try was lost
+			l.answered()
+			return
+		case !Unavailable(err):
+			l.giveUp(batch, err)
+			return
+		}
+		select {
+		case <-ctx.Done():
+			l.putBack(batch)
+			return
+		case <-time.After(signInRetry):
+		}
+	}
+}
+
+// answered tells, once, how many entries were dropped before the database took
+// one again.
+func (l *signInLog) answered() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lost > 0 {
+		l.log.Warn("the sign-in log is being written again", slog.Int64("counted_only", l.lost))
+		l.lost = 0
+	}
+}
+
+// giveUp leaves a batch that the database will never take to its counts.
+func (l *signInLog) giveUp(batch signInBatch, err error) {
+	l.log.Error("entries of the sign-in log cannot be written", slog.Int("entries", len(batch.rows)), slog.Any("error", err))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range batch.rows {
+		l.drop(&batch.rows[i])
+	}
+	l.addCounts(batch.counts)
+}
+
+// putBack returns a batch for the last try.
+func (l *signInLog) putBack(batch signInBatch) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rows = append(batch.rows, l.rows...)
+	l.addCounts(batch.counts)
+}
+
+func (l *signInLog) addCounts(counts []store.SignInCount) {
+	for _, sum := range counts {
+		key := countKey{sum.TenantID, sum.IntegrationID, sum.KeyID, sum.Reason, sum.Hour}
+		if sum.IntegrationID == store.NobodysID {
+			key.integration = ""
+		}
+		now := l.counts[key]
+		sum.Count += now.Count
+		sum.NewUsers += now.NewUsers
+		sum.LastAt = max(sum.LastAt, now.LastAt)
+		l.counts[key] = sum
+	}
+}

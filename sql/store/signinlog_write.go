@@ -1,0 +1,107 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// signInFields are the columns of an entry, in the order of its values.
+var signInFields = []string{
+	"tenant_id", "id", "at", "reference", "door", "outcome", "reason", "integration_id", "key_id", "user_id", "email",
+	"email_key", "subject", "issued_at", "header", "payload", "detail", "path", "expected", "warnings", "created",
+	"changed", "added", "removed", "granted", "revoked", "target", "network", "user_agent", "count",
+}
+
+func (r *SignIn) values() ([]any, error) {
+	warnings, err := r.Warnings.Value()
+	if err != nil {
+		return nil, fmt.Errorf("store: warnings: %w", err)
+	}
+	return []any{
+		r.TenantID, r.ID, r.At, r.Reference, r.Door, r.Outcome, r.Reason, null(r.IntegrationID), null(r.KeyID),
+		null(r.UserID), r.Email, null(r.EmailKey), r.Subject, r.IssuedAt, r.Header, r.Payload, r.Detail, r.Path,
+		r.Expected, warnings, r.Created, r.Changed, r.Added, r.Removed, r.Granted, r.Revoked, r.Target, r.Network,
+		r.UserAgent, r.Count,
+	}, nil
+}
+
+// LogSignIns appends entries to the log and adds to the counts, all of it or
+// nothing. ErrTaken means that an entry is there already: an earlier try of the
+// same call was done, and its answer lost.
+func (s *Store) LogSignIns(ctx context.Context, rows []SignIn, counts []SignInCount) error {
+	// In one order everywhere: several instances add to the same rows.
+	slices.SortFunc(counts, func(a, b SignInCount) int {
+		return cmp.Or(cmp.Compare(a.TenantID, b.TenantID), cmp.Compare(a.Hour, b.Hour),
+			cmp.Compare(a.IntegrationID, b.IntegrationID), cmp.Compare(a.KeyID, b.KeyID), cmp.Compare(a.Reason, b.Reason))
+	})
+	return s.inTx(ctx, func(tx *sqlx.Tx) error {
+		if err := s.appendSignIns(ctx, tx, rows); err != nil {
+			return err
+		}
+		for part := range slices.Chunk(counts, 100) {
+			if err := addCounts(ctx, tx, part); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// appendSignIns copies the rows in one go. SQLite has no such thing, and no
+// round trips to save.
+func (s *Store) appendSignIns(ctx context.Context, tx *sqlx.Tx, rows []SignIn) error {
+	insert := pq.CopyIn("sign_ins", signInFields...)
+	if s.dialect == sqlite {
+		insert = `INSERT INTO sign_ins (` + strings.Join(signInFields, ", ") + `) VALUES (` + places(1, len(signInFields)) + `)`
+	}
+	stmt, err := tx.PreparexContext(ctx, insert)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = stmt.Close() }()
+	for i := range rows {
+		values, err := rows[i].values()
+		if err != nil {
+			return err
+		}
+		if _, err := stmt.ExecContext(ctx, values...); err != nil {
+			return err
+		}
+	}
+	if s.dialect == postgres {
+		_, err = stmt.ExecContext(ctx) // the end of the copy
+	}
+	return err
+}
+
+func addCounts(ctx context.Context, tx *sqlx.Tx, counts []SignInCount) error {
+	const columns = 8
+	var lines []string
+	var args []any
+	for _, c := range counts {
+		lines = append(lines, "("+places(len(args)+1, columns)+")")
+		args = append(args, c.TenantID, c.Hour, c.IntegrationID, c.KeyID, c.Reason, c.Count, c.NewUsers, c.LastAt)
+	}
+	_, err := tx.ExecContext(ctx, `
+INSERT INTO sign_in_counts AS c (tenant_id, hour, integration_id, key_id, reason, count, new_users, last_at)
+VALUES `+strings.Join(lines, ", ")+`
+    ON CONFLICT (tenant_id, hour, integration_id, key_id, reason) DO UPDATE
+   SET count = c.count + excluded.count, new_users = c.new_users + excluded.new_users,
+       last_at = CASE WHEN excluded.last_at > c.last_at THEN excluded.last_at ELSE c.last_at END`, args...)
+	return err
+}
+
+// places are n parameters, the first of them with the number from.
+func places(from, n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf("$%d", from+i)
+	}
+	return strings.Join(list, ", ")
+}
