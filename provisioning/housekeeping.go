@@ -3,6 +3,7 @@ package provisioning
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"usher/sql/store"
@@ -44,8 +45,11 @@ func (s *Service) unspend(tenant string, signIn SignIn) {
 }
 
 // Run does what may happen later, until ctx ends: it gives tokens back after
-// faults, and forgets used tokens that cannot arrive any more.
+// faults, forgets used tokens that cannot arrive any more, and works on jobs.
 func (s *Service) Run(ctx context.Context) {
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { s.runJobs(ctx) }) // a batch must not hold up the rest
 	tick := time.NewTicker(forgetPause)
 	defer tick.Stop()
 	grown := time.NewTicker(analyzePause)
