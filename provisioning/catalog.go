@@ -16,9 +16,8 @@ const pageSize = 200
 // AddGroup makes a group that tokens name by externalID: 1–64 characters.
 // ErrTaken is returned when the tenant has it already.
 func (s *Service) AddGroup(ctx context.Context, tenant store.Tenant, externalID, name string, by By) (store.Group, error) {
-	if n := utf8.RuneCountInString(externalID); n < 1 || n > maxGroupChars || !utf8.ValidString(externalID) ||
-		strings.ContainsFunc(externalID, isControl) {
-		return store.Group{}, invalid("external_id", "1 to %d characters, no control characters", maxGroupChars)
+	if err := checkExternalID(externalID); err != nil {
+		return store.Group{}, err
 	}
 	if name == "" {
 		name = externalID
@@ -34,6 +33,13 @@ func (s *Service) AddGroup(ctx context.Context, tenant store.Tenant, externalID,
 	g := store.Group{ID: id, ExternalID: externalID, Name: name, CreatedAt: s.now().UTC()}
 	return g, s.store.AddGroup(ctx, tenant.ID, g,
 		act(by, "group_added", "group "+g.ID, map[string]any{"external_id": externalID, "name": name}))
+}
+
+func checkExternalID(id string) *Invalid {
+	if n := utf8.RuneCountInString(id); n < 1 || n > maxGroupChars || !utf8.ValidString(id) || strings.ContainsFunc(id, isControl) {
+		return invalid("external_id", "1 to %d characters, no control characters", maxGroupChars)
+	}
+	return nil
 }
 
 // Groups lists groups in the order of their external ids, after the given

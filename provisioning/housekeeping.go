@@ -45,12 +45,13 @@ func (s *Service) unspend(tenant string, signIn SignIn) {
 }
 
 // Run does what may happen later, until ctx ends: it writes the sign-in log,
-// gives tokens back after faults, and forgets used tokens that cannot arrive
-// any more.
+// gives tokens back after faults, forgets used tokens that cannot arrive any
+// more, and works on jobs.
 func (s *Service) Run(ctx context.Context) {
-	var log sync.WaitGroup
-	log.Go(func() { s.signIns.run(ctx) })
-	defer log.Wait()
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { s.signIns.run(ctx) })
+	beside.Go(func() { s.runJobs(ctx) }) // a batch must not hold up the rest
 	tick := time.NewTicker(forgetPause)
 	defer tick.Stop()
 	grown := time.NewTicker(analyzePause)

@@ -37,6 +37,7 @@ type Service struct {
 	unspent chan unspent
 	unknown *unknownNames
 	signIns *signInLog
+	newJob  chan struct{} // gets a value, if it has room, with each new job
 }
 
 // New makes a Service. Run has to be running beside it for what is done later.
@@ -45,6 +46,7 @@ func New(st *store.Store, sealer *Sealer, ender Ender, now func() time.Time, log
 		store: st, sealer: sealer, ender: ender, now: now, log: log,
 		people: newPeople(), unspent: make(chan unspent, maxUnspent), unknown: newUnknownNames(),
 		signIns: newSignInLog(st, now, log),
+		newJob:  make(chan struct{}, 1),
 	}
 	s.tenants = &tenantList{latest[[]store.Tenant]{load: st.Tenants, now: now}}
 	s.rings = newRingCache(s.loadRing, now)

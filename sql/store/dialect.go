@@ -1,5 +1,7 @@
 package store
 
+import "database/sql"
+
 // dialect names a database, and through its methods what differs between the
 // two. Everything else is written once, in the SQL that both understand.
 type dialect string
@@ -16,6 +18,11 @@ func (d dialect) forUpdate() string {
 		return " FOR UPDATE"
 	}
 	return ""
+}
+
+// snapshot is a transaction whose statements all speak of the same moment.
+func (dialect) snapshot() *sql.TxOptions {
+	return &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
 }
 
 // jsonObject and jsonArray are the functions that build JSON in a query.
