@@ -18,6 +18,15 @@ func (d dialect) forUpdate() string {
 	return ""
 }
 
+// bytewise makes a text column compare byte by byte, as SQLite's always do: the
+// beginnings of texts are then a range.
+func (d dialect) bytewise() string {
+	if d == postgres {
+		return ` COLLATE "C"`
+	}
+	return ""
+}
+
 // jsonObject and jsonArray are the functions that build JSON in a query.
 func (d dialect) jsonObject() string {
 	if d == postgres {
