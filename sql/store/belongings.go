@@ -88,3 +88,23 @@ SELECT r.integration_id, r.order_id, r.credit_id, coalesce(c.name, '') AS name, 
  WHERE r.tenant_id = $1 AND r.user_id = $2 ORDER BY r.integration_id, r.order_id, r.credit_id`, tenant, user)
 	return b, err
 }
+
+// MembershipsIn returns a group, and the sources that put the user into it, or
+// ErrNotFound when there is no such group. A user who is not there is in no
+// group.
+func (s *Store) MembershipsIn(ctx context.Context, tenant, user, group string) (g Group, sources []HeldMembership, err error) {
+	tx, err := s.snapshot(ctx)
+	if err != nil {
+		return Group{}, nil, fault(err)
+	}
+	defer func() { err = errors.Join(err, fault(tx.Commit())) }()
+	if err := tx.GetContext(ctx, &g, `
+SELECT id, external_id, name, description, created_at FROM groups WHERE tenant_id = $1 AND id = $2`, tenant, group); err != nil {
+		return Group{}, nil, fault(err)
+	}
+	err = tx.SelectContext(ctx, &sources, `
+SELECT m.group_id, g.external_id, g.name, m.source, m.pinned, m.created_at
+  FROM group_members m JOIN groups g ON g.tenant_id = m.tenant_id AND g.id = m.group_id
+ WHERE m.tenant_id = $1 AND m.user_id = $2 AND m.group_id = $3 ORDER BY m.source`, tenant, user, group)
+	return g, sources, fault(err)
+}

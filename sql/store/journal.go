@@ -32,6 +32,7 @@ const (
 	WhatMetaChanged    = "meta_changed"    // detail: set, removed (keys), from, to (their values)
 	WhatGroupAdded     = "group_added"     // detail: group, was_member (by another source)
 	WhatGroupRemoved   = "group_removed"   // detail: group, source, still_member
+	WhatGroupPinned    = "group_pinned"    // detail: group, from, to
 	WhatCreditGranted  = "credit_granted"  // detail: order_id, id
 	WhatCreditParked   = "credit_parked"   // the same
 	WhatCreditRevoked  = "credit_revoked"  // the same
@@ -39,10 +40,10 @@ const (
 	WhatUserDisabled   = "user_disabled"
 	WhatUserEnabled    = "user_enabled"
 	WhatUserErased     = "user_erased"
-	WhatUserMerged     = "user_merged"     // another one into this; detail: from, email, identities, groups, credits, meta
-	WhatMergedInto     = "merged_into"     // this one into another; detail: into
-	WhatSignedOut      = "signed_out"      // everywhere
-	WhatSessionEnded   = "session_ended"   // one of them; detail: session
+	WhatUserMerged     = "user_merged"   // another one into this; detail: from, email, identities, groups, credits, meta
+	WhatMergedInto     = "merged_into"   // this one into another; detail: into
+	WhatSignedOut      = "signed_out"    // everywhere
+	WhatSessionEnded   = "session_ended" // one of them; detail: session
 )
 
 // NewID returns a fresh UUIDv7 (RFC 9562 §5.7): random, and in the order of

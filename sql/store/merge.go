@@ -13,6 +13,8 @@ type MergeSide struct {
 	ID      string `db:"id"`
 	Version int64  `db:"version"`
 	Status  string `db:"status"`
+	// MergedInto is the user's id with StatusMerged, else "".
+	MergedInto string `db:"merged_into"`
 	UserRow
 	Belongings
 }
@@ -46,7 +48,7 @@ func (s *Store) MergeSides(ctx context.Context, tenant, keep, gone string) (a, b
 func mergeSide(ctx context.Context, tx *sqlx.Tx, tenant, user string) (MergeSide, error) {
 	var side MergeSide
 	err := tx.GetContext(ctx, &side, `
-SELECT id, version, status, email, email_key, email_verified, first_name, last_name, name, phone, birthdate, locale,
+SELECT id, version, status, coalesce(CAST(merged_into AS text), '') AS merged_into, email, email_key, email_verified, first_name, last_name, name, phone, birthdate, locale,
        picture, meta, onboarding
   FROM users WHERE tenant_id = $1 AND id = $2`, tenant, user)
 	if err != nil {
@@ -58,7 +60,8 @@ SELECT id, version, status, email, email_key, email_verified, first_name, last_n
 
 // MergeUsers makes the user gone a part of the user keep, as decide says from
 // the two as they are, and returns the session epoch of gone to publish. An
-// error of decide comes back unaltered and nothing is changed.
+// error of decide comes back unaltered and nothing is changed. Doing it again
+// only raises the epoch, so that a call that failed half-way can be repeated.
 //
 // Sign-ins of either wait for the end, and find what they had planned on
 // changed: their identity belongs to another user, or their user has another
@@ -77,6 +80,10 @@ func (s *Store) MergeUsers(ctx context.Context, tenant, keep, gone string,
 		b, err := mergeSide(ctx, tx, tenant, gone)
 		if err != nil {
 			return err
+		}
+		if b.MergedInto == keep {
+			return tx.GetContext(ctx, &epoch, `
+UPDATE users SET session_epoch = session_epoch + 1 WHERE tenant_id = $1 AND id = $2 RETURNING session_epoch`, tenant, gone)
 		}
 		m, err := decide(a, b)
 		if err == nil {

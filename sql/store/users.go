@@ -139,10 +139,10 @@ func (d dialect) profileQuery() string {
 SELECT u.id, u.version, u.status, coalesce(CAST(u.merged_into AS text), '') AS merged_into, u.created_at, u.email,
        u.email_key, u.email_verified, u.first_name, u.last_name, u.name,
        u.phone, u.birthdate, u.locale, u.picture, u.meta, u.onboarding,
-       coalesce((SELECT `+array+`(`+object+`('id', g.id, 'external_id', g.external_id, 'name', g.name))
+       coalesce((SELECT ` + array + `(` + object + `('id', g.id, 'external_id', g.external_id, 'name', g.name))
             FROM groups g WHERE g.tenant_id = $1 AND g.id IN
                 (SELECT group_id FROM group_members WHERE tenant_id = $1 AND user_id = u.id)), '[]') AS groups,
-       coalesce((SELECT `+array+`(`+object+`('integration_id', r.integration_id, 'order_id', r.order_id,
+       coalesce((SELECT ` + array + `(` + object + `('integration_id', r.integration_id, 'order_id', r.order_id,
                 'id', r.credit_id, 'name', coalesce(c.name, ''),
                 'parked', CASE WHEN c.id IS NULL THEN json('true') ELSE json('false') END,
                 'consumed', CASE WHEN r.consumed_at IS NULL THEN json('false') ELSE json('true') END))
