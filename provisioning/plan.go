@@ -216,6 +216,12 @@ func (p *planner) email(identityID string) error {
 		p.shared()
 		return p.note(store.WhatEmailChanged, map[string]any{"from": from, "to": a.Email})
 	}
+	if known := p.out.changes.Identity.EmailKey; known != nil && *known == a.EmailKey {
+		// Nothing new: this integration has called the person so all along.
+		// The user has another address by a merger, or by another integration
+		// that was told of a change.
+		return nil
+	}
 	if elsewhere || p.owner() != nil {
 		// Not remembered as unchanged: the address may become free.
 		p.out.changes.Identity.Fingerprint = nil

@@ -20,6 +20,9 @@ type Ender interface {
 	EndUser(ctx context.Context, tenant, user string, epoch int64) error
 	EndIntegration(ctx context.Context, tenant, integration string, generation int64) error
 	CountIntegration(ctx context.Context, tenant, integration string, users []string) (int, error)
+	// EndByID ends one session of a user, by its public id, and says whether
+	// there was one.
+	EndByID(ctx context.Context, tenant, user, id string) (bool, error)
 }
 
 // Service is what the product does with integrations, links and users. The
@@ -64,6 +67,9 @@ var (
 	ErrTaken = store.ErrTaken
 	// ErrConsumed means that another request consumed the credit before.
 	ErrConsumed = store.ErrConsumed
+	// ErrMerged means that the user has become another one, who is the one to
+	// act on.
+	ErrMerged = store.ErrMerged
 )
 
 // Invalid says which field of a request cannot be accepted, and why.
@@ -101,6 +107,7 @@ type (
 	Group       = store.Group
 	Credit      = store.Credit
 	Change      = store.Change
+	Belongings  = store.Belongings
 	// SignInRecord is an entry of the sign-in log.
 	SignInRecord = store.SignIn
 )

@@ -60,6 +60,16 @@ func (e *ender) CountIntegration(_ context.Context, _, _ string, users []string)
 	return len(users), e.fault
 }
 
+func (e *ender) EndByID(_ context.Context, _, user, id string) (bool, error) {
+	if id == noSession {
+		return false, nil
+	}
+	return true, e.note(fmt.Sprintf("session %s %s", user, id))
+}
+
+// noSession is the id of a session that nobody has.
+const noSession = "no session"
+
 func (e *ender) note(what string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -28,7 +28,8 @@ func (s *Service) ProfileByEmail(ctx context.Context, tenant store.Tenant, email
 	return s.store.ProfileByEmail(ctx, tenant.ID, key)
 }
 
-// SetDisabled disables or enables a user. Once disabling has returned, the
+// SetDisabled disables or enables a user; ErrMerged is returned for one who was
+// merged into another. Once disabling has returned, the
 // user's sessions are dead and no sign-in gives a new one. After an error it
 // can be called again, and has to be, until it succeeds. Enabling an erased
 // user lets that person come back as somebody new.
@@ -51,8 +52,9 @@ func (s *Service) SetDisabled(ctx context.Context, tenant store.Tenant, user str
 	return unended(s.ender.EndUser(ctx, tenant.ID, user, epoch))
 }
 
-// Erase removes a user's personal data for good. What stays are keyed hashes
-// by which the person is recognised, and refused, until an admin enables the
+// Erase removes a user's personal data for good, that of users merged into this
+// one included; ErrMerged is returned for one of those. What stays are keyed
+// hashes by which the person is recognised, and refused, until an admin enables the
 // erased user.
 func (s *Service) Erase(ctx context.Context, tenant store.Tenant, user string, by By) error {
 	if !store.IsID(user) {
@@ -70,6 +72,53 @@ func (s *Service) Erase(ctx context.Context, tenant store.Tenant, user string, b
 		return err
 	}
 	return unended(s.ender.EndUser(ctx, tenant.ID, user, epoch))
+}
+
+// SignOut ends every session of a user, who can sign in again by a new link.
+// After an error it can be called again, and has to be, until it succeeds.
+func (s *Service) SignOut(ctx context.Context, tenant store.Tenant, user string, by By) error {
+	if !store.IsID(user) {
+		return ErrNotFound
+	}
+	entry, err := journalEntry(store.WhatSignedOut, by, nil)
+	if err != nil {
+		return err
+	}
+	epoch, err := s.store.SignOut(ctx, tenant.ID, user, entry, act(by, "user_signed_out", "user "+user, nil))
+	if err != nil {
+		return err
+	}
+	return unended(s.ender.EndUser(ctx, tenant.ID, user, epoch))
+}
+
+// EndSession ends one session of a user, by its public id, or returns
+// ErrNotFound. It is recorded once it has ended: the two stores have no
+// transaction in common.
+func (s *Service) EndSession(ctx context.Context, tenant store.Tenant, user, session string, by By) error {
+	if !store.IsID(user) {
+		return ErrNotFound
+	}
+	detail := map[string]any{"session": session}
+	entry, err := journalEntry(store.WhatSessionEnded, by, detail)
+	if err != nil {
+		return err
+	}
+	ended, err := s.ender.EndByID(ctx, tenant.ID, user, session)
+	if err != nil {
+		return unended(err)
+	}
+	if !ended {
+		return ErrNotFound
+	}
+	return s.store.NoteOfUser(ctx, tenant.ID, user, entry, act(by, store.WhatSessionEnded, "user "+user, detail))
+}
+
+// Belongings returns all that hangs on a user, with where it came from.
+func (s *Service) Belongings(ctx context.Context, tenant store.Tenant, user string) (Belongings, error) {
+	if !store.IsID(user) {
+		return Belongings{}, ErrNotFound
+	}
+	return s.store.Belongings(ctx, tenant.ID, user)
 }
 
 func (s *Service) subjectTombstone(tenant, integration, subject string) []byte {
@@ -106,6 +155,23 @@ func (s *Service) Journal(ctx context.Context, tenant store.Tenant, user string,
 		return nil, ErrNotFound
 	}
 	return s.store.Journal(ctx, tenant.ID, user, limit)
+}
+
+// JournalPage returns a page of a user's changes, newest first. before is the
+// next of the page before; next is "" at the end.
+func (s *Service) JournalPage(ctx context.Context, tenant store.Tenant, user, before string, size int) (changes []Change, next string, err error) {
+	if !store.IsID(user) {
+		return nil, "", ErrNotFound
+	}
+	if before != "" && !store.IsID(before) {
+		return nil, "", invalid("after", "the “next” of the page before is expected")
+	}
+	changes, err = s.store.JournalBefore(ctx, tenant.ID, user, before, size+1)
+	if len(changes) > size {
+		changes = changes[:size]
+		next = changes[size-1].ID
+	}
+	return changes, next, err
 }
 
 // maxRequestKey is how long the key of a consuming request may be.

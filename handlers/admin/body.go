@@ -91,6 +91,8 @@ func explain(err error) error {
 		return &handlers.Fault{Code: handlers.NotFound, Err: err}
 	case errors.Is(err, provisioning.ErrTaken):
 		return &handlers.Fault{Code: handlers.Conflict, Public: "This id is in use already.", Err: err}
+	case errors.Is(err, provisioning.ErrMerged):
+		return &handlers.Fault{Code: handlers.Conflict, Public: "This user was merged into another: act on that one.", Err: err}
 	case errors.Is(err, provisioning.ErrConsumed):
 		return &handlers.Fault{Code: handlers.Conflict, Public: "Another request has consumed this credit.", Err: err}
 	case errors.Is(err, provisioning.ErrChanged):

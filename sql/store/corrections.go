@@ -14,12 +14,12 @@ import (
 type Standing struct {
 	User       User
 	Identities []Identity
-	Members    []Member    // of every source
-	Grants     []HeldGrant // of every integration, the revoked ones too
+	Members    []Member     // of every source
+	Grants     []OwnedGrant // of every integration, the revoked ones too
 }
 
-// HeldGrant is a grant with its integration and what has become of it.
-type HeldGrant struct {
+// OwnedGrant is a grant with its integration and what has become of it.
+type OwnedGrant struct {
 	IntegrationID string `db:"integration_id"`
 	OrderID       string `db:"order_id"`
 	CreditID      int64  `db:"credit_id"`
@@ -32,8 +32,8 @@ type Correction struct {
 	Row    *UserRow     // the profile as it shall be; nil = as it is
 	Join   []Member     // memberships that come back
 	Leave  []Membership // memberships that go
-	Reopen []HeldGrant
-	Revoke []HeldGrant
+	Reopen []OwnedGrant
+	Revoke []OwnedGrant
 	// Identities are those that change: their subject and e-mail are written.
 	Identities []Identity
 	// Detach are the ids of identities that go. The user's sessions end.

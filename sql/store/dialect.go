@@ -25,6 +25,15 @@ func (dialect) snapshot() *sql.TxOptions {
 	return &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
 }
 
+// bytewise makes a text column compare byte by byte, as SQLite's always do: the
+// beginnings of texts are then a range.
+func (d dialect) bytewise() string {
+	if d == postgres {
+		return ` COLLATE "C"`
+	}
+	return ""
+}
+
 // jsonObject and jsonArray are the functions that build JSON in a query.
 func (d dialect) jsonObject() string {
 	if d == postgres {

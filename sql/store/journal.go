@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,6 +32,7 @@ const (
 	WhatMetaChanged    = "meta_changed"    // detail: set, removed (keys), from, to (their values)
 	WhatGroupAdded     = "group_added"     // detail: group, was_member (by another source)
 	WhatGroupRemoved   = "group_removed"   // detail: group, source, still_member
+	WhatGroupPinned    = "group_pinned"    // detail: group, from, to
 	WhatCreditGranted  = "credit_granted"  // detail: order_id, id
 	WhatCreditParked   = "credit_parked"   // the same
 	WhatCreditRevoked  = "credit_revoked"  // the same
@@ -38,6 +40,10 @@ const (
 	WhatUserDisabled   = "user_disabled"
 	WhatUserEnabled    = "user_enabled"
 	WhatUserErased     = "user_erased"
+	WhatUserMerged     = "user_merged"   // another one into this; detail: from, email, identities, groups, credits, meta
+	WhatMergedInto     = "merged_into"   // this one into another; detail: into
+	WhatSignedOut      = "signed_out"    // everywhere
+	WhatSessionEnded   = "session_ended" // one of them; detail: session
 )
 
 // NewID returns a fresh UUIDv7 (RFC 9562 §5.7): random, and in the order of
@@ -72,11 +78,35 @@ type Change struct {
 	KeyID         *string   `db:"key_id"`
 }
 
+// JournalBefore returns a user's changes from before one of them (by its id;
+// "" = from the newest on), newest first, at most limit. With codes only such
+// changes are returned.
+func (s *Store) JournalBefore(ctx context.Context, tenant, user, before string, limit int, codes ...string) ([]Change, error) {
+	query := `
+SELECT id, at, integration_id, key_id, reference, actor, what, detail
+  FROM journal WHERE tenant_id = $1 AND user_id = $2`
+	args := []any{tenant, user}
+	bind := func(value any) string {
+		args = append(args, value)
+		return fmt.Sprintf("$%d", len(args))
+	}
+	if before != "" {
+		query += " AND id < " + bind(before)
+	}
+	if len(codes) > 0 {
+		marks := make([]string, len(codes))
+		for i, code := range codes {
+			marks[i] = bind(code)
+		}
+		query += " AND what IN (" + strings.Join(marks, ", ") + ")"
+	}
+	query += " ORDER BY id DESC LIMIT " + bind(limit)
+	var changes []Change
+	err := s.read.SelectContext(ctx, &changes, query, args...)
+	return changes, fault(err)
+}
+
 // Journal returns a user's newest changes, newest first, at most limit.
 func (s *Store) Journal(ctx context.Context, tenant, user string, limit int) ([]Change, error) {
-	var changes []Change
-	err := s.read.SelectContext(ctx, &changes, `
-SELECT id, at, integration_id, key_id, reference, actor, what, detail
-  FROM journal WHERE tenant_id = $1 AND user_id = $2 ORDER BY id DESC LIMIT $3`, tenant, user, limit)
-	return changes, fault(err)
+	return s.JournalBefore(ctx, tenant, user, "", limit)
 }

@@ -17,6 +17,7 @@ const (
 	StatusActive   = "active"
 	StatusDisabled = "disabled" // signs in nowhere until an admin enables it
 	StatusErased   = "erased"   // personal data gone; see Tombstones of Inquiry
+	StatusMerged   = "merged"   // has become another user, who holds all it held
 )
 
 // User is a person of one tenant.
@@ -66,10 +67,11 @@ type Grant struct {
 
 // Profile is a user as the application sees it.
 type Profile struct {
-	ID        string
-	Version   int64 // grows with every change of the user, its memberships or its grants
-	Status    string
-	CreatedAt time.Time
+	ID         string
+	Version    int64 // grows with every change of the user, its memberships or its grants
+	Status     string
+	MergedInto string // the user's id with StatusMerged, else ""
+	CreatedAt  time.Time
 	UserRow
 	Groups  []Group         // by external id, each once
 	Credits []GrantedCredit // not revoked, by order and credit id
@@ -117,20 +119,8 @@ func (s *Store) ProfileByEmail(ctx context.Context, tenant, emailKey string) (Pr
 }
 
 func (s *Store) profiles(ctx context.Context, tenant, column, value string) ([]Profile, error) {
-	object, array := s.dialect.jsonObject(), s.dialect.jsonArray()
-	stmt, err := s.stmt(ctx, s.read, `
-SELECT u.id, u.version, u.status, u.created_at, u.email, u.email_key, u.email_verified, u.first_name, u.last_name, u.name,
-       u.phone, u.birthdate, u.locale, u.picture, u.meta, u.onboarding,
-       coalesce((SELECT `+array+`(`+object+`('id', g.id, 'external_id', g.external_id, 'name', g.name))
-            FROM groups g WHERE g.tenant_id = $1 AND g.id IN
-                (SELECT group_id FROM group_members WHERE tenant_id = $1 AND user_id = u.id)), '[]') AS groups,
-       coalesce((SELECT `+array+`(`+object+`('integration_id', r.integration_id, 'order_id', r.order_id,
-                'id', r.credit_id, 'name', coalesce(c.name, ''),
-                'parked', CASE WHEN c.id IS NULL THEN json('true') ELSE json('false') END,
-                'consumed', CASE WHEN r.consumed_at IS NULL THEN json('false') ELSE json('true') END))
-            FROM grants r LEFT JOIN credits c ON c.tenant_id = r.tenant_id AND c.id = r.credit_id
-            WHERE r.tenant_id = $1 AND r.user_id = u.id AND r.revoked_at IS NULL), '[]') AS credits
-  FROM users u WHERE u.tenant_id = $1 AND u.`+column+` = $2`)
+	stmt, err := s.stmt(ctx, s.read, s.dialect.profileQuery()+`
+ WHERE u.tenant_id = $1 AND u.`+column+` = $2`)
 	if err != nil {
 		return nil, fault(err)
 	}
@@ -138,14 +128,40 @@ SELECT u.id, u.version, u.status, u.created_at, u.email, u.email_key, u.email_ve
 	if err != nil {
 		return nil, fault(err)
 	}
+	return scanProfiles(rows)
+}
+
+// profileQuery reads profiles of users u of the tenant $1. What chooses them
+// follows.
+func (d dialect) profileQuery() string {
+	object, array := d.jsonObject(), d.jsonArray()
+	return `
+SELECT u.id, u.version, u.status, coalesce(CAST(u.merged_into AS text), '') AS merged_into, u.created_at, u.email,
+       u.email_key, u.email_verified, u.first_name, u.last_name, u.name,
+       u.phone, u.birthdate, u.locale, u.picture, u.meta, u.onboarding,
+       coalesce((SELECT ` + array + `(` + object + `('id', g.id, 'external_id', g.external_id, 'name', g.name))
+            FROM groups g WHERE g.tenant_id = $1 AND g.id IN
+                (SELECT group_id FROM group_members WHERE tenant_id = $1 AND user_id = u.id)), '[]') AS groups,
+       coalesce((SELECT ` + array + `(` + object + `('integration_id', r.integration_id, 'order_id', r.order_id,
+                'id', r.credit_id, 'name', coalesce(c.name, ''),
+                'parked', CASE WHEN c.id IS NULL THEN json('true') ELSE json('false') END,
+                'consumed', CASE WHEN r.consumed_at IS NULL THEN json('false') ELSE json('true') END))
+            FROM grants r LEFT JOIN credits c ON c.tenant_id = r.tenant_id AND c.id = r.credit_id
+            WHERE r.tenant_id = $1 AND r.user_id = u.id AND r.revoked_at IS NULL), '[]') AS credits
+  FROM users u`
+}
+
+// scanProfiles reads the answer to a profileQuery and closes it.
+func scanProfiles(rows *sqlx.Rows) ([]Profile, error) {
 	defer func() { _ = rows.Close() }()
 	var profiles []Profile
 	for rows.Next() {
 		var row struct {
-			ID        string    `db:"id"`
-			Version   int64     `db:"version"`
-			Status    string    `db:"status"`
-			CreatedAt time.Time `db:"created_at"`
+			ID         string    `db:"id"`
+			Version    int64     `db:"version"`
+			Status     string    `db:"status"`
+			MergedInto string    `db:"merged_into"`
+			CreatedAt  time.Time `db:"created_at"`
 			UserRow
 			Groups  string `db:"groups"`
 			Credits string `db:"credits"`
@@ -153,7 +169,10 @@ SELECT u.id, u.version, u.status, u.created_at, u.email, u.email_key, u.email_ve
 		if err := rows.StructScan(&row); err != nil {
 			return nil, fault(err)
 		}
-		p := Profile{ID: row.ID, Version: row.Version, Status: row.Status, CreatedAt: row.CreatedAt, UserRow: row.UserRow}
+		p := Profile{
+			ID: row.ID, Version: row.Version, Status: row.Status, MergedInto: row.MergedInto, CreatedAt: row.CreatedAt,
+			UserRow: row.UserRow,
+		}
 		if err := json.Unmarshal([]byte(row.Groups), &p.Groups); err != nil {
 			return nil, fmt.Errorf("store: groups of a user: %w", err)
 		}
@@ -168,7 +187,8 @@ SELECT u.id, u.version, u.status, u.created_at, u.email, u.email_key, u.email_ve
 
 // SetDisabled disables or enables a user and returns the session epoch to
 // publish: sessions of an earlier epoch must end. Disabling again raises the
-// epoch again, so that a call that failed half-way can be repeated.
+// epoch again, so that a call that failed half-way can be repeated. It returns
+// ErrMerged for a user who was merged into another.
 func (s *Store) SetDisabled(ctx context.Context, tenant, user string, disabled bool, entry JournalEntry, act Act) (epoch int64, err error) {
 	err = s.inTx(ctx, func(tx *sqlx.Tx) error {
 		var found struct {
@@ -186,6 +206,9 @@ func (s *Store) SetDisabled(ctx context.Context, tenant, user string, disabled b
 		next := StatusActive
 		if disabled {
 			next = StatusDisabled
+		}
+		if found.Status == StatusMerged {
+			return ErrMerged
 		}
 		if found.Status == StatusErased {
 			// Enabling an erased person lifts the tombstones; the row stays
@@ -224,20 +247,26 @@ type Erasure struct {
 }
 
 // Erase removes a user's personal data, memberships, grants and identities,
-// leaves tombstones, and returns the session epoch to publish.
+// those of the users merged into this one included, leaves tombstones, and
+// returns the session epoch to publish. It returns ErrMerged for a user who was
+// merged into another.
 func (s *Store) Erase(ctx context.Context, tenant, user string, keep Erasure, entry JournalEntry, act Act) (epoch int64, err error) {
 	err = s.inTx(ctx, func(tx *sqlx.Tx) error {
 		var found struct {
+			Status   string  `db:"status"`
 			EmailKey *string `db:"email_key"`
 			Version  int64   `db:"version"`
 		}
 		err := tx.GetContext(ctx, &found,
-			`SELECT email_key, version FROM users WHERE tenant_id = $1 AND id = $2`+s.dialect.forUpdate(), tenant, user)
+			`SELECT status, email_key, version FROM users WHERE tenant_id = $1 AND id = $2`+s.dialect.forUpdate(), tenant, user)
 		if err == nil {
 			err = act.By.expects(found.Version)
 		}
 		if err != nil {
 			return err
+		}
+		if found.Status == StatusMerged {
+			return ErrMerged
 		}
 		var identities []Identity
 		err = tx.SelectContext(ctx, &identities, `
@@ -269,18 +298,24 @@ INSERT INTO tombstones (tenant_id, digest, user_id) VALUES ($1, $2, $3) ON CONFL
 			`DELETE FROM identities WHERE tenant_id = $1 AND user_id = $2`,
 			`DELETE FROM group_members WHERE tenant_id = $1 AND user_id = $2`,
 			`DELETE FROM grants WHERE tenant_id = $1 AND user_id = $2`,
-			// Its details quote names and e-mails.
-			`DELETE FROM journal WHERE tenant_id = $1 AND user_id = $2`,
+			// Its details quote names and e-mails, and so do those of the users
+			// who were merged into this one.
+			`DELETE FROM journal WHERE tenant_id = $1 AND (user_id = $2
+			    OR user_id IN (SELECT id FROM users WHERE tenant_id = $1 AND merged_into = $2))`,
 		} {
 			if _, err := tx.ExecContext(ctx, statement, tenant, user); err != nil {
 				return err
 			}
 		}
+		const nothing = `email = '', email_key = NULL, email_verified = NULL, first_name = '', last_name = '', name = '',
+       phone = '', birthdate = '', locale = '', picture = '', meta = '{}', onboarding = false, updated_at = $1`
+		if _, err := tx.ExecContext(ctx, `
+UPDATE users SET `+nothing+` WHERE tenant_id = $2 AND merged_into = $3`, s.now().UTC(), tenant, user); err != nil {
+			return err
+		}
 		err = tx.GetContext(ctx, &epoch, `
 UPDATE users
-   SET status = 'erased', version = version + 1, session_epoch = session_epoch + 1, email = '', email_key = NULL,
-       email_verified = NULL, first_name = '', last_name = '', name = '', phone = '', birthdate = '', locale = '',
-       picture = '', meta = '{}', onboarding = false, updated_at = $1
+   SET status = 'erased', version = version + 1, session_epoch = session_epoch + 1, `+nothing+`
  WHERE tenant_id = $2 AND id = $3 RETURNING session_epoch`, s.now().UTC(), tenant, user)
 		if err != nil {
 			return err
@@ -293,12 +328,50 @@ UPDATE users
 	return epoch, err
 }
 
+// SignOut returns a user's new session epoch to publish: sessions of an earlier
+// one must end. Doing it again raises the epoch again, so that a call that
+// failed half-way can be repeated.
+func (s *Store) SignOut(ctx context.Context, tenant, user string, entry JournalEntry, act Act) (epoch int64, err error) {
+	err = s.inTx(ctx, func(tx *sqlx.Tx) error {
+		// The version stays: nothing that a sign-in decides on has changed.
+		err := tx.GetContext(ctx, &epoch, `
+UPDATE users SET session_epoch = session_epoch + 1 WHERE tenant_id = $1 AND id = $2 RETURNING session_epoch`, tenant, user)
+		if err != nil {
+			return err
+		}
+		if err := insertJournal(ctx, tx, tenant, user, s.now().UTC(), entry); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, tenant, act)
+	})
+	return epoch, err
+}
+
+// NoteOfUser writes an act on a user that changes nothing here, or returns
+// ErrNotFound.
+func (s *Store) NoteOfUser(ctx context.Context, tenant, user string, entry JournalEntry, act Act) error {
+	return s.inTx(ctx, func(tx *sqlx.Tx) error {
+		var id string
+		if err := tx.GetContext(ctx, &id, `SELECT id FROM users WHERE tenant_id = $1 AND id = $2`, tenant, user); err != nil {
+			return err
+		}
+		if err := insertJournal(ctx, tx, tenant, user, s.now().UTC(), entry); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, tenant, act)
+	})
+}
+
 // FinishOnboarding notes that the person has opened the onboarding page.
 func (s *Store) FinishOnboarding(ctx context.Context, tenant, user string) error {
 	_, err := s.write.ExecContext(ctx, `
 UPDATE users SET onboarding = $1 WHERE tenant_id = $2 AND id = $3 AND onboarding`, false, tenant, user)
 	return fault(err)
 }
+
+// ErrMerged means that the user has become another one, who is the one to act
+// on.
+var ErrMerged = errors.New("the user was merged into another")
 
 // ErrConsumed means that a credit was consumed by another request before.
 var ErrConsumed = errors.New("the credit is consumed already")
