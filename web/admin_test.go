@@ -220,7 +220,7 @@ func TestNumber(t *testing.T) {
 		n    any
 		want string
 	}{
-		{0, "0"}, {999, "999"}, {1000, "1,000"}, {int64(1234567), "1,234,567"}, {-1000, "−1,000"}, {-100, "−100"}, {uint8(7), "7"},
+		{0, "0"}, {999, "999"}, {1000, "1,000"}, {int64(1234567), "1,234,567"}, {-1000, "−1,000"}, {-100, "−100"}, {int8(7), "7"},
 	} {
 		if got, err := number(tt.n); err != nil || got != tt.want {
 			t.Errorf("number(%v): got %q, %v, want %q", tt.n, got, err, tt.want)
