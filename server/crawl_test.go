@@ -15,7 +15,7 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 	secrets = map[string]string{"bootstrap key": apiKey}
 	i.admin(t, http.StatusCreated, "POST", "/groups", fields{"external_id": "algebra-1", "name": "Algebra I"})
 	i.admin(t, http.StatusCreated, "POST", "/groups", fields{"external_id": "optics", "name": "Optics <101>"})
-	i.admin(t, http.StatusCreated, "POST", "/credits", fields{"external_id": 7, "name": "Exam voucher"})
+	i.admin(t, http.StatusCreated, "POST", "/credits", fields{"id": 7, "name": "Exam voucher"})
 
 	lumen := i.install(t, fields{"landing_page": "/start", "return_origins": []string{"https://app.example"}})
 	other := i.install(t, fields{"name": `Atrium & "Söhne"`, "secret": "a typed secret of the suite, 43 characters"})
@@ -34,8 +34,8 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 
 	for n, name := range []string{"anna", "ben", "chloé", "dmitri"} {
 		claims := person("p" + fmt.Sprint(n)).with(fields{
-			"name": strings.ToUpper(name[:1]) + name[1:] + " <b>Okafor</b>", "groups": []string{"algebra-1", "unknown-group"},
-			"credits": []fields{{"id": 7, "order_id": fmt.Sprintf("L-%d", n)}}, "meta": fields{"note": "<3 & more"},
+			"first_name": strings.ToUpper(name[:1]) + name[1:] + " <b>Okafor</b>", "groups": []string{"algebra-1", "unknown-group"},
+			"credits": []fields{{"id": 7, "orderId": fmt.Sprintf("L-%d", n)}}, "meta": fields{"note": "<3 & more"},
 		})
 		token := lumen.token(claims)
 		secrets["cookie of "+name] = i.signIn(t, link(token))
