@@ -10,7 +10,6 @@ import (
 // stacked. The axis begins at zero. Shown by {{template "time-chart" .Chart}},
 // with its numbers as a table below.
 type TimeChart struct {
-	ID     string // of the elements; once on a page
 	Title  string
 	Step   time.Duration // of a period: an hour or a day
 	Kinds  []ChartKind
@@ -178,7 +177,6 @@ func scale(most int64) []int64 {
 // BarList is counts by name, each with a bar, shown by {{template "bar-list"
 // .Reasons}}. The longest bar is the largest count.
 type BarList struct {
-	ID    string
 	Title string
 	Name  string // what the names are, such as "Reason"
 	Count string // what is counted, such as "Refused"

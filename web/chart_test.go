@@ -50,7 +50,7 @@ func renderChart(t *testing.T, name string, chart any) string {
 // week is a chart of seven days, the last of which has not ended.
 func week(counts ...[]int64) TimeChart {
 	c := TimeChart{
-		ID: "week", Title: "Sign-ins, last 7 days", Step: 24 * time.Hour,
+		Title: "Sign-ins, last 7 days", Step: 24 * time.Hour,
 		Kinds: []ChartKind{{Name: "Signed in", Class: "good"}, {Name: "Refused", Class: "bad"}},
 	}
 	for i, n := range counts {
@@ -70,7 +70,7 @@ func TestCharts(t *testing.T) {
 			[]int64{1200, 14}, []int64{1340, 9}, []int64{980, 0}, []int64{0, 0}, []int64{1500, 160}, []int64{30, 2}, []int64{7, 1})},
 		{"chart_empty.html", "time-chart", week([]int64{0, 0}, []int64{0, 0})},
 		{"chart_bars.html", "bar-list", BarList{
-			ID: "reasons", Title: "Refusals by reason", Name: "Reason", Count: "Refused", Bars: []NamedCount{
+			Title: "Refusals by reason", Name: "Reason", Count: "Refused", Bars: []NamedCount{
 				{Name: "token_expired", Path: "/admin/sign-ins?reason=token_expired", Count: 1200, Class: "bad"},
 				{Name: `<b>"other"</b>`, Count: 1, Class: "bad"},
 			},
