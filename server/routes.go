@@ -72,6 +72,7 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		{http.MethodPost, "/integrations/:id/keys", admins.WriteIntegrations, a.Once(a.AddKey)},
 		{http.MethodDelete, "/integrations/:id/keys/:kid", admins.WriteIntegrations, a.IfMatch(a.RetireKey)},
 		{http.MethodGet, "/integrations/:id/quick-start", admins.ReadIntegrations, a.QuickStart},
+		{http.MethodGet, "/activity", admins.ReadLog, a.Activity},
 		{http.MethodPost, "/groups", admins.WriteCatalog, a.Once(a.AddGroup)},
 		{http.MethodGet, "/groups", admins.ReadCatalog, a.Groups},
 		{http.MethodPost, "/credits", admins.WriteCatalog, a.Once(a.AddCredit)},

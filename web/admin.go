@@ -16,13 +16,6 @@ type NavItem struct {
 	Current     bool
 }
 
-// Overview is the first page: what happened lately.
-type Overview struct {
-	Frame
-}
-
-func (Overview) template() string { return "admin/overview" }
-
 // adminPages lists the empty form of each page for administrators.
 func adminPages() []Page {
 	return []Page{

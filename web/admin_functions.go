@@ -70,22 +70,21 @@ func span(d time.Duration) string {
 // number shows an integer of any type, in groups of three digits: "12,345".
 func number(n any) (string, error) {
 	v := reflect.ValueOf(n)
-	digits, sign := "", ""
-	switch {
-	case v.CanInt():
-		digits, sign = strconv.FormatInt(v.Int(), 10), ""
-	case v.CanUint():
-		digits = strconv.FormatUint(v.Uint(), 10)
-	default:
+	if !v.CanInt() {
 		return "", fmt.Errorf("number: got a %T, want an integer", n)
 	}
-	if rest, negative := strings.CutPrefix(digits, "-"); negative {
-		digits, sign = rest, "−"
-	}
+	return grouped(v.Int()), nil
+}
+
+func grouped(n int64) string {
+	digits, negative := strings.CutPrefix(strconv.FormatInt(n, 10), "-")
 	for at := len(digits) - 3; at > 0; at -= 3 {
 		digits = digits[:at] + "," + digits[at:]
 	}
-	return sign + digits, nil
+	if negative {
+		return "−" + digits
+	}
+	return digits
 }
 
 // inputTypes are the kinds of <input> that a Field may be. The templates'

@@ -34,7 +34,8 @@ func New() (*Pages, error) {
 		return nil, fmt.Errorf("parse the layout: %w", err)
 	}
 	adminLayout, err := template.New("layout.html").Funcs(functions()).
-		ParseFS(templateFiles, "templates/admin/layout.html", "templates/admin/components.html")
+		ParseFS(templateFiles, "templates/admin/layout.html", "templates/admin/components.html",
+			"templates/admin/charts.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse the admin's layout: %w", err)
 	}

@@ -100,11 +100,8 @@ func (f *filler) fill(v reflect.Value, s string) {
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
 		for i := range v.Len() {
-			if i > 0 {
-				f.count++
-				s += strconv.Itoa(f.count)
-			}
-			f.fill(v.Index(i), s)
+			f.count++
+			f.fill(v.Index(i), s+"-"+strconv.Itoa(f.count))
 		}
 	case reflect.Map:
 		if v.Type().Elem().Kind() == reflect.Interface {
