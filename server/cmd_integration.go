@@ -15,6 +15,7 @@ import (
 
 	"usher/handlers"
 	"usher/provisioning"
+	"usher/sessions/admins"
 )
 
 // commandTenant is what a command works with: the stores of the configuration and
@@ -67,10 +68,11 @@ func (c Config) configuredOrigin() (provisioning.Origin, error) {
 // exitCodeOf gives the service's errors the exit codes of the help text.
 func exitCodeOf(err error) error {
 	var invalid *provisioning.Invalid
+	var wrong *admins.Invalid
 	switch {
 	case errors.Is(err, provisioning.ErrNotFound), errors.Is(err, provisioning.ErrUnknownHost):
 		return &exitError{exitNotFound, err}
-	case errors.As(err, &invalid):
+	case errors.As(err, &invalid), errors.As(err, &wrong):
 		return &exitError{exitUsage, err}
 	}
 	return err

@@ -98,6 +98,8 @@ func newRoot(p program) *cobra.Command {
 		newServe(p),
 		newDemo(p),
 		newIntegration(p),
+		newAdmin(p),
+		newAPIKey(p),
 		newSign(p),
 		newMigrate(p),
 		newVersion(p),
