@@ -60,10 +60,14 @@ func parsePHC(text string) (h hashed, ok bool) {
 	return h, ok
 }
 
+// of hashes a password with the parameters and the salt of h.
+func (h hashed) of(password string) []byte {
+	return argon2.IDKey([]byte(norm.NFC.String(password)), h.salt, h.time, h.memory, h.threads, uint32(len(h.sum))) //nolint:gosec // at most 64
+}
+
 // matches hashes a password anew and compares.
 func (h hashed) matches(password string) bool {
-	sum := argon2.IDKey([]byte(norm.NFC.String(password)), h.salt, h.time, h.memory, h.threads, uint32(len(h.sum))) //nolint:gosec // at most 64
-	return subtle.ConstantTimeCompare(sum, h.sum) == 1
+	return subtle.ConstantTimeCompare(h.of(password), h.sum) == 1
 }
 
 // current reports whether a new hash would have the same parameters.
@@ -94,9 +98,9 @@ func (s *Service) hash(ctx context.Context, password string) (string, error) {
 		return "", err
 	}
 	defer release()
-	h := hashed{memory: hashMemory, time: hashTime, threads: hashThreads, salt: make([]byte, saltBytes)}
+	h := nobody()
 	_, _ = rand.Read(h.salt) // never fails
-	h.sum = argon2.IDKey([]byte(norm.NFC.String(password)), h.salt, h.time, h.memory, h.threads, hashBytes)
+	h.sum = h.of(password)
 	return h.phc(), nil
 }
 
