@@ -2,11 +2,15 @@ package admin
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -159,7 +163,7 @@ func (a *Admin) SignInsPage(c *gin.Context) error {
 		records, next, err = a.Provisioning.SignIns(c.Request.Context(), handlers.TenantOf(c), filter, c.Query("before"))
 		var wrong *provisioning.Invalid
 		if errors.As(err, &wrong) {
-			faults[wrong.Field] = sentence(wrong.Problem)
+			faults[wrong.Field] = strings.ToUpper(wrong.Problem[:1]) + wrong.Problem[1:] + "."
 		} else if err != nil {
 			return err
 		}
@@ -217,7 +221,7 @@ func signInFields(c *gin.Context, names map[string]string, faults map[string]str
 	for _, reason := range provisioning.Reasons() {
 		reasons = append(reasons, web.Option{Value: string(reason), Label: string(reason)})
 	}
-	for _, id := range sortedByName(names) {
+	for _, id := range idsByName(names) {
 		integrations = append(integrations, web.Option{Value: id, Label: names[id]})
 	}
 	fields := []web.Field{
@@ -233,6 +237,13 @@ func signInFields(c *gin.Context, names map[string]string, faults map[string]str
 		fields[i].Value, fields[i].Fault = c.Query(fields[i].Name), faults[fields[i].Name]
 	}
 	return fields
+}
+
+// idsByName are the ids in the order of the names.
+func idsByName(names map[string]string) []string {
+	ids := slices.Collect(maps.Keys(names))
+	slices.SortFunc(ids, func(a, b string) int { return cmp.Or(cmp.Compare(names[a], names[b]), cmp.Compare(a, b)) })
+	return ids
 }
 
 var outcomeOptions = []web.Option{
@@ -295,7 +306,7 @@ func nameOf(names map[string]string, id string) string {
 	return id
 }
 
-// SignInPageByReference: GET /admin/sign-ins/:reference.
+// SignInEntryPage: GET /admin/sign-ins/:reference.
 func (a *Admin) SignInEntryPage(c *gin.Context) error {
 	ctx, tenant := c.Request.Context(), handlers.TenantOf(c)
 	r, err := a.Provisioning.SignInByReference(ctx, tenant, c.Param("reference"))
@@ -320,9 +331,6 @@ func (a *Admin) SignInEntryPage(c *gin.Context) error {
 	}
 	for _, w := range r.Warnings {
 		page.Warnings = append(page.Warnings, web.WarningLine(w))
-	}
-	for _, check := range provisioning.ChecksOf(r) {
-		page.Checks = append(page.Checks, checkLine(check))
 	}
 	if r.IntegrationID != "" {
 		if err := a.ofIntegration(c, &page, r.IntegrationID); err != nil {
@@ -356,18 +364,6 @@ func (a *Admin) ofIntegration(c *gin.Context, page *web.SignInEntry, id string) 
 			web.Span(clock.Median), web.Span(clock.Low), web.Span(clock.High), clock.N)
 	}
 	return nil
-}
-
-func checkLine(check provisioning.Check) web.CheckLine {
-	line := web.CheckLine{Kind: "skip", Label: check.Label, Text: check.Text}
-	switch check.Verdict {
-	case provisioning.Passed:
-		line.Kind = "pass"
-	case provisioning.Failed:
-		line.Kind = "fail"
-	case provisioning.Skipped, provisioning.NotReached:
-	}
-	return line
 }
 
 // indented is JSON for reading; what is no JSON stays as it is.
