@@ -187,3 +187,10 @@ func (r ruling) claim() (path, expected string) {
 		return "", ""
 	}
 }
+
+// PublicText is what a page says about a reason or a code: its title, and what
+// to do. Both are "" for one that does not exist.
+func PublicText(code string) (title, whatToDo string) {
+	outcome := outcomes[code]
+	return outcome.title, outcome.whatToDo
+}

@@ -58,10 +58,14 @@ func (s *Service) Run(ctx context.Context) {
 	defer grown.Stop()
 	counted := time.NewTicker(unknownPause)
 	defer counted.Stop()
+	erased := time.NewTicker(blankPause)
+	defer erased.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-erased.C:
+			s.signIns.blank(ctx)
 		case <-counted.C:
 			s.WriteUnknown(ctx)
 		case u := <-s.unspent:

@@ -1,6 +1,9 @@
 package provisioning
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Reason is a stable code for a refusal. Codes are part of the product's
 // contract: partners and admins search for them, so they are never renamed.
@@ -33,6 +36,17 @@ const (
 	RateLimited        Reason = "rate_limited"
 	StoreUnavailable   Reason = "store_unavailable"
 )
+
+// reasons in the order of the constants.
+var reasons = []Reason{
+	TokenMissing, TooLarge, TokenMalformed, AlgNotAllowed, IntegrationUnknown, IntegrationRemoved, KeyRetired,
+	SignatureInvalid, TokenExpired, TokenNotYetValid, IatMissing, IssuedInFuture, TokenTooOld, IssuerMismatch,
+	AudienceMismatch, TokenReplayed, ClaimMissing, ClaimInvalid, UserDisabled, UserUnknown, EmailInUse, SubjectConflict,
+	RateLimited, StoreUnavailable,
+}
+
+// Reasons lists every reason, in the order in which the checks run.
+func Reasons() []Reason { return slices.Clone(reasons) }
 
 // Refusal is why a token was not accepted. It is an error of this package's
 // domain and knows no HTTP.

@@ -41,6 +41,14 @@ type signInLog struct {
 	counts     map[countKey]store.SignInCount
 	suppressed map[suppressedKey]suppressed
 	lost       int64 // entries that were dropped since the database answered
+	gone       []erasedUser
+}
+
+// erasedUser is somebody whose entries may still be on their way, in this
+// process or another one.
+type erasedUser struct {
+	tenant, user string
+	seen         int // how often the log was looked through
 }
 
 // countKey tells the rows of sign_in_counts apart.
@@ -320,5 +328,37 @@ func (l *signInLog) addCounts(counts []store.SignInCount) {
 		sum.NewUsers += now.NewUsers
 		sum.LastAt = max(sum.LastAt, now.LastAt)
 		l.counts[key] = sum
+	}
+}
+
+// erased notes that a user was erased.
+func (l *signInLog) erased(tenant, user string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gone = append(l.gone, erasedUser{tenant: tenant, user: user})
+}
+
+// blankRounds is how often the entries of an erased user are looked for, and
+// blankPause what lies between: more than any instance takes to write them.
+const (
+	blankRounds = 2
+	blankPause  = 5 * time.Second
+)
+
+// blank goes through the users that were erased lately.
+func (l *signInLog) blank(ctx context.Context) {
+	l.mu.Lock()
+	gone := l.gone
+	l.gone = nil
+	l.mu.Unlock()
+	for _, user := range gone {
+		if err := l.store.BlankSignIns(ctx, user.tenant, user.user); err == nil {
+			user.seen++
+		}
+		if user.seen < blankRounds {
+			l.mu.Lock()
+			l.gone = append(l.gone, user)
+			l.mu.Unlock()
+		}
 	}
 }

@@ -71,6 +71,7 @@ func (s *Service) Erase(ctx context.Context, tenant store.Tenant, user string, b
 	if err != nil {
 		return err
 	}
+	s.signIns.erased(tenant.ID, user)
 	return unended(s.ender.EndUser(ctx, tenant.ID, user, epoch))
 }
 

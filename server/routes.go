@@ -84,6 +84,8 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		{http.MethodGet, "/users/:id/journal", admins.ReadUsers, a.Journal},
 		{http.MethodGet, "/users/:id/credits", admins.ReadUsers, a.UserCredits},
 		{http.MethodPost, "/users/:id/credits/consume", admins.WriteUsers, a.Consume},
+		{http.MethodGet, "/sign-ins", admins.ReadLog, a.SignIns},
+		{http.MethodGet, "/sign-ins/:reference", admins.ReadLog, a.SignInByReference},
 		{http.MethodGet, "/administrators", admins.ReadSettings, a.Administrators},
 		{http.MethodPost, "/administrators", admins.WriteSettings, a.Once(a.Invite)},
 		{http.MethodGet, "/administrators/:id", admins.ReadSettings, a.Administrator},
@@ -125,6 +127,8 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 	}
 	for _, r := range []guarded{
 		{http.MethodGet, "/admin", admins.ReadLog, a.OverviewPage},
+		{http.MethodGet, "/admin/sign-ins", admins.ReadLog, a.SignInsPage},
+		{http.MethodGet, "/admin/sign-ins/:reference", admins.ReadLog, a.SignInEntryPage},
 		{http.MethodGet, "/admin/settings/administrators", admins.ReadSettings, a.AdministratorsPage},
 		{http.MethodPost, "/admin/settings/administrators", admins.WriteSettings, a.InviteByForm},
 		{http.MethodGet, "/admin/settings/administrators/:id", admins.ReadSettings, a.AdministratorPage},

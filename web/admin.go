@@ -31,5 +31,7 @@ func adminPages() []Page {
 		AdminSelf{Name: Field{Name: "name"}, AddKey: Field{Name: "passkey"}},
 		AdminAPIKeys{},
 		AdminNewAPIKey{},
+		SignIns{},
+		SignInEntry{},
 	}
 }

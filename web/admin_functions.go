@@ -67,6 +67,9 @@ func span(d time.Duration) string {
 	return "" // never: the last unit is below what was answered above
 }
 
+// Span is how pages write a duration, for sentences that hold one.
+func Span(d time.Duration) string { return span(d) }
+
 // number shows an integer of any type, in groups of three digits: "12,345".
 func number(n any) (string, error) {
 	v := reflect.ValueOf(n)

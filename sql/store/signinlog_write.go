@@ -105,3 +105,30 @@ func places(from, n int) string {
 	}
 	return strings.Join(list, ", ")
 }
+
+// blankSignIns takes out of the log who an erased user was: from the entries of
+// the user, and of those who were merged into this one, and from those that
+// name one of the e-mails without a user.
+func (s *Store) blankSignIns(ctx context.Context, tx sqlx.ExtContext, tenant, user string, emailKeys []string) error {
+	const blank = `
+UPDATE sign_ins
+   SET email = '', email_key = NULL, subject = '', header = '', payload = '', detail = '', warnings = '[]', target = '',
+       network = '', user_agent = ''
+ WHERE tenant_id = $1 AND `
+	if _, err := tx.ExecContext(ctx, blank+`user_id `+s.dialect.among(`
+    SELECT id FROM users WHERE tenant_id = $1 AND (id = $2 OR merged_into = $2)`), tenant, user); err != nil {
+		return err
+	}
+	for _, key := range emailKeys {
+		if _, err := tx.ExecContext(ctx, blank+`email_key = $2 AND user_id IS NULL`, tenant, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// BlankSignIns takes out of the log who an erased user was, once more: an entry
+// may have been on its way while the user was erased.
+func (s *Store) BlankSignIns(ctx context.Context, tenant, user string) error {
+	return fault(s.blankSignIns(ctx, s.write, tenant, user, nil))
+}

@@ -247,9 +247,9 @@ type Erasure struct {
 }
 
 // Erase removes a user's personal data, memberships, grants and identities,
-// those of the users merged into this one included, leaves tombstones, and
-// returns the session epoch to publish. It returns ErrMerged for a user who was
-// merged into another.
+// those of the users merged into this one included, and blanks the entries of
+// the sign-in log. It leaves tombstones, and returns the session epoch to
+// publish, or ErrMerged for a user who was merged into another.
 func (s *Store) Erase(ctx context.Context, tenant, user string, keep Erasure, entry JournalEntry, act Act) (epoch int64, err error) {
 	err = s.inTx(ctx, func(tx *sqlx.Tx) error {
 		var found struct {
@@ -276,8 +276,10 @@ SELECT id, integration_id, user_id, subject, email_key, applied_at
 			return err
 		}
 		var digests [][]byte
+		var emails []string
 		if found.EmailKey != nil {
 			digests = append(digests, keep.Email(*found.EmailKey))
+			emails = append(emails, *found.EmailKey)
 		}
 		for _, id := range identities {
 			if id.Subject != nil {
@@ -285,6 +287,7 @@ SELECT id, integration_id, user_id, subject, email_key, applied_at
 			}
 			if id.EmailKey != nil {
 				digests = append(digests, keep.Email(*id.EmailKey))
+				emails = append(emails, *id.EmailKey)
 			}
 		}
 		for _, digest := range digests {
@@ -306,6 +309,9 @@ INSERT INTO tombstones (tenant_id, digest, user_id) VALUES ($1, $2, $3) ON CONFL
 			if _, err := tx.ExecContext(ctx, statement, tenant, user); err != nil {
 				return err
 			}
+		}
+		if err := s.blankSignIns(ctx, tx, tenant, user, emails); err != nil {
+			return err
 		}
 		const nothing = `email = '', email_key = NULL, email_verified = NULL, first_name = '', last_name = '', name = '',
        phone = '', birthdate = '', locale = '', picture = '', meta = '{}', onboarding = false, updated_at = $1`
