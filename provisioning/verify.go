@@ -16,16 +16,6 @@ const (
 	maxTokenIDBytes = 255
 )
 
-// Link is what arrived: the token and the hint beside it.
-type Link struct {
-	Token string
-	AppID string // from the query or form; "" = not sent
-	Limit int    // bytes that the token may have at this door
-	// Audiences are the values of aud that name us, besides the app id: our
-	// public URL and the tenant's host. Empty texts among them match nothing.
-	Audiences []string
-}
-
 // Verified is a token for which every check up to the claim types has passed.
 type Verified struct {
 	Integration store.Integration // to be read only: its lists are the keyring's
