@@ -195,17 +195,13 @@ func (v *verification) seen() seen {
 func (v *verification) passed() Verified {
 	n := &v.entry.integration
 	v.assertion.ID, v.assertion.IssuedAt, v.assertion.ExpiresAt = v.id, v.dates.issuedAt, v.dates.expiresAt
-	seen := v.seen()
-	seen.know(&v.assertion)
-	return Verified{
-		Integration:     *n,
-		KeyID:           v.key.id,
-		Assertion:       v.assertion,
-		SpendKey:        spendKey(v.id, v.token.signed),
-		Single:          v.id != "" || n.SingleUse,
-		AcceptableUntil: v.dates.acceptableUntil(n.MaxAge),
-		seen:            seen,
-	}
+	passed := v.refused()
+	passed.seen.know(&v.assertion)
+	passed.Assertion = v.assertion
+	passed.SpendKey = spendKey(v.id, v.token.signed)
+	passed.Single = v.id != "" || n.SingleUse
+	passed.AcceptableUntil = v.dates.acceptableUntil(n.MaxAge)
+	return passed
 }
 
 // unverifiedIssuer is the iss claim if it is text; "" otherwise.
