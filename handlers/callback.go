@@ -127,11 +127,26 @@ func (a *App) welcome(c *gin.Context, signIn provisioning.SignIn, cookie string)
 	http.SetCookie(c.Writer, sessions.NewCookie(cookie))
 	c.Header("Cache-Control", "no-store")
 	c.Header("Referrer-Policy", "no-referrer")
-	location := signIn.Target.Location()
-	if signIn.Onboarding {
-		location = OnboardingPath + "?next=" + url.QueryEscape(location)
+	seeOther(c, Location(signIn.Target, signIn.Onboarding))
+}
+
+// Location is where a browser is sent after a sign-in, possibly by way of the
+// onboarding page.
+func Location(target provisioning.Target, onboarding bool) string {
+	location := target.Location()
+	if onboarding {
+		return OnboardingPath + "?next=" + url.QueryEscape(location)
 	}
-	seeOther(c, location)
+	return location
+}
+
+// LinkURL is the link that carries a token to us.
+func LinkURL(origin provisioning.Origin, token, wanted string) string {
+	link := origin.String() + CallbackPath + "?token=" + token
+	if wanted != "" {
+		link += "&go=" + url.QueryEscape(wanted)
+	}
+	return link
 }
 
 // sameBrowser reports whether a replayed token comes from the browser that

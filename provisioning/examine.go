@@ -393,6 +393,7 @@ func (e *examiner) retiredKey() *ringKey {
 // result puts together what the steps have found out.
 func (e *examiner) result() Examination {
 	out := e.out
+	out.At = e.now
 	if e.entry != nil {
 		n := e.entry.integration
 		out.Integration = &n

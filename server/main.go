@@ -99,6 +99,7 @@ func newRoot(p program) *cobra.Command {
 		newDemo(p),
 		newIntegration(p),
 		newSign(p),
+		newExamine(p),
 		newMigrate(p),
 		newVersion(p),
 		newHealthcheck(p),

@@ -20,6 +20,8 @@ type NavItem struct {
 func adminPages() []Page {
 	return []Page{
 		Overview{},
+		Doctor{},
+		Doctor{Result: &Examined{}},
 		APIReference{},
 		AdminSignIn{Email: Field{Name: "email"}, Password: Field{Name: "password"}},
 		AdminEnrol{},
