@@ -247,7 +247,7 @@ func (e *examiner) missing(st step) string {
 			return "There is no token."
 		}
 	case stepHeader:
-		if e.token.header == "" {
+		if e.token.header == "" || e.bad(stepForm) && CheckJSON([]byte(e.token.header)) != nil {
 			return "The header cannot be decoded."
 		}
 	case stepAlgorithm:
@@ -274,11 +274,12 @@ func (e *examiner) missing(st step) string {
 		case e.bad(stepKey) && e.retiredKey() == nil:
 			return "There is no key to check it with."
 		}
-	case stepPayload, stepTokenID, stepClaims:
-		if e.token.payload == "" {
+	case stepPayload:
+		if e.token.payload == "" || e.bad(stepForm) && e.claims == nil {
 			return "The payload cannot be decoded."
 		}
-		if st != stepPayload && e.claims == nil {
+	case stepTokenID, stepClaims:
+		if e.claims == nil {
 			return "The payload cannot be read."
 		}
 	case stepExpiry, stepNotBefore, stepIssuedAt, stepIssuer, stepAudience, stepNonce:
@@ -341,8 +342,8 @@ func (e *examiner) examine(ctx context.Context, st step) error {
 			return err
 		}
 		// Told at the signature when signing in; it is the key that is at fault.
-		if key := signerOf(&e.token, e.keys.retired); key != nil {
-			return signedByRetired(key)
+		if e.keys.old = signerOf(&e.token, e.keys.retired); e.keys.old != nil {
+			return signedByRetired(e.keys.old)
 		}
 		return nil
 	case stepSignature:
@@ -381,13 +382,13 @@ func (e *examiner) examine(ctx context.Context, st step) error {
 // retiredKey is the key that signed, or that the header names, if it is retired.
 func (e *examiner) retiredKey() *ringKey {
 	refusal := e.failed[stepKey]
-	if refusal == nil || refusal.Reason != KeyRetired {
+	switch {
+	case refusal == nil || refusal.Reason != KeyRetired:
 		return nil
-	}
-	if e.keys.named != nil {
+	case e.keys.named != nil:
 		return e.keys.named
 	}
-	return signerOf(&e.token, e.keys.retired)
+	return e.keys.old
 }
 
 // result puts together what the steps have found out.

@@ -130,12 +130,19 @@ func (e *examiner) fixDate(r *Refusal) string {
 	default:
 		age := e.now.Sub(e.dates.issuedAt)
 		if n.MaxAge > 0 && age > n.MaxAge+n.Leeway {
-			return fmt.Sprintf("The link was %d s old when it arrived: sign it when the person clicks, or raise the maximum age above %d s.",
-				int64(age.Seconds()), ceilSeconds(age-n.Leeway))
+			raise := ""
+			if needed := ceilSeconds(age - n.Leeway); needed <= maxAdvisedAge {
+				raise = fmt.Sprintf(", or raise the maximum age above %d s", needed)
+			}
+			return fmt.Sprintf("The link was %d s old when it arrived: sign it when the person clicks%s.", int64(age.Seconds()), raise)
 		}
 		return "The link was signed before the integration was installed, or before its limits were loosened: sign a new one."
 	}
 }
+
+// maxAdvisedAge is the largest maximum age, in seconds, that is worth proposing:
+// a link that lives longer is a password.
+const maxAdvisedAge = 3600
 
 func ceilSeconds(d time.Duration) int64 { return int64(math.Ceil(d.Seconds())) }
 
