@@ -22,6 +22,7 @@ func adminPages() []Page {
 		Overview{},
 		Doctor{},
 		Doctor{Result: &Examined{}},
+		Builder{Signed: &TestLink{}},
 		APIReference{},
 		AdminSignIn{Email: Field{Name: "email"}, Password: Field{Name: "password"}},
 		AdminEnrol{},
