@@ -140,9 +140,9 @@ func Location(target provisioning.Target, onboarding bool) string {
 	return location
 }
 
-// LinkURL is the link that carries a token to us.
-func LinkURL(origin provisioning.Origin, token, wanted string) string {
-	link := origin.String() + CallbackPath + "?token=" + token
+// LinkURL is the link that carries a token to the callback at an address.
+func LinkURL(callback, token, wanted string) string {
+	link := callback + "?token=" + token
 	if wanted != "" {
 		link += "&go=" + url.QueryEscape(wanted)
 	}

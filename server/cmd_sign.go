@@ -49,7 +49,7 @@ func newSign(p program) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				link := handlers.LinkURL(t.origin, signed.Token, goTo)
+				link := handlers.LinkURL(t.origin.String()+handlers.CallbackPath, signed.Token, goTo)
 				_, err = fmt.Fprintln(p.stdout, link)
 				return err
 			})

@@ -39,19 +39,10 @@ func (a *Admin) SignLink(c *gin.Context) error {
 	}
 	c.Header("Cache-Control", "no-store")
 	c.JSON(http.StatusCreated, gin.H{
-		"link": a.linkURL(c, signed.Token, body.Go), "token": signed.Token, "key": signed.KeyID,
+		"link": handlers.LinkURL(a.callbackURL(c), signed.Token, body.Go), "token": signed.Token, "key": signed.KeyID,
 		"claims": json.RawMessage(signed.Claims),
 	})
 	return nil
-}
-
-// linkURL is the link that brings a token to the tenant.
-func (a *Admin) linkURL(c *gin.Context, token, wanted string) string {
-	origin := a.Origin
-	if origins := handlers.TenantOrigins(a.Origin, handlers.TenantOf(c)); len(origins) > 0 {
-		origin = origins[0]
-	}
-	return handlers.LinkURL(origin, token, wanted)
 }
 
 // BuilderPage: GET /admin/builder, with ?integration= and ?user= to begin with.
@@ -86,7 +77,7 @@ func (a *Admin) Builder(c *gin.Context) error {
 				return err
 			}
 			page.Signed = &web.TestLink{
-				URL: a.linkURL(c, signed.Token, w.goTo), Claims: indented(signed.Claims), KeyID: signed.KeyID, Spoiled: w.preset != "",
+				URL: handlers.LinkURL(a.callbackURL(c), signed.Token, w.goTo), Claims: indented(signed.Claims), KeyID: signed.KeyID, Spoiled: w.preset != "",
 			}
 			return a.show(c, page)
 		case errors.Is(err, provisioning.ErrNotFound):
