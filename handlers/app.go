@@ -64,12 +64,17 @@ func (a *App) ourHosts() []string {
 }
 
 func (a *App) siteOf(tenant provisioning.Tenant) site {
-	s := site{tenant: tenant}
-	for _, origin := range TenantOrigins(a.Origin, tenant) {
-		s.own = append(s.own, origin)
-		s.audiences = append(s.audiences, origin.String(), origin.String()+"/", origin.Host())
+	own := TenantOrigins(a.Origin, tenant)
+	return site{tenant: tenant, own: own, audiences: Audiences(own)}
+}
+
+// Audiences are how a token may name the site at these origins in aud.
+func Audiences(own []provisioning.Origin) []string {
+	var audiences []string
+	for _, origin := range own {
+		audiences = append(audiences, origin.String(), origin.String()+"/", origin.Host())
 	}
-	return s
+	return audiences
 }
 
 // TenantOrigins are the origins at which browsers reach a tenant: its hosts

@@ -17,8 +17,8 @@ import (
 
 // The most that a token may have at each door, in bytes.
 const (
-	maxTokenInURL  = 16 << 10
-	maxTokenInForm = 64 << 10
+	maxTokenInURL  = provisioning.MaxTokenInURL
+	maxTokenInForm = provisioning.MaxTokenInForm
 )
 
 // Callback signs a person in by a link:
@@ -127,11 +127,26 @@ func (a *App) welcome(c *gin.Context, signIn provisioning.SignIn, cookie string)
 	http.SetCookie(c.Writer, sessions.NewCookie(cookie))
 	c.Header("Cache-Control", "no-store")
 	c.Header("Referrer-Policy", "no-referrer")
-	location := signIn.Target.Location()
-	if signIn.Onboarding {
-		location = OnboardingPath + "?next=" + url.QueryEscape(location)
+	seeOther(c, Location(signIn.Target, signIn.Onboarding))
+}
+
+// Location is where a browser is sent after a sign-in, possibly by way of the
+// onboarding page.
+func Location(target provisioning.Target, onboarding bool) string {
+	location := target.Location()
+	if onboarding {
+		return OnboardingPath + "?next=" + url.QueryEscape(location)
 	}
-	seeOther(c, location)
+	return location
+}
+
+// LinkURL is the link that carries a token to the callback at an address.
+func LinkURL(callback, token, wanted string) string {
+	link := callback + "?token=" + token
+	if wanted != "" {
+		link += "&go=" + url.QueryEscape(wanted)
+	}
+	return link
 }
 
 // sameBrowser reports whether a replayed token comes from the browser that
@@ -174,26 +189,13 @@ func readLink(r *http.Request) (link provisioning.Link, wanted string, err error
 		}
 		values = form
 	}
-	token, once := single(values["token"])
-	switch {
-	case token == "" && once:
-		return link, "", &provisioning.Refusal{Reason: provisioning.TokenMissing}
-	case !once:
-		return link, "", &provisioning.Refusal{Reason: provisioning.TokenMalformed, Detail: "the parameter token is there more than once"}
-	}
-	link.Token = token
-	if link.AppID, once = single(values["appId"]); !once {
-		return link, "", &provisioning.Refusal{Reason: provisioning.IntegrationUnknown, Detail: "the parameter appId is there more than once"}
-	}
-	if wanted, once = single(values["go"]); !once {
-		wanted = ambiguousGo
-	}
-	return link, wanted, nil
+	read, wanted, err := provisioning.ReadLink(values)
+	read.Limit = link.Limit
+	return read, wanted, err
 }
 
-// ambiguousGo stands for a go that was given more than once: the target rules
-// turn it down and note that they did.
-const ambiguousGo = "\x00"
+// ambiguousGo is how a go that was given more than once is handed on.
+const ambiguousGo = provisioning.AmbiguousGo
 
 func readForm(r *http.Request) (url.Values, error) {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))

@@ -45,6 +45,16 @@ func claimInvalid(path, expected string) *Refusal {
 // is guessed or cut. Claims are known by their exact names, all others are
 // ignored.
 func readClaims(payload jsonValue) (Assertion, error) {
+	a, faults := readAllClaims(payload)
+	if len(faults) > 0 {
+		return Assertion{}, faults[0]
+	}
+	return a, nil
+}
+
+// readAllClaims is readClaims that goes on past a fault, for whoever wants to
+// mend them all. An assertion beside faults is not to be used.
+func readAllClaims(payload jsonValue) (Assertion, []*Refusal) {
 	r := claimReader{payload: payload}
 	email, emailKey := r.email()
 	a := Assertion{
@@ -67,21 +77,18 @@ func readClaims(payload jsonValue) (Assertion, error) {
 		Nonce:         r.freeText("nonce"),
 		SessionLength: r.sessionLength(),
 	}
-	if r.err != nil {
-		return Assertion{}, r.err
-	}
 	a.Warnings = r.warnings
-	return a, nil
+	return a, r.faults
 }
 
 const expectedEmail = "an e-mail address of 3 to 254 bytes with one @"
 
-// claimReader reads claims one after the other and keeps the first fault, so
-// that the reading can be written down as a list.
+// claimReader reads claims one after the other and gathers the faults, so that
+// the reading can be written down as a list.
 type claimReader struct {
 	payload  jsonValue
 	warnings []Warning
-	err      error
+	faults   []*Refusal
 }
 
 // claim finds a claim by name. One that is null counts as absent.
@@ -98,16 +105,14 @@ func (r *claimReader) claim(name string) jsonValue {
 }
 
 func (r *claimReader) invalid(path, expected string) {
-	if r.err == nil {
-		r.err = claimInvalid(path, expected)
-	}
+	r.faults = append(r.faults, claimInvalid(path, expected))
 }
 
 // email is the address as sent, without spaces around it, and its EmailKey.
 func (r *claimReader) email() (address, key string) {
 	v := r.claim("email")
 	if !v.exists() {
-		r.err = &Refusal{Reason: ClaimMissing, Path: "email", Expected: expectedEmail}
+		r.faults = append(r.faults, &Refusal{Reason: ClaimMissing, Path: "email", Expected: expectedEmail})
 		return "", ""
 	}
 	if v.kind() != jsonString {

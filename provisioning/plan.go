@@ -13,6 +13,7 @@ import (
 type plan struct {
 	changes    store.Changes
 	user       store.User // as it shall be
+	match      Match
 	created    bool
 	onboarding bool
 	warnings   []Warning
@@ -32,8 +33,23 @@ type planner struct {
 	out plan
 }
 
+// Match is why a token means the user that it means: a row of the table of
+// identities.
+type Match string
+
+// The rows that lead to a user.
+const (
+	MatchSubject  Match = "subject"  // this integration knows the sub
+	MatchEmail    Match = "email"    // it knows the e-mail, and no sub is sent
+	MatchAttached Match = "attached" // it knows the e-mail without a sub, which is attached now
+	MatchLinked   Match = "linked"   // a user without any identity has the e-mail
+	MatchTrusted  Match = "trusted"  // a user of another integration has it, and the link policy trusts
+	MatchNew      Match = "new"      // nobody: created by this sign-in
+)
+
 // decide turns an assertion into the exact rows that come and go. The error is
-// a *Refusal, unless newID fails; beside it only what was unknown is told.
+// a *Refusal, unless newID fails; beside it only what was unknown is told, and
+// whom the token means as far as that was found out.
 func decide(a *Assertion, n *store.Integration, st *store.State, newID func() (string, error)) (plan, error) {
 	p := &planner{assertion: a, integration: n, state: st, newID: newID}
 	p.out.changes = store.Changes{
@@ -43,7 +59,7 @@ func decide(a *Assertion, n *store.Integration, st *store.State, newID func() (s
 	p.out.changes.Identity.Fingerprint = print[:]
 	for _, step := range []func() error{p.resolve, p.profile, p.meta, p.groups, p.credits} {
 		if err := step(); err != nil {
-			return plan{unknown: p.out.unknown}, err
+			return plan{unknown: p.out.unknown, user: p.out.user, match: p.out.match, created: p.out.created}, err
 		}
 	}
 	p.finish()
@@ -54,9 +70,11 @@ func decide(a *Assertion, n *store.Integration, st *store.State, newID func() (s
 func (p *planner) resolve() error {
 	a, st := p.assertion, p.state
 	if st.BySubject != nil {
+		p.out.match = MatchSubject
 		return p.returning(*st.BySubject)
 	}
 	if a.Subject == "" && st.ByEmail != nil {
+		p.out.match = MatchEmail
 		return p.returning(*st.ByEmail)
 	}
 	if st.Erased {
@@ -94,6 +112,7 @@ func (p *planner) attach(id store.Identity) error {
 		return refuse(EmailInUse, "the e-mail is known, and email_verified is false")
 	}
 	subject := p.assertion.Subject
+	p.out.match = MatchAttached
 	id.Subject = &subject
 	if err := p.returning(id); err != nil {
 		return err
@@ -133,9 +152,14 @@ func (p *planner) link(owner store.User) error {
 	case foreign && policy != store.LinkTrusted:
 		return refuse(EmailInUse, "the e-mail belongs to a user of another integration, and the link policy is %s", policy)
 	case ours != nil && p.assertion.Subject == "":
+		p.out.match = MatchEmail
 		return p.returning(*ours)
 	case ours != nil:
 		return p.attach(*ours)
+	}
+	p.out.match = MatchLinked
+	if foreign {
+		p.out.match = MatchTrusted
 	}
 	if err := p.use(owner.ID); err != nil {
 		return err
@@ -155,7 +179,7 @@ func (p *planner) create() error {
 	if err != nil {
 		return err
 	}
-	p.out.created = true
+	p.out.match, p.out.created = MatchNew, true
 	p.out.user = store.User{ID: id, Status: store.StatusActive}
 	p.out.user.Meta = "{}"
 	p.out.user.Email = p.assertion.Email
@@ -187,10 +211,10 @@ func (p *planner) use(userID string) error {
 		return fmt.Errorf("provisioning: identity without its user %s", userID)
 	}
 	u := p.state.Users[i]
+	p.out.user = u
 	if u.Status != store.StatusActive {
 		return refuse(UserDisabled, "the user is %s", u.Status)
 	}
-	p.out.user = u
 	p.out.changes.User = store.UserChange{ID: u.ID, Version: u.Version}
 	return nil
 }

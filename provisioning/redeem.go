@@ -265,19 +265,7 @@ func (s *Service) recalled(known store.Recalled, signIn *SignIn) error {
 // change plans on what is there now and writes the plan.
 func (s *Service) change(ctx context.Context, in Arrival, v Verified, generation int64, signIn *SignIn) (store.Outcome, error) {
 	a, n := &v.Assertion, &v.Integration
-	inquiry := store.Inquiry{
-		TenantID: n.TenantID, IntegrationID: n.ID, Subject: a.Subject, EmailKey: a.EmailKey,
-		Tombstones: s.tombstones(n.TenantID, n.ID, a),
-	}
-	if a.Groups != nil {
-		inquiry.Groups = *a.Groups
-	}
-	if a.Credits != nil {
-		for _, g := range *a.Credits {
-			inquiry.Credits = append(inquiry.Credits, g.ID)
-		}
-	}
-	state, err := s.store.Read(ctx, inquiry)
+	state, err := s.store.Read(ctx, s.inquiry(a, n))
 	if err != nil {
 		return "", err
 	}
@@ -307,11 +295,30 @@ func (s *Service) change(ctx context.Context, in Arrival, v Verified, generation
 		signIn.Granted, signIn.Revoked = len(c.Grant), len(c.Revoke)
 		signIn.Warnings = append(signIn.Warnings, p.warnings...)
 	} else {
-		signIn.Warnings = append(signIn.Warnings, Warning{
-			Code: "token_stale", Path: "iat", Text: "a newer token of this person was used, so nothing of this one was applied",
-		})
+		signIn.Warnings = append(signIn.Warnings, staleWarning)
 	}
 	return outcome, nil
+}
+
+var staleWarning = Warning{
+	Code: "token_stale", Path: "iat", Text: "a newer token of this person was used, so nothing of this one was applied",
+}
+
+// inquiry is what the plan for an assertion needs to know.
+func (s *Service) inquiry(a *Assertion, n *store.Integration) store.Inquiry {
+	inquiry := store.Inquiry{
+		TenantID: n.TenantID, IntegrationID: n.ID, Subject: a.Subject, EmailKey: a.EmailKey,
+		Tombstones: s.tombstones(n.TenantID, n.ID, a),
+	}
+	if a.Groups != nil {
+		inquiry.Groups = *a.Groups
+	}
+	if a.Credits != nil {
+		for _, g := range *a.Credits {
+			inquiry.Credits = append(inquiry.Credits, g.ID)
+		}
+	}
+	return inquiry
 }
 
 // settle gives the token back when it is not certain that nothing was spent.

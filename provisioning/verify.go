@@ -16,16 +16,6 @@ const (
 	maxTokenIDBytes = 255
 )
 
-// Link is what arrived: the token and the hint beside it.
-type Link struct {
-	Token string
-	AppID string // from the query or form; "" = not sent
-	Limit int    // bytes that the token may have at this door
-	// Audiences are the values of aud that name us, besides the app id: our
-	// public URL and the tenant's host. Empty texts among them match nothing.
-	Audiences []string
-}
-
 // Verified is a token for which every check up to the claim types has passed.
 type Verified struct {
 	Integration store.Integration // to be read only: its lists are the keyring's
@@ -205,17 +195,13 @@ func (v *verification) seen() seen {
 func (v *verification) passed() Verified {
 	n := &v.entry.integration
 	v.assertion.ID, v.assertion.IssuedAt, v.assertion.ExpiresAt = v.id, v.dates.issuedAt, v.dates.expiresAt
-	seen := v.seen()
-	seen.know(&v.assertion)
-	return Verified{
-		Integration:     *n,
-		KeyID:           v.key.id,
-		Assertion:       v.assertion,
-		SpendKey:        spendKey(v.id, v.token.signed),
-		Single:          v.id != "" || n.SingleUse,
-		AcceptableUntil: v.dates.acceptableUntil(n.MaxAge),
-		seen:            seen,
-	}
+	passed := v.refused()
+	passed.seen.know(&v.assertion)
+	passed.Assertion = v.assertion
+	passed.SpendKey = spendKey(v.id, v.token.signed)
+	passed.Single = v.id != "" || n.SingleUse
+	passed.AcceptableUntil = v.dates.acceptableUntil(n.MaxAge)
+	return passed
 }
 
 // unverifiedIssuer is the iss claim if it is text; "" otherwise.

@@ -1,16 +1,12 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
+	"maps"
 	"os"
-	"strings"
-	"time"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"usher/handlers"
@@ -18,7 +14,7 @@ import (
 )
 
 func newSign(p program) *cobra.Command {
-	var host, email, subject, goTo, claims string
+	var host, email, subject, goTo, claims, spoil string
 	var groups []string
 	c := &cobra.Command{
 		Use:   "sign ID",
@@ -47,24 +43,13 @@ func newSign(p program) *cobra.Command {
 			if payload["email"] == nil {
 				return usageError(c, errors.New("name the person: --email"))
 			}
-			for claim, value := range map[string]any{"iat": time.Now().Unix(), "jti": uuid.NewString()} {
-				if _, given := payload[claim]; !given {
-					payload[claim] = value
-				}
-			}
 			return p.withTenant(c.Context(), host, func(t commandTenant) error {
-				secret, key, err := t.provisioning.SigningSecret(c.Context(), t.tenant, args[0])
+				signed, err := t.provisioning.SignLink(c.Context(), t.tenant, args[0],
+					provisioning.TestLink{Claims: payload, Spoil: provisioning.Spoil(spoil)}, byCommand)
 				if err != nil {
 					return err
 				}
-				token, err := provisioning.SignHMAC(key.Algorithm, key.ID, secret, payload)
-				if err != nil {
-					return err
-				}
-				link := t.origin.String() + handlers.CallbackPath + "?token=" + token
-				if goTo != "" {
-					link += "&go=" + url.QueryEscape(goTo)
-				}
+				link := handlers.LinkURL(t.origin.String()+handlers.CallbackPath, signed.Token, goTo)
 				_, err = fmt.Fprintln(p.stdout, link)
 				return err
 			})
@@ -76,6 +61,7 @@ func newSign(p program) *cobra.Command {
 	c.Flags().StringSliceVar(&groups, "group", nil, "a group's external id; may be repeated; \"\" = an empty list (default: left out)")
 	c.Flags().StringVar(&goTo, "go", "", "where the link leads")
 	c.Flags().StringVar(&claims, "claims", "", "file with a JSON object of claims, “-” for standard input")
+	c.Flags().StringVar(&spoil, "preset", "", "make it wrong: expired, wrong_secret, decoded_secret or milliseconds")
 	return c
 }
 
@@ -90,12 +76,9 @@ func readClaimsFile(name string, stdin io.Reader, into map[string]any) error {
 	if err != nil {
 		return err
 	}
-	decoder := json.NewDecoder(strings.NewReader(string(text)))
-	decoder.UseNumber()
-	if err := decoder.Decode(&into); err != nil {
-		return fmt.Errorf("the claims are not a JSON object: %w", err)
-	}
-	return nil
+	claims, err := provisioning.ReadClaimSet(text)
+	maps.Copy(into, claims)
+	return err
 }
 
 func newMigrate(p program) *cobra.Command {

@@ -101,6 +101,7 @@ func newRoot(p program) *cobra.Command {
 		newAdmin(p),
 		newAPIKey(p),
 		newSign(p),
+		newExamine(p),
 		newMigrate(p),
 		newVersion(p),
 		newHealthcheck(p),

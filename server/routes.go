@@ -71,8 +71,10 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		{http.MethodDelete, "/integrations/:id", admins.WriteIntegrations, a.IfMatch(a.Remove)},
 		{http.MethodPost, "/integrations/:id/keys", admins.WriteIntegrations, a.Once(a.AddKey)},
 		{http.MethodDelete, "/integrations/:id/keys/:kid", admins.WriteIntegrations, a.IfMatch(a.RetireKey)},
+		{http.MethodPost, "/integrations/:id/links", admins.WriteIntegrations, a.SignLink},
 		{http.MethodGet, "/integrations/:id/quick-start", admins.ReadIntegrations, a.QuickStart},
 		{http.MethodGet, "/activity", admins.ReadLog, a.Activity},
+		{http.MethodPost, "/doctor", admins.ReadLog, a.Examine},
 		{http.MethodPost, "/groups", admins.WriteCatalog, a.Once(a.AddGroup)},
 		{http.MethodGet, "/groups", admins.ReadCatalog, a.Groups},
 		{http.MethodPost, "/credits", admins.WriteCatalog, a.Once(a.AddCredit)},
@@ -142,6 +144,10 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		{http.MethodPost, "/admin/settings/api-keys", admins.WriteSettings, a.MakeAPIKeyByForm},
 		{http.MethodGet, "/admin/settings/api-keys/:id/revoke", admins.WriteSettings, a.RevokePage},
 		{http.MethodPost, "/admin/settings/api-keys/:id/revoke", admins.WriteSettings, a.RevokeByForm},
+		{http.MethodGet, "/admin/doctor", admins.ReadLog, a.DoctorPage},
+		{http.MethodPost, "/admin/doctor", admins.ReadLog, a.Doctor},
+		{http.MethodGet, "/admin/builder", admins.WriteIntegrations, a.BuilderPage},
+		{http.MethodPost, "/admin/builder", admins.WriteIntegrations, a.Builder},
 	} {
 		engine.Handle(r.method, r.path, tenant, ownPage, a.Page(r.scope, r.handler))
 	}

@@ -20,6 +20,11 @@ type NavItem struct {
 func adminPages() []Page {
 	return []Page{
 		Overview{},
+		Doctor{
+			Specimen: Field{Name: "specimen", Type: "textarea"}, At: Field{Name: "at"}, Reference: Field{Name: "reference"},
+			Result: &Examined{},
+		},
+		Builder{Signed: &TestLink{}},
 		APIReference{},
 		AdminSignIn{Email: Field{Name: "email"}, Password: Field{Name: "password"}},
 		AdminEnrol{},
