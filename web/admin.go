@@ -1,5 +1,7 @@
 package web
 
+import "slices"
+
 // Frame is what surrounds the content of an admin's page.
 type Frame struct {
 	Title  string // of the page
@@ -18,7 +20,7 @@ type NavItem struct {
 
 // adminPages lists the empty form of each page for administrators.
 func adminPages() []Page {
-	return []Page{
+	return slices.Concat([]Page{
 		Overview{},
 		APIReference{},
 		AdminSignIn{Email: Field{Name: "email"}, Password: Field{Name: "password"}},
@@ -31,5 +33,5 @@ func adminPages() []Page {
 		AdminSelf{Name: Field{Name: "name"}, AddKey: Field{Name: "passkey"}},
 		AdminAPIKeys{},
 		AdminNewAPIKey{},
-	}
+	}, integrationPages())
 }
