@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -21,11 +22,12 @@ const (
 	maxMaxAge          = 365 * 24 * time.Hour
 	maxSessionAbsolute = 90 * 24 * time.Hour
 	minSession         = time.Minute
-	maxLiveKeys        = maxKeysTried
-	maxNameRunes       = 100
-	maxIssuerBytes     = 255
-	maxOrigins         = 50
-	secretBytes        = 32
+	// MaxLiveKeys is how many keys of an integration may be live at once.
+	MaxLiveKeys    = maxKeysTried
+	maxNameRunes   = 100
+	maxIssuerBytes = 255
+	maxOrigins     = 50
+	secretBytes    = 32
 )
 
 // NewKey is the wish for a key. At most one of Secret and PublicKey is given;
@@ -44,31 +46,35 @@ type Installed struct {
 	Secret string
 }
 
-// Install makes an integration with its first key. The error is an *Invalid
-// for what cannot be accepted.
+// DefaultIntegration is what an integration is like when nothing is chosen.
+func DefaultIntegration() store.Integration {
+	return store.Integration{
+		MaxAge: DefaultMaxAge, Leeway: DefaultLeeway, ReturnOrigins: []string{}, EmbedOrigins: []string{},
+		LinkPolicy: store.LinkUnclaimed, AutoCreate: true,
+		UnknownGroups: store.UnknownIgnore, UnknownCredits: store.UnknownPark,
+		GroupScope: store.ScopeAll, MetaMode: store.MetaMerge,
+		SessionIdle: DefaultSessionIdle, SessionAbsolute: DefaultSessionAbsolute,
+	}
+}
+
+// Install makes an integration with its first key. The error joins an *Invalid
+// for each field that cannot be accepted.
 func (s *Service) Install(ctx context.Context, tenant store.Tenant, wish Settings, key NewKey, by By) (Installed, error) {
 	id, err := store.NewID()
 	if err != nil {
 		return Installed{}, err
 	}
 	now := s.now().UTC()
-	n := store.Integration{
-		TenantID: tenant.ID, ID: id, AppID: randomHex(12), Revision: 1, Generation: 1,
-		MaxAge: DefaultMaxAge, Leeway: DefaultLeeway, ReturnOrigins: []string{}, EmbedOrigins: []string{},
-		LinkPolicy: store.LinkUnclaimed, AutoCreate: true,
-		UnknownGroups: store.UnknownIgnore, UnknownCredits: store.UnknownPark,
-		GroupScope: store.ScopeAll, MetaMode: store.MetaMerge,
-		SessionIdle: DefaultSessionIdle, SessionAbsolute: DefaultSessionAbsolute,
-		CreatedAt: now, UpdatedAt: now,
-	}
+	n := DefaultIntegration()
+	n.TenantID, n.ID, n.AppID, n.Revision, n.Generation = tenant.ID, id, randomHex(12), 1, 1
+	n.CreatedAt, n.UpdatedAt = now, now
+	var errs []error
 	if wish.Name == nil {
-		return Installed{}, invalid("name", "give the integration a name")
+		errs = append(errs, invalid("name", "give the integration a name"))
 	}
-	if err := wish.apply(&n); err != nil {
-		return Installed{}, err
-	}
+	errs = append(errs, wish.apply(&n))
 	first, secret, err := s.makeKey(n, key)
-	if err != nil {
+	if err := errors.Join(append(errs, err)...); err != nil {
 		return Installed{}, err
 	}
 	if n.AcceptAfter, err = s.acceptAfter(ctx, tenant, key, now); err != nil {
@@ -125,6 +131,14 @@ func (s *Service) Integrations(ctx context.Context, tenant store.Tenant) ([]Inst
 	return installed, nil
 }
 
+// Removed returns a tenant's removed integrations, the last removed first.
+func (s *Service) Removed(ctx context.Context, tenant store.Tenant) ([]store.Integration, error) {
+	integrations, _, err := s.store.Integrations(ctx, tenant.ID)
+	removed := slices.DeleteFunc(integrations, func(n store.Integration) bool { return n.RemovedAt == nil })
+	slices.SortFunc(removed, func(a, b store.Integration) int { return b.RemovedAt.Compare(*a.RemovedAt) })
+	return removed, err
+}
+
 // Integration returns one installed integration by its id or app id, or
 // ErrNotFound.
 func (s *Service) Integration(ctx context.Context, tenant store.Tenant, id string) (Installed, error) {
@@ -140,14 +154,10 @@ func (s *Service) Integration(ctx context.Context, tenant store.Tenant, id strin
 	return Installed{}, ErrNotFound
 }
 
-// ChangeIntegration changes what wish names. ErrChanged is returned, and
-// nothing changed, when wish.IfRevision is not the present revision.
+// ChangeIntegration changes what wish names.
 func (s *Service) ChangeIntegration(ctx context.Context, tenant store.Tenant, id string, wish Settings, by By) (Installed, error) {
 	return s.edit(ctx, tenant, id, func(n *store.Integration, _ []store.Key) (store.KeyChange, error) {
 		before := *n
-		if wish.IfRevision != 0 && wish.IfRevision != n.Revision {
-			return store.KeyChange{}, ErrChanged
-		}
 		if err := wish.apply(n); err != nil {
 			return store.KeyChange{}, err
 		}
@@ -182,8 +192,8 @@ func (s *Service) AddKey(ctx context.Context, tenant store.Tenant, id string, wi
 				live++
 			}
 		}
-		if live >= maxLiveKeys {
-			return store.KeyChange{}, invalid("keys", "an integration has at most %d live keys: retire one first", maxLiveKeys)
+		if live >= MaxLiveKeys {
+			return store.KeyChange{}, invalid("keys", "an integration has at most %d live keys: retire one first", MaxLiveKeys)
 		}
 		var err error
 		added, secret, err = s.makeKey(*n, wish)

@@ -121,22 +121,3 @@ func TestKeepKey(t *testing.T) {
 		}
 	})
 }
-
-// TestChangeOfWhatWasSeen: a change that was decided on an older revision is
-// not made.
-func TestChangeOfWhatWasSeen(t *testing.T) {
-	eachPlace(t, provisioning.Settings{}, func(t *testing.T, p *place) {
-		ctx := t.Context()
-		p.mirror(t)
-		wish := provisioning.Settings{Name: pointer("One"), IfRevision: p.Revision}
-		n, err := p.svc.ChangeIntegration(ctx, p.tenant, p.ID, wish, byAPI)
-		if err != nil || n.Revision != p.Revision+1 {
-			t.Fatalf("got revision %d, error %v, want %d", n.Revision, err, p.Revision+1)
-		}
-		before := p.db.Dump(t, p.tenant.ID)
-		wish.Name = pointer("Two")
-		_, err = p.svc.ChangeIntegration(ctx, p.tenant, p.ID, wish, byAPI)
-		wantError(t, "on an older revision", err, provisioning.ErrChanged)
-		wantSame(t, "rows", p.db.Dump(t, p.tenant.ID), before)
-	})
-}

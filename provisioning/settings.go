@@ -33,10 +33,6 @@ type Settings struct {
 	MetaMode        *string
 	SessionIdle     *int64 // seconds
 	SessionAbsolute *int64 // seconds
-
-	// IfRevision is the revision that whoever changes something has seen; 0 =
-	// any. It is not looked at when installing.
-	IfRevision int64
 }
 
 // apply checks the fields that are given and writes them to n. Nothing is

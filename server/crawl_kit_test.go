@@ -94,13 +94,15 @@ func (c *crawler) open(t *testing.T, target, from string) {
 
 // route returns the route that answers a request, or "".
 func (c *crawler) route(method, path string) string {
+	found := ""
 	for _, route := range c.routes {
 		itsMethod, pattern, _ := strings.Cut(route, " ")
-		if itsMethod == method && matches(pattern, path) {
-			return route
+		// A fixed part counts before a parameter, as it does for gin.
+		if itsMethod == method && matches(pattern, path) && (found == "" || strings.Count(pattern, ":") < strings.Count(found, ":")) {
+			found = route
 		}
 	}
-	return ""
+	return found
 }
 
 // matches reports whether a path fits a route's pattern.

@@ -1,5 +1,7 @@
 package web
 
+import "slices"
+
 // Frame is what surrounds the content of an admin's page.
 type Frame struct {
 	Title  string // of the page
@@ -18,7 +20,7 @@ type NavItem struct {
 
 // adminPages lists the empty form of each page for administrators.
 func adminPages() []Page {
-	return []Page{
+	return slices.Concat([]Page{
 		Overview{},
 		Doctor{
 			Specimen: Field{Name: "specimen", Type: "textarea"}, At: Field{Name: "at"}, Reference: Field{Name: "reference"},
@@ -38,5 +40,5 @@ func adminPages() []Page {
 		AdminNewAPIKey{},
 		SignIns{},
 		SignInEntry{},
-	}
+	}, integrationPages())
 }

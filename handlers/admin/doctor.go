@@ -182,6 +182,7 @@ func shownFields(changes []provisioning.FieldChange) []web.FieldDiff {
 	return shown
 }
 
+// indented is JSON for reading; what is no JSON stays as it is.
 func indented(text string) string {
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)

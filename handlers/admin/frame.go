@@ -33,11 +33,18 @@ var sections = []struct {
 // notices are what is said after an act, by the code in ?done=. The codes are
 // ours alone: a link from elsewhere cannot put words into a page.
 var notices = map[string]string{
-	"saved":                 "Saved.",
-	"administrator_removed": "Removed. Every session of the account has ended.",
-	"password_changed":      "Your password is changed. You are signed out everywhere else.",
-	"sessions_ended":        "You are signed out everywhere else.",
-	"api_key_revoked":       "Revoked. The key is refused from now on.",
+	"saved":                  "Saved.",
+	"administrator_removed":  "Removed. Every session of the account has ended.",
+	"password_changed":       "Your password is changed. You are signed out everywhere else.",
+	"sessions_ended":         "You are signed out everywhere else.",
+	"api_key_revoked":        "Revoked. The key is refused from now on.",
+	"integration_changed":    "The settings are saved. They count for the next link.",
+	"integration_signed_out": "Every session of this integration has ended.",
+	"key_retired":            "The key is retired: links signed with it are refused.",
+	"key_expires":            "The key will retire by itself. Until then you can keep it after all.",
+	"key_kept":               "The key stays.",
+	"group_created":          "The group exists now. People whose links name it get it with their next sign-in.",
+	"credit_created":         "The credit exists now, and those kept for it have taken effect.",
 }
 
 // frame is what surrounds a page. section is the path of the navigation's

@@ -10,15 +10,21 @@ import (
 	"usher/web"
 )
 
-// quickStart writes signing code for an integration, for its newest key that
-// is not retired or about to be.
-func (a *Admin) quickStart(c *gin.Context, n provisioning.Installed) ([]web.Snippet, error) {
+// quickStartKey is the newest key that is not retired or about to be.
+func quickStartKey(n provisioning.Installed) provisioning.Key {
 	key := n.Keys[len(n.Keys)-1]
 	for _, k := range n.Keys {
 		if k.RetiresAt == nil {
 			key = k // the keys are oldest first
 		}
 	}
+	return key
+}
+
+// quickStart writes signing code for an integration and the key that it should
+// sign with.
+func (a *Admin) quickStart(c *gin.Context, n provisioning.Installed) ([]web.Snippet, error) {
+	key := quickStartKey(n)
 	return web.QuickStart(web.Partner{
 		Endpoint: a.callbackURL(c), AppID: n.AppID, KeyID: key.ID, Algorithm: key.Algorithm,
 	})

@@ -1,9 +1,7 @@
 package admin
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -51,12 +49,6 @@ type signInAnswer struct {
 	Network     string          `json:"network"`
 	UserAgent   string          `json:"user_agent"`
 	Count       int64           `json:"count"`
-}
-
-type warningAnswer struct {
-	Code string `json:"code"`
-	Path string `json:"path"`
-	Text string `json:"text"`
 }
 
 func answerSignIn(r provisioning.SignInRecord) signInAnswer {
@@ -364,15 +356,6 @@ func (a *Admin) ofIntegration(c *gin.Context, page *web.SignInEntry, id string) 
 			web.Span(clock.Median), web.Span(clock.Low), web.Span(clock.High), clock.N)
 	}
 	return nil
-}
-
-// indented is JSON for reading; what is no JSON stays as it is.
-func indented(text string) string {
-	var b bytes.Buffer
-	if json.Indent(&b, []byte(text), "", "  ") != nil {
-		return text
-	}
-	return b.String()
 }
 
 // changesOf says in sentences what a sign-in has changed.

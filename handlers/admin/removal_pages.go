@@ -1,0 +1,137 @@
+package admin
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"usher/handlers"
+	"usher/provisioning"
+	"usher/web"
+)
+
+// integrationRemoval previews a removal.
+func (a *Admin) integrationRemoval(c *gin.Context, n provisioning.Installed) (web.RemoveIntegration, error) {
+	r, err := a.Provisioning.Removal(c.Request.Context(), handlers.TenantOf(c), n.ID)
+	return web.RemoveIntegration{
+		IntegrationPage: a.integrationPage(c, n, "/remove"), Confirm: web.Confirm{Word: n.Name},
+		Removal: web.Removal{
+			Sessions: r.Sessions, SessionsMore: r.SessionsMore, People: r.People, OnlyWayIn: r.OnlyWayIn,
+			Memberships: r.Memberships, Grants: r.Grants, More: r.More,
+		},
+	}, explain(err)
+}
+
+// RemovePage: GET /admin/integrations/:id/remove.
+func (a *Admin) RemovePage(c *gin.Context) error {
+	n, err := a.integrationOf(c)
+	if err != nil {
+		return err
+	}
+	page, err := a.integrationRemoval(c, n)
+	if err != nil {
+		return err
+	}
+	return a.show(c, page)
+}
+
+// RemoveForm: POST /admin/integrations/:id/remove. It can be sent again after a
+// fault: what was removed already is removed to the end.
+func (a *Admin) RemoveForm(c *gin.Context) error {
+	ctx, tenant := c.Request.Context(), handlers.TenantOf(c)
+	once, err := a.Provisioning.IntegrationOnceInstalled(ctx, tenant, c.Param("id"))
+	if err != nil {
+		return explain(err)
+	}
+	values, err := form(c)
+	if err != nil {
+		return err
+	}
+	if fault := confirmed(values, once.Name); fault != "" {
+		n, err := a.integrationOf(c)
+		if err != nil {
+			return err
+		}
+		page, err := a.integrationRemoval(c, n)
+		if err != nil {
+			return err
+		}
+		page.Confirm.Fault = fault
+		return a.showAs(c, http.StatusUnprocessableEntity, page)
+	}
+	if err := a.Provisioning.Remove(ctx, tenant, once.ID, by(c)); err != nil {
+		return a.unfinished(err, "The removal has begun, but not every session is known to have ended. Send the form again until it succeeds.")
+	}
+	seeOther(c, integrationPath(once.ID, "/removed"))
+	return nil
+}
+
+// unfinished says what to do about an act that a fault has cut short.
+func (a *Admin) unfinished(err error, advice string) error {
+	if a.Unavailable(err) {
+		return &handlers.Fault{Code: handlers.Code(provisioning.StoreUnavailable), Public: advice, Err: err}
+	}
+	return explain(err)
+}
+
+// RemovedPage: GET /admin/integrations/:id/removed.
+func (a *Admin) RemovedPage(c *gin.Context) error {
+	n, err := a.Provisioning.IntegrationOnceInstalled(c.Request.Context(), handlers.TenantOf(c), c.Param("id"))
+	if err != nil {
+		return explain(err)
+	}
+	if n.RemovedAt == nil {
+		seeOther(c, integrationPath(n.ID, ""))
+		return nil
+	}
+	return a.show(c, web.RemovedIntegration{
+		Frame: a.frame(c, integrationsPath, n.Name+" is removed"), ID: n.ID, Name: n.Name, At: *n.RemovedAt,
+	})
+}
+
+// signOutPage previews whose sessions will end.
+func (a *Admin) signOutPage(c *gin.Context, n provisioning.Installed) (web.SignEveryoneOut, error) {
+	r, err := a.Provisioning.Removal(c.Request.Context(), handlers.TenantOf(c), n.ID)
+	return web.SignEveryoneOut{
+		IntegrationPage: a.integrationPage(c, n, "/sign-out"), Sessions: r.Sessions, SessionsMore: r.SessionsMore,
+		Confirm: web.Confirm{Word: n.Name},
+	}, explain(err)
+}
+
+// SignEveryoneOutPage: GET /admin/integrations/:id/sign-out.
+func (a *Admin) SignEveryoneOutPage(c *gin.Context) error {
+	n, err := a.integrationOf(c)
+	if err != nil {
+		return err
+	}
+	page, err := a.signOutPage(c, n)
+	if err != nil {
+		return err
+	}
+	return a.show(c, page)
+}
+
+// SignEveryoneOutForm: POST /admin/integrations/:id/sign-out.
+func (a *Admin) SignEveryoneOutForm(c *gin.Context) error {
+	n, err := a.integrationOf(c)
+	if err != nil {
+		return err
+	}
+	values, err := form(c)
+	if err != nil {
+		return err
+	}
+	if fault := confirmed(values, n.Name); fault != "" {
+		page, err := a.signOutPage(c, n)
+		if err != nil {
+			return err
+		}
+		page.Confirm.Fault = fault
+		return a.showAs(c, http.StatusUnprocessableEntity, page)
+	}
+	if err := a.Provisioning.SignEveryoneOut(c.Request.Context(), handlers.TenantOf(c), n.ID, by(c)); err != nil {
+		return a.unfinished(err, "Not every session is known to have ended. Send the form again until it succeeds.")
+	}
+	seeOther(c, integrationPath(n.ID, "?done=integration_signed_out"))
+	return nil
+}
