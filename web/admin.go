@@ -31,5 +31,11 @@ func adminPages() []Page {
 		AdminSelf{Name: Field{Name: "name"}, AddKey: Field{Name: "passkey"}},
 		AdminAPIKeys{},
 		AdminNewAPIKey{},
+		Groups{},
+		NewGroup{},
+		GroupPage{},
+		GroupDeletion{},
+		Credits{},
+		CreditPage{},
 	}
 }

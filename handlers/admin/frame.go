@@ -38,6 +38,12 @@ var notices = map[string]string{
 	"password_changed":      "Your password is changed. You are signed out everywhere else.",
 	"sessions_ended":        "You are signed out everywhere else.",
 	"api_key_revoked":       "Revoked. The key is refused from now on.",
+	"saved":         "Saved.",
+	"group-added":   "The group is made.",
+	"group-deleted": "The group is deleted.",
+	"member-in":     "The membership is saved.",
+	"member-out":    "The membership given by hand is taken away.",
+	"credit-added":  "The credit is added. Grants that waited for it have taken effect.",
 }
 
 // frame is what surrounds a page. section is the path of the navigation's
