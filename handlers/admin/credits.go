@@ -207,7 +207,7 @@ func (a *Admin) MakeCredit(c *gin.Context) error {
 	if err != nil {
 		return explain(err)
 	}
-	seeOther(c, creditsPath+"?done=credit-added")
+	seeOther(c, creditsPath+"?done=credit_added")
 	return nil
 }
 

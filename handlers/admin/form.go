@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -38,14 +37,6 @@ func faultsOf(err error) (found faults, ok bool) {
 		return nil, false
 	}
 	return faults{invalid.Field: sentence(invalid.Problem)}, true
-}
-
-// sentence makes one of a problem's words.
-func sentence(text string) string {
-	if text == "" {
-		return ""
-	}
-	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
 // field returns a field as it was sent, with what is wrong with it.

@@ -38,12 +38,11 @@ var notices = map[string]string{
 	"password_changed":      "Your password is changed. You are signed out everywhere else.",
 	"sessions_ended":        "You are signed out everywhere else.",
 	"api_key_revoked":       "Revoked. The key is refused from now on.",
-	"saved":         "Saved.",
-	"group-added":   "The group is made.",
-	"group-deleted": "The group is deleted.",
-	"member-in":     "The membership is saved.",
-	"member-out":    "The membership given by hand is taken away.",
-	"credit-added":  "The credit is added. Grants that waited for it have taken effect.",
+	"group_added":           "The group is made.",
+	"group_deleted":         "The group is deleted.",
+	"member_in":             "The membership is saved.",
+	"member_out":            "The membership given by hand is taken away.",
+	"credit_added":          "The credit is added. Grants that waited for it have taken effect.",
 }
 
 // frame is what surrounds a page. section is the path of the navigation's

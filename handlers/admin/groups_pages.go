@@ -64,7 +64,7 @@ func (a *Admin) MakeGroup(c *gin.Context) error {
 	if err != nil {
 		return explain(err)
 	}
-	seeOther(c, groupsPath+"/"+g.ID+"?done=group-added")
+	seeOther(c, groupsPath+"/"+g.ID+"?done=group_added")
 	return nil
 }
 
@@ -200,20 +200,20 @@ func (a *Admin) PutMember(c *gin.Context) error {
 	if err != nil {
 		return explain(err)
 	}
-	seeOther(c, groupsPath+"/"+c.Param("id")+"?done=member-in")
+	seeOther(c, groupsPath+"/"+c.Param("id")+"?done=member_in")
 	return nil
 }
 
 // ChangeMember: POST /admin/groups/:id/members/:user with act=pin, unpin or
 // drop.
 func (a *Admin) ChangeMember(c *gin.Context) error {
-	ctx, tenant, done := c.Request.Context(), handlers.TenantOf(c), "member-in"
+	ctx, tenant, done := c.Request.Context(), handlers.TenantOf(c), "member_in"
 	var err error
 	switch act := c.PostForm("act"); act {
 	case "pin", "unpin":
 		err = a.Provisioning.SetMember(ctx, tenant, c.Param("id"), c.Param("user"), act == "pin", by(c))
 	case "drop":
-		done = "member-out"
+		done = "member_out"
 		err = a.Provisioning.DropMember(ctx, tenant, c.Param("id"), c.Param("user"), by(c))
 	default:
 		return badRequest("act: pin, unpin or drop.")
@@ -265,6 +265,6 @@ func (a *Admin) RemoveGroup(c *gin.Context) error {
 	if err != nil {
 		return explain(err)
 	}
-	seeOther(c, groupsPath+"?done=group-deleted")
+	seeOther(c, groupsPath+"?done=group_deleted")
 	return nil
 }
