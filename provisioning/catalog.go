@@ -10,9 +10,6 @@ import (
 	"usher/sql/store"
 )
 
-// pageSize is how many rows a list returns at once.
-const pageSize = 200
-
 // AddGroup makes a group that tokens name by externalID: 1–64 characters.
 // ErrTaken is returned when the tenant has it already.
 func (s *Service) AddGroup(ctx context.Context, tenant store.Tenant, externalID, name string, by By) (store.Group, error) {
@@ -30,7 +27,7 @@ func (s *Service) AddGroup(ctx context.Context, tenant store.Tenant, externalID,
 	if err != nil {
 		return store.Group{}, err
 	}
-	g := store.Group{ID: id, ExternalID: externalID, Name: name, CreatedAt: s.now().UTC()}
+	g := store.Group{ID: id, ExternalID: externalID, Name: name, Revision: 1, CreatedAt: s.now().UTC()}
 	return g, s.store.AddGroup(ctx, tenant.ID, g,
 		act(by, "group_added", "group "+g.ID, map[string]any{"external_id": externalID, "name": name}))
 }
@@ -40,23 +37,6 @@ func checkExternalID(id string) *Invalid {
 		return invalid("external_id", "1 to %d characters, no control characters", maxGroupChars)
 	}
 	return nil
-}
-
-// Groups lists groups in the order of their external ids, after the given
-// one; next is where the following page starts, "" after the last.
-func (s *Service) Groups(ctx context.Context, tenant store.Tenant, after string) (groups []store.Group, next string, err error) {
-	if !utf8.ValidString(after) || strings.ContainsRune(after, 0) {
-		return nil, "", invalid("after", "the external id of a group")
-	}
-	if !isStorable(after) {
-		return nil, "", invalid("after", "an external id")
-	}
-	groups, err = s.store.Groups(ctx, tenant.ID, after, pageSize+1)
-	if len(groups) > pageSize {
-		groups = groups[:pageSize]
-		next = groups[pageSize-1].ExternalID
-	}
-	return groups, next, err
 }
 
 // AddCredit makes a credit that tokens name by id: 1…2^53−1. ErrTaken is
@@ -70,18 +50,64 @@ func (s *Service) AddCredit(ctx context.Context, tenant store.Tenant, id int64, 
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return store.Credit{}, err
 	}
-	c := store.Credit{ID: id, Name: name, CreatedAt: s.now().UTC()}
+	c := store.Credit{ID: id, Name: name, Revision: 1, CreatedAt: s.now().UTC()}
 	return c, s.store.AddCredit(ctx, tenant.ID, c,
 		act(by, "credit_added", fmt.Sprintf("credit %d", id), map[string]any{"name": name}))
 }
 
-// Credits lists credits in the order of their ids, after the given one; next
-// is where the following page starts, 0 after the last.
-func (s *Service) Credits(ctx context.Context, tenant store.Tenant, after int64) (credits []store.Credit, next int64, err error) {
-	credits, err = s.store.Credits(ctx, tenant.ID, after, pageSize+1)
-	if len(credits) > pageSize {
-		credits = credits[:pageSize]
-		next = credits[pageSize-1].ID
+// Credit returns one credit, or ErrNotFound.
+func (s *Service) Credit(ctx context.Context, tenant store.Tenant, id int64) (store.Credit, error) {
+	return s.store.Credit(ctx, tenant.ID, id)
+}
+
+// RenameCredit gives a credit another name. The errors are ErrNotFound,
+// ErrChanged and *Invalid.
+func (s *Service) RenameCredit(ctx context.Context, tenant store.Tenant, id int64, name string, by By) (store.Credit, error) {
+	name, err := checkName(name)
+	if err != nil {
+		return store.Credit{}, err
+	}
+	return s.store.ChangeCredit(ctx, tenant.ID, id, func(c *store.Credit) (store.Act, error) {
+		detail := map[string]any{}
+		noteChange(detail, "name", c.Name, name)
+		c.Name = name
+		return act(by, "credit_changed", fmt.Sprintf("credit %d", id), detail), nil
+	})
+}
+
+// CreditUses counts the grants of credits, by their ids.
+func (s *Service) CreditUses(ctx context.Context, tenant store.Tenant, credits []store.Credit) (map[int64]CreditUse, error) {
+	ids := make([]int64, 0, len(credits))
+	for _, c := range credits {
+		ids = append(ids, c.ID)
+	}
+	return s.store.CreditUses(ctx, tenant.ID, ids)
+}
+
+// maxParked is how many parked ids are shown.
+const maxParked = 100
+
+// ParkedCredits returns the smallest ids that people were granted and the
+// catalogue lacks. Adding such a credit makes the grants take effect.
+func (s *Service) ParkedCredits(ctx context.Context, tenant store.Tenant) ([]ParkedCredit, error) {
+	return s.store.ParkedCredits(ctx, tenant.ID, maxParked)
+}
+
+// noteChange puts a setting that changes into the detail of an act.
+func noteChange[T comparable](detail map[string]any, name string, from, to T) {
+	if from != to {
+		detail[name] = map[string]any{"from": from, "to": to}
+	}
+}
+
+// Credits lists credits in the order of their ids, at most size from the one
+// after the given id; next is where the following page starts, 0 after the
+// last.
+func (s *Service) Credits(ctx context.Context, tenant store.Tenant, after int64, size int) (credits []store.Credit, next int64, err error) {
+	credits, err = s.store.Credits(ctx, tenant.ID, after, size+1)
+	if len(credits) > size {
+		credits = credits[:size]
+		next = credits[size-1].ID
 	}
 	return credits, next, err
 }

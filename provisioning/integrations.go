@@ -379,3 +379,17 @@ func (s *Service) makeKey(n store.Integration, wish NewKey) (store.Key, string, 
 	k.SealedSecret = s.sealer.Seal([]byte(secret), placeOf(k)...)
 	return k, secret, nil
 }
+
+// IntegrationNames returns the names of a tenant's integrations by their ids,
+// the removed ones too: memberships and grants outlive them.
+func (s *Service) IntegrationNames(ctx context.Context, tenant store.Tenant) (map[string]string, error) {
+	integrations, _, err := s.store.Integrations(ctx, tenant.ID)
+	names := map[string]string{}
+	for _, n := range integrations {
+		names[n.ID] = n.Name
+		if n.RemovedAt != nil {
+			names[n.ID] += " (removed)"
+		}
+	}
+	return names, err
+}

@@ -161,17 +161,3 @@ func (s *Service) ReturnOrigins(ctx context.Context, tenant store.Tenant) ([]str
 	}
 	return origins, nil
 }
-
-// IntegrationNames are the names of a tenant's integrations by their ids, those
-// of removed ones included.
-func (s *Service) IntegrationNames(ctx context.Context, tenant store.Tenant) (map[string]string, error) {
-	ring, _, err := s.rings.get(ctx, tenant.ID, reloadPause)
-	if err != nil {
-		return nil, err
-	}
-	names := make(map[string]string, len(ring.apps))
-	for _, entry := range ring.apps {
-		names[entry.integration.ID] = entry.integration.Name
-	}
-	return names, nil
-}

@@ -191,7 +191,7 @@ func TestCatalog(t *testing.T) {
 			}
 		}
 		wantSame(t, "rows", p.db.Dump(t, p.tenant.ID), before)
-		if _, _, err := p.svc.Groups(ctx, p.tenant, "a\x00"); !errors.As(err, &invalid) {
+		if _, _, err := p.svc.Groups(ctx, p.tenant, "", "a\x00", 200); !errors.As(err, &invalid) {
 			t.Errorf("Groups: got error %v, want an *Invalid", err)
 		}
 
@@ -204,7 +204,7 @@ func TestCatalog(t *testing.T) {
 		p.db.Exec(t, "INSERT INTO credits (tenant_id, id, name, created_at) VALUES "+strings.Join(moreCredits, ", "))
 		var groups, pages int
 		for after := ""; pages == 0 || after != ""; pages++ {
-			page, next, err := p.svc.Groups(ctx, p.tenant, after)
+			page, next, err := p.svc.Groups(ctx, p.tenant, "", after, 200)
 			if err != nil || pages > 5 {
 				t.Fatalf("page %d: error %v", pages, err)
 			}
@@ -214,7 +214,7 @@ func TestCatalog(t *testing.T) {
 		var credits int
 		pages = 0
 		for after := int64(0); pages == 0 || after != 0; pages++ {
-			page, next, err := p.svc.Credits(ctx, p.tenant, after)
+			page, next, err := p.svc.Credits(ctx, p.tenant, after, 200)
 			if err != nil || pages > 5 {
 				t.Fatalf("page %d: error %v", pages, err)
 			}

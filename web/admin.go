@@ -40,5 +40,11 @@ func adminPages() []Page {
 		AdminNewAPIKey{},
 		SignIns{},
 		SignInEntry{},
+		Groups{},
+		NewGroup{},
+		GroupPage{},
+		GroupDeletion{},
+		Credits{},
+		CreditPage{},
 	}, integrationPages())
 }

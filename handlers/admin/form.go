@@ -2,6 +2,7 @@ package admin
 
 import (
 	"errors"
+	"maps"
 	"net/url"
 	"strconv"
 	"strings"
@@ -29,36 +30,8 @@ func form(c *gin.Context) (url.Values, error) {
 	return values, nil
 }
 
-// faults are the problems of a request by the fields that they are of, as the
-// API names them; nil when err is about something else.
-func faults(err error) map[string]string {
-	var invalid *provisioning.Invalid
-	if !errors.As(err, &invalid) {
-		return nil
-	}
-	found := map[string]string{}
-	collect(err, found)
-	return found
-}
-
-func collect(err error, into map[string]string) {
-	//nolint:errorlint // each layer is looked at by itself
-	switch err := err.(type) {
-	case *provisioning.Invalid:
-		if _, ok := into[err.Field]; !ok {
-			into[err.Field] = sentence(err.Problem)
-		}
-	case interface{ Unwrap() []error }:
-		for _, one := range err.Unwrap() {
-			collect(one, into)
-		}
-	case interface{ Unwrap() error }:
-		collect(err.Unwrap(), into)
-	}
-}
-
 // point puts problems beside their fields, and returns how many were told.
-func point(found map[string]string, fields ...*web.Field) (told int) {
+func point(found faults, fields ...*web.Field) (told int) {
 	for _, field := range fields {
 		if problem, ok := found[field.Name]; ok {
 			field.Fault = problem
@@ -100,4 +73,86 @@ func confirmed(values url.Values, word string) string {
 		return ""
 	}
 	return "Type the word exactly as it stands here. Nothing has been done."
+}
+
+// pageRows is how many rows of a list a page shows.
+const pageRows = 50
+
+// faults are what is wrong with a form, by the names of its fields.
+type faults map[string]string
+
+// faultsOf sorts what a service did not accept by field; ok is false for an
+// error that is no fault of the form.
+func faultsOf(err error) (found faults, ok bool) {
+	if joined, is := err.(interface{ Unwrap() []error }); is { //nolint:errorlint // the list itself is asked for
+		found = faults{}
+		for _, one := range joined.Unwrap() {
+			some, ok := faultsOf(one)
+			if !ok {
+				return nil, false
+			}
+			maps.Copy(found, some)
+		}
+		return found, true
+	}
+	var invalid *provisioning.Invalid
+	if !errors.As(err, &invalid) {
+		return nil, false
+	}
+	return faults{invalid.Field: sentence(invalid.Problem)}, true
+}
+
+// faultsIn are those of a form's fields, or nil when err is about something
+// else.
+func faultsIn(err error) faults {
+	found, _ := faultsOf(err)
+	return found
+}
+
+// field returns a field as it was sent, with what is wrong with it.
+func (f faults) field(field web.Field) web.Field {
+	field.Fault = f[field.Name]
+	return field
+}
+
+// changedFault is shown when somebody else was faster.
+const changedFault = "Somebody else has changed this meanwhile. What they made of it is below; make your change again."
+
+// revisionOf is the hidden field that says which state a form was made from.
+// An unreadable one matches no state.
+func revisionOf(c *gin.Context) []int64 {
+	revision, err := strconv.ParseInt(c.PostForm("revision"), 10, 64)
+	if err != nil {
+		return []int64{}
+	}
+	return []int64{revision}
+}
+
+// pager is the way through a list: path with the query's other parameters, and
+// next as the following page's after ("" = none).
+func pager(c *gin.Context, next string) web.Pager {
+	path, query := c.Request.URL.Path, c.Request.URL.Query()
+	address := func(after string) string {
+		kept := url.Values{}
+		for name, values := range query {
+			if name != "after" && name != "done" && values[0] != "" {
+				kept.Set(name, values[0])
+			}
+		}
+		if after != "" {
+			kept.Set("after", after)
+		}
+		if len(kept) == 0 {
+			return path
+		}
+		return path + "?" + kept.Encode()
+	}
+	var p web.Pager
+	if query.Get("after") != "" {
+		p.First = address("")
+	}
+	if next != "" {
+		p.Next = address(next)
+	}
+	return p
 }

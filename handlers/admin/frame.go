@@ -45,6 +45,11 @@ var notices = map[string]string{
 	"key_kept":               "The key stays.",
 	"group_created":          "The group exists now. People whose links name it get it with their next sign-in.",
 	"credit_created":         "The credit exists now, and those kept for it have taken effect.",
+	"group_added":            "The group is made.",
+	"group_deleted":          "The group is deleted.",
+	"member_in":              "The membership is saved.",
+	"member_out":             "The membership given by hand is taken away.",
+	"credit_added":           "The credit is added. Grants that waited for it have taken effect.",
 }
 
 // frame is what surrounds a page. section is the path of the navigation's

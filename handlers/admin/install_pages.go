@@ -32,7 +32,7 @@ func (a *Admin) InstallForm(c *gin.Context) error {
 		return err
 	}
 	n, err := a.Provisioning.Install(c.Request.Context(), handlers.TenantOf(c), settingsOf(values), keyOf(values), by(c))
-	if found := faults(err); found != nil {
+	if found := faultsIn(err); found != nil {
 		page := web.InstallIntegration{
 			Frame: a.frame(c, integrationsPath, "Install an integration"), Settings: web.NewIntegrationSettings(), Key: web.NewKeySettings(),
 		}

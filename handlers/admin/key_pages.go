@@ -76,7 +76,7 @@ func (a *Admin) AddKeyForm(c *gin.Context) error {
 		return err
 	}
 	changed, key, err := a.Provisioning.AddKey(c.Request.Context(), handlers.TenantOf(c), n.ID, keyOf(values), by(c))
-	if found := faults(err); found != nil {
+	if found := faultsIn(err); found != nil {
 		page := web.AddKey{IntegrationPage: a.integrationPage(c, n, "/keys"), Key: web.NewKeySettings(), Fault: found["keys"]}
 		keepKey(&page.Key, values, found)
 		point(found, page.Key.All()...)
@@ -161,7 +161,7 @@ func (a *Admin) RetireKeyForm(c *gin.Context) error {
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	_, err = a.Provisioning.RetireKey(c.Request.Context(), handlers.TenantOf(c), n.ID, page.Key.ID, at, by(c))
-	if found := faults(err); found != nil {
+	if found := faultsIn(err); found != nil {
 		page.Fault = found["kid"]
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	} else if err != nil {
@@ -178,7 +178,7 @@ func (a *Admin) KeepKeyForm(c *gin.Context) error {
 		return err
 	}
 	_, err = a.Provisioning.KeepKey(c.Request.Context(), handlers.TenantOf(c), n.ID, page.Key.ID, by(c))
-	if found := faults(err); found != nil {
+	if found := faultsIn(err); found != nil {
 		page.Fault = found["kid"]
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	} else if err != nil {

@@ -38,7 +38,7 @@ func (a *Admin) ChangeIntegrationForm(c *gin.Context) error {
 	who := by(c)
 	who.IfMatch = []int64{wholeNumber(values.Get("revision"))}
 	_, err = a.Provisioning.ChangeIntegration(c.Request.Context(), handlers.TenantOf(c), n.ID, settingsOf(values), who)
-	found := faults(err)
+	found := faultsIn(err)
 	switch {
 	case err == nil:
 		seeOther(c, integrationPath(n.ID, "/settings?done=integration_changed"))

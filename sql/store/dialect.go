@@ -67,3 +67,11 @@ func (d dialect) jsonEach() string {
 	}
 	return "json_each"
 }
+
+// asID makes an id of an expression that yields it as text.
+func (d dialect) asID(expression string) string {
+	if d == postgres {
+		return "CAST(" + expression + " AS uuid)"
+	}
+	return expression
+}

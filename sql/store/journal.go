@@ -30,9 +30,9 @@ const (
 	WhatEmailChanged   = "email_changed"   // detail: from, to
 	WhatProfileChanged = "profile_changed" // detail: per field from, to
 	WhatMetaChanged    = "meta_changed"    // detail: set, removed (keys), from, to (their values)
-	WhatGroupAdded     = "group_added"     // detail: group, was_member (by another source)
-	WhatGroupRemoved   = "group_removed"   // detail: group, source, still_member
-	WhatGroupPinned    = "group_pinned"    // detail: group, from, to
+	WhatGroupAdded     = "group_added"     // detail: group, was_member (by another source); by hand also source, pinned
+	WhatGroupRemoved   = "group_removed"   // detail: group, source, still_member; group_deleted when the group went
+	WhatGroupPinned    = "group_pinned"    // of a membership given by hand; detail: group, from, to
 	WhatCreditGranted  = "credit_granted"  // detail: order_id, id
 	WhatCreditParked   = "credit_parked"   // the same
 	WhatCreditRevoked  = "credit_revoked"  // the same
