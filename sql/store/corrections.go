@@ -36,6 +36,7 @@ type Correction struct {
 	Revoke []OwnedGrant
 	// Identities are those that change: their subject and e-mail are written.
 	Identities []Identity
+	Attach     []Identity // those that come back
 	// Detach are the ids of identities that go. The user's sessions end.
 	Detach  []string
 	Journal []JournalEntry
@@ -175,6 +176,13 @@ UPDATE users
 		exec(`UPDATE identities SET subject = $1, email_key = $2 WHERE tenant_id = $3 AND id = $4 AND user_id = $5`,
 			id.Subject, id.EmailKey, tenant, id.ID, user)
 	}
+	for _, id := range c.Attach {
+		exec(`
+INSERT INTO identities (tenant_id, id, integration_id, user_id, subject, email_key, fingerprint, applied_at,
+                        unresolved, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, NULL, NULL, $7, $8)`,
+			tenant, id.ID, id.IntegrationID, user, id.Subject, id.EmailKey, false, at)
+	}
 	// What the fingerprints stand for is no longer so: the next token of each
 	// integration is compared with everything.
 	exec(`
@@ -237,6 +245,19 @@ SELECT EXISTS (SELECT 1 FROM users WHERE tenant_id = $1 AND email_key = $2 AND i
     OR EXISTS (SELECT 1 FROM integrations n JOIN identities i
                   ON i.tenant_id = n.tenant_id AND i.integration_id = n.id AND i.email_key = $2
                 WHERE n.tenant_id = $1 AND i.user_id <> $3)`, l.tenant, emailKey, user)
+	return taken, fault(err)
+}
+
+// IdentityTaken reports whether an integration knows another identity than the
+// one with this id by its subject or e-mail.
+func (l *Look) IdentityTaken(ctx context.Context, id Identity) (bool, error) {
+	var taken bool
+	err := l.tx.GetContext(ctx, &taken, `
+SELECT EXISTS (SELECT 1 FROM identities
+                WHERE tenant_id = $1 AND integration_id = $2 AND id <> $3 AND subject = $4)
+    OR EXISTS (SELECT 1 FROM identities
+                WHERE tenant_id = $1 AND integration_id = $2 AND id <> $3 AND email_key = $5)`,
+		l.tenant, id.IntegrationID, id.ID, id.Subject, id.EmailKey)
 	return taken, fault(err)
 }
 
