@@ -17,6 +17,7 @@ const (
 	DefaultLeeway          = 60 * time.Second
 	DefaultSessionIdle     = 8 * time.Hour
 	DefaultSessionAbsolute = 30 * 24 * time.Hour
+	DefaultDriftThreshold  = 5 // people within an hour
 
 	maxMaxAge          = 365 * 24 * time.Hour
 	maxSessionAbsolute = 90 * 24 * time.Hour
@@ -25,6 +26,7 @@ const (
 	maxNameRunes       = 100
 	maxIssuerBytes     = 255
 	maxOrigins         = 50
+	maxDriftThreshold  = 1000
 	secretBytes        = 32
 )
 
@@ -59,7 +61,8 @@ func (s *Service) Install(ctx context.Context, tenant store.Tenant, wish Setting
 		UnknownGroups: store.UnknownIgnore, UnknownCredits: store.UnknownPark,
 		GroupScope: store.ScopeAll, MetaMode: store.MetaMerge,
 		SessionIdle: DefaultSessionIdle, SessionAbsolute: DefaultSessionAbsolute,
-		CreatedAt: now, UpdatedAt: now,
+		DriftThreshold: DefaultDriftThreshold,
+		CreatedAt:      now, UpdatedAt: now,
 	}
 	if wish.Name == nil {
 		return Installed{}, invalid("name", "give the integration a name")

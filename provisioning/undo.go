@@ -11,11 +11,13 @@ import (
 )
 
 // UndoWish says what shall be undone: all that one request did, a sign-in's or
-// an administrator's; or all that an integration's tokens did since a time.
+// an administrator's; all that an integration's tokens did since a time; or what
+// they took from people's groups before the drift guard held.
 type UndoWish struct {
 	Reference   string    `json:"reference,omitempty"`   // of the request
 	Integration string    `json:"integration,omitempty"` // its id
 	Since       time.Time `json:"since,omitzero"`
+	Emptied     string    `json:"emptied,omitempty"` // an integration's id
 }
 
 // UndoPreview is what an undoing would do.
@@ -62,8 +64,12 @@ const (
 // time, so that what comes during the undoing stays.
 func (w UndoWish) picked(before time.Time) (store.Picked, error) {
 	switch {
-	case w.Reference != "" && w.Integration != "":
-		return store.Picked{}, invalid("reference", "give a reference, or an integration and a time, not both")
+	case w.Reference != "" && w.Integration != "" || w.Emptied != "" && (w.Reference != "" || w.Integration != ""):
+		return store.Picked{}, invalid("reference", "give a reference, an integration and a time, or emptied: one of the three")
+	case w.Emptied != "" && store.IsID(w.Emptied):
+		return store.Picked{EmptiedBy: w.Emptied}, nil
+	case w.Emptied != "":
+		return store.Picked{}, invalid("emptied", "the id of an integration")
 	case w.Reference != "":
 		if len(w.Reference) > maxReferenceBytes || !isStorable(w.Reference) {
 			return store.Picked{}, invalid("reference", "the reference id of a request")

@@ -272,12 +272,14 @@ SELECT id, at, integration_id, key_id, reference, actor, what, detail
 	return changes, fault(err)
 }
 
-// Picked says which entries of the journal are meant: those of one request, or
-// what an integration's tokens did in a time.
+// Picked says which entries of the journal are meant: those of one request;
+// what an integration's tokens did in a time; or what they took from the groups
+// of those people whom GuardEmptying has let through.
 type Picked struct {
 	Reference     string
 	IntegrationID string
 	From, Before  time.Time
+	EmptiedBy     string // an integration's id
 }
 
 // where is the condition of a Picked on the journal, with its arguments from
@@ -285,6 +287,11 @@ type Picked struct {
 func (p Picked) where() (string, []any) {
 	if p.IntegrationID != "" {
 		return `tenant_id = $1 AND integration_id = $2 AND at >= $3 AND at < $4`, []any{p.IntegrationID, p.From.UTC(), p.Before.UTC()}
+	}
+	if p.EmptiedBy != "" {
+		return `
+tenant_id = $1 AND integration_id = $2 AND what = 'group_removed' AND (user_id, reference) IN
+    (SELECT user_id, reference FROM drift_people WHERE tenant_id = $1 AND integration_id = $2 AND NOT held)`, []any{p.EmptiedBy}
 	}
 	return `tenant_id = $1 AND reference = $2`, []any{p.Reference}
 }
