@@ -38,5 +38,11 @@ func adminPages() []Page {
 		AdminNewAPIKey{},
 		SignIns{},
 		SignInEntry{},
+		AdminJobs{Jobs: []AdminJobRow{{}}},
+		AdminJob{},
+		AdminImport{Rows: Field{Name: "rows", Type: "textarea"}},
+		AdminUndo{First: []UndonePerson{{Lines: []UndoneLine{{}}}}, Able: true},
+		AdminAlerts{Alerts: []AdminAlertRow{{}}},
+		AdminAlert{GroupsEmptied: true, Decide: "/", Release: Field{Name: "until"}},
 	}
 }

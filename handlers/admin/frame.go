@@ -26,6 +26,8 @@ var sections = []struct {
 	{"Users", "/admin/users", admins.ReadUsers},
 	{"Groups", "/admin/groups", admins.ReadCatalog},
 	{"Credits", "/admin/credits", admins.ReadCatalog},
+	{"Alerts", alertsPath, admins.ReadLog},
+	{"Jobs", jobsPath, admins.ReadLog},
 	{"Audit log", "/admin/audit", admins.ReadAudit},
 	{"Settings", "/admin/settings", admins.ReadSettings},
 }
@@ -37,6 +39,9 @@ var notices = map[string]string{
 	"administrator_removed": "Removed. Every session of the account has ended.",
 	"password_changed":      "Your password is changed. You are signed out everywhere else.",
 	"sessions_ended":        "You are signed out everywhere else.",
+	"job_cancelled":         "Cancelled. What was done until then stays.",
+	"sign_in_undone":        "Undone. The journal of the person says what.",
+	"alert_decided":         "Done.",
 	"api_key_revoked":       "Revoked. The key is refused from now on.",
 }
 
