@@ -71,6 +71,7 @@ func (s *Service) Run(ctx context.Context) {
 		case u := <-s.unspent:
 			s.giveBack(ctx, u)
 		case <-tick.C:
+			s.WatchClaims(ctx)
 			s.forget(ctx, "old used tokens", func() (int, error) {
 				return s.store.ForgetUsedTokens(ctx, maxLeeway, forgetBatch)
 			})

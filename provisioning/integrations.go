@@ -18,16 +18,18 @@ const (
 	DefaultLeeway          = 60 * time.Second
 	DefaultSessionIdle     = 8 * time.Hour
 	DefaultSessionAbsolute = 30 * 24 * time.Hour
+	DefaultDriftThreshold  = 5 // people within an hour
 
 	maxMaxAge          = 365 * 24 * time.Hour
 	maxSessionAbsolute = 90 * 24 * time.Hour
 	minSession         = time.Minute
 	// MaxLiveKeys is how many keys of an integration may be live at once.
-	MaxLiveKeys    = maxKeysTried
-	maxNameRunes   = 100
-	maxIssuerBytes = 255
-	maxOrigins     = 50
-	secretBytes    = 32
+	MaxLiveKeys       = maxKeysTried
+	maxNameRunes      = 100
+	maxIssuerBytes    = 255
+	maxOrigins        = 50
+	secretBytes       = 32
+	maxDriftThreshold = 1000
 )
 
 // NewKey is the wish for a key. At most one of Secret and PublicKey is given;
@@ -54,6 +56,7 @@ func DefaultIntegration() store.Integration {
 		UnknownGroups: store.UnknownIgnore, UnknownCredits: store.UnknownPark,
 		GroupScope: store.ScopeAll, MetaMode: store.MetaMerge,
 		SessionIdle: DefaultSessionIdle, SessionAbsolute: DefaultSessionAbsolute,
+		DriftThreshold: DefaultDriftThreshold,
 	}
 }
 

@@ -60,6 +60,8 @@ func jobKinds(kind string) (jobKind, bool) {
 	switch kind {
 	case JobDropHoldings:
 		return jobKind{check: (*Service).checkDropHoldings, step: (*Service).dropHoldings}, true
+	case JobUndo:
+		return jobKind{check: (*Service).checkUndo, step: (*Service).undoOne}, true
 	case JobExportUsers:
 		return jobKind{check: checkNothing, step: (*Service).exportUsers, makes: true}, true
 	case JobImportCatalog:
@@ -282,7 +284,7 @@ func (s *Service) work(ctx context.Context, j store.Job, lease string) error {
 			return s.failed(ctx, j, lease, err)
 		}
 		if after != nil {
-			if err := after(ctx); err != nil {
+			if err := untilDone(ctx, after); err != nil {
 				return err
 			}
 		}
@@ -291,6 +293,21 @@ func (s *Service) work(ctx context.Context, j store.Job, lease string) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// untilDone repeats what has to happen after a batch, which is written, until it
+// succeeds or ctx ends.
+func untilDone(ctx context.Context, do func(context.Context) error) error {
+	for {
+		if err := do(ctx); err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(unspendPause):
+		}
+	}
 }
 
 // failed ends a job that will never succeed.

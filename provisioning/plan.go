@@ -18,6 +18,9 @@ type plan struct {
 	onboarding bool
 	warnings   []Warning
 	unknown    unknown
+	// empties is true when the person loses the last membership that this
+	// integration gave.
+	empties bool
 }
 
 // unknown is what a token names and the catalogue lacks.
@@ -29,6 +32,7 @@ type planner struct {
 	integration *store.Integration
 	state       *store.State
 	newID       func() (string, error)
+	hold        bool // nobody leaves a group; see Service.guard
 
 	out plan
 }
@@ -51,7 +55,11 @@ const (
 // a *Refusal, unless newID fails; beside it only what was unknown is told, and
 // whom the token means as far as that was found out.
 func decide(a *Assertion, n *store.Integration, st *store.State, newID func() (string, error)) (plan, error) {
-	p := &planner{assertion: a, integration: n, state: st, newID: newID}
+	return (&planner{assertion: a, integration: n, state: st, newID: newID}).decide()
+}
+
+func (p *planner) decide() (plan, error) {
+	a, n, st := p.assertion, p.integration, p.state
 	p.out.changes = store.Changes{
 		TenantID: n.TenantID, IntegrationID: n.ID, Revision: n.Revision, CatalogRevision: st.CatalogRevision,
 	}

@@ -104,6 +104,7 @@ func (p *planner) groups() error {
 	sources := map[string]int{} // per group, how many sources will remain
 	mine := map[string]bool{}
 	var leaving []store.Member
+	emptied := false
 	for _, m := range p.state.Members {
 		if m.UserID != p.out.user.ID {
 			continue
@@ -111,7 +112,11 @@ func (p *planner) groups() error {
 		_, wanted := target[m.GroupID]
 		ours := m.Source == p.integration.ID
 		manual := m.Source == store.ManualSource && !m.Pinned && p.integration.GroupScope != store.ScopeOwned
+		if !wanted && (ours || manual) && p.hold {
+			wanted = true
+		}
 		if !wanted && (ours || manual) {
+			emptied = emptied || ours
 			leaving = append(leaving, m)
 			c.Leave = append(c.Leave, store.Membership{GroupID: m.GroupID, Source: m.Source})
 			continue
@@ -120,6 +125,12 @@ func (p *planner) groups() error {
 		if ours {
 			mine[m.GroupID] = true
 		}
+	}
+	p.out.empties = emptied && len(target) == 0
+	if p.hold {
+		// Not remembered as unchanged: the next sign-in compares again.
+		c.Identity.Fingerprint = nil
+		p.warn("removals_held", "groups", "the drift guard holds removals back: one sign-in after another has emptied groups")
 	}
 	for _, m := range leaving {
 		detail := map[string]any{"group": m.ExternalID, "source": m.Source, "still_member": sources[m.GroupID] > 0}

@@ -85,6 +85,9 @@ func (s *Service) Redeem(ctx context.Context, in Arrival) (SignIn, error) {
 		spending, cancel := context.WithTimeout(context.WithoutCancel(ctx), spendTime)
 		err = s.record(spending, in, v, &signIn)
 		cancel()
+		if err == nil {
+			s.claims.note(&v, s.now())
+		}
 		if !errors.Is(err, errOutdated) {
 			return signIn, s.settle(in, signIn, err)
 		}
@@ -273,6 +276,10 @@ func (s *Service) change(ctx context.Context, in Arrival, v Verified, generation
 		return store.Moved, nil // Recall will say so again
 	}
 	p, err := decide(a, n, &state, store.NewID)
+	counted := false
+	if err == nil && p.empties && n.DriftGuard {
+		p, counted, err = s.guard(ctx, in, v, &state, p)
+	}
 	if err != nil {
 		s.unknown.note(n, p.unknown, s.now().UTC())
 		return "", err
@@ -280,6 +287,9 @@ func (s *Service) change(ctx context.Context, in Arrival, v Verified, generation
 	c := p.changes
 	c.KeyID, c.Reference, c.At, c.Token = v.KeyID, in.Reference, s.now().UTC(), signIn.token
 	outcome, err := s.store.Apply(ctx, c)
+	if counted && err == nil && outcome != store.Applied {
+		err = s.store.ForgetEmptying(ctx, n.TenantID, n.ID, p.user.ID)
+	}
 	if err != nil {
 		return "", err
 	}

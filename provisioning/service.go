@@ -40,6 +40,7 @@ type Service struct {
 	unspent chan unspent
 	unknown *unknownNames
 	signIns *signInLog
+	claims  *claimCounter
 	newJob  chan struct{} // gets a value, if it has room, with each new job
 }
 
@@ -49,7 +50,7 @@ func New(st *store.Store, sealer *Sealer, ender Ender, now func() time.Time, log
 		store: st, sealer: sealer, ender: ender, now: now, log: log,
 		people: newPeople(), unspent: make(chan unspent, maxUnspent), unknown: newUnknownNames(),
 		signIns: newSignInLog(st, now, log),
-		newJob:  make(chan struct{}, 1),
+		newJob:  make(chan struct{}, 1), claims: newClaimCounter(),
 	}
 	s.tenants = &tenantList{latest[[]store.Tenant]{load: st.Tenants, now: now}}
 	s.rings = newRingCache(s.loadRing, now)

@@ -33,6 +33,8 @@ type Settings struct {
 	MetaMode        *string
 	SessionIdle     *int64 // seconds
 	SessionAbsolute *int64 // seconds
+	DriftGuard      *bool  // hold removals back when one sync after another empties groups
+	DriftThreshold  *int64 // people whose groups may be emptied within an hour, 1–1000
 }
 
 // apply checks the fields that are given and writes them to n. Nothing is
@@ -105,6 +107,16 @@ func (w Settings) apply(to *store.Integration) error {
 	text(w.MetaMode, "meta_mode", &n.MetaMode, oneOf(store.MetaMerge, store.MetaReplace))
 	span(w.SessionIdle, "session_idle", &n.SessionIdle, minSession, maxSessionAbsolute)
 	span(w.SessionAbsolute, "session_absolute", &n.SessionAbsolute, minSession, maxSessionAbsolute)
+	if w.DriftThreshold != nil {
+		if *w.DriftThreshold < 1 || *w.DriftThreshold > maxDriftThreshold {
+			errs = append(errs, invalid("drift_threshold", "a whole number from 1 to %d", maxDriftThreshold))
+		} else {
+			n.DriftThreshold = *w.DriftThreshold
+		}
+	}
+	if w.DriftGuard != nil {
+		n.DriftGuard = *w.DriftGuard
+	}
 	if w.AutoCreate != nil {
 		n.AutoCreate = *w.AutoCreate
 	}
@@ -183,6 +195,7 @@ func chosen(n store.Integration) map[string]any {
 		"auto_create": n.AutoCreate, "single_use": n.SingleUse, "unknown_groups": n.UnknownGroups,
 		"unknown_credits": n.UnknownCredits, "group_scope": n.GroupScope, "meta_mode": n.MetaMode,
 		"session_idle": wholeSeconds(n.SessionIdle), "session_absolute": wholeSeconds(n.SessionAbsolute),
+		"drift_guard": n.DriftGuard, "drift_threshold": n.DriftThreshold,
 	}
 }
 

@@ -105,10 +105,13 @@ func began(change Change, integration string) bool {
 	case store.WhatUserMerged:
 		return true // it came with the other user, whatever had begun it there
 	case store.WhatGroupAdded:
-		if change.IntegrationID == nil {
-			return integration == ""
+		if change.IntegrationID != nil {
+			return *change.IntegrationID == integration
 		}
-		return *change.IntegrationID == integration
+		// An undoing brings back what an integration had given.
+		var detail struct{ Source string }
+		_ = json.Unmarshal([]byte(change.Detail), &detail) // concerns has read it
+		return detail.Source == integration || integration == "" && (detail.Source == "" || detail.Source == store.ManualSource)
 	}
 	return false
 }

@@ -1,7 +1,5 @@
 package web
 
-import "slices"
-
 // Frame is what surrounds the content of an admin's page.
 type Frame struct {
 	Title  string // of the page
@@ -20,7 +18,7 @@ type NavItem struct {
 
 // adminPages lists the empty form of each page for administrators.
 func adminPages() []Page {
-	return slices.Concat([]Page{
+	pages := []Page{
 		Overview{},
 		Doctor{
 			Specimen: Field{Name: "specimen", Type: "textarea"}, At: Field{Name: "at"}, Reference: Field{Name: "reference"},
@@ -46,5 +44,12 @@ func adminPages() []Page {
 		GroupDeletion{},
 		Credits{},
 		CreditPage{},
-	}, integrationPages())
+		AdminJobs{Jobs: []AdminJobRow{{}}},
+		AdminJob{},
+		AdminImport{Rows: Field{Name: "rows", Type: "textarea"}},
+		AdminUndo{First: []UndonePerson{{Lines: []UndoneLine{{}}}}, Able: true},
+		AdminAlerts{Alerts: []AdminAlertRow{{}}},
+		AdminAlert{GroupsEmptied: true, Decide: "/", Release: Field{Name: "until"}},
+	}
+	return append(pages, integrationPages()...)
 }

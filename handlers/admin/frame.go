@@ -26,6 +26,8 @@ var sections = []struct {
 	{"Users", "/admin/users", admins.ReadUsers},
 	{"Groups", "/admin/groups", admins.ReadCatalog},
 	{"Credits", "/admin/credits", admins.ReadCatalog},
+	{"Alerts", alertsPath, admins.ReadLog},
+	{"Jobs", jobsPath, admins.ReadLog},
 	{"Audit log", "/admin/audit", admins.ReadAudit},
 	{"Settings", "/admin/settings", admins.ReadSettings},
 }
@@ -50,6 +52,9 @@ var notices = map[string]string{
 	"member_in":              "The membership is saved.",
 	"member_out":             "The membership given by hand is taken away.",
 	"credit_added":           "The credit is added. Grants that waited for it have taken effect.",
+	"job_cancelled":         "Cancelled. What was done until then stays.",
+	"sign_in_undone":        "Undone. The journal of the person says what.",
+	"alert_decided":         "Done.",
 }
 
 // frame is what surrounds a page. section is the path of the navigation's

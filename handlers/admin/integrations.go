@@ -30,6 +30,8 @@ type integrationFields struct {
 	MetaMode        given[string]   `json:"meta_mode"`
 	SessionIdle     given[int64]    `json:"session_idle"`     // seconds
 	SessionAbsolute given[int64]    `json:"session_absolute"` // seconds
+	DriftGuard      given[bool]     `json:"drift_guard"`
+	DriftThreshold  given[int64]    `json:"drift_threshold"` // people within an hour
 }
 
 func (f integrationFields) settings() provisioning.Settings {
@@ -41,6 +43,7 @@ func (f integrationFields) settings() provisioning.Settings {
 		SingleUse: f.SingleUse.pointer(), UnknownGroups: f.UnknownGroups.pointer(),
 		UnknownCredits: f.UnknownCredits.pointer(), GroupScope: f.GroupScope.pointer(), MetaMode: f.MetaMode.pointer(),
 		SessionIdle: f.SessionIdle.pointer(), SessionAbsolute: f.SessionAbsolute.pointer(),
+		DriftGuard: f.DriftGuard.pointer(), DriftThreshold: f.DriftThreshold.pointer(),
 	}
 }
 
@@ -78,6 +81,8 @@ type integrationAnswer struct {
 	MetaMode        string      `json:"meta_mode"`
 	SessionIdle     int64       `json:"session_idle"`
 	SessionAbsolute int64       `json:"session_absolute"`
+	DriftGuard      bool        `json:"drift_guard"`
+	DriftThreshold  int64       `json:"drift_threshold"`
 	Keys            []keyAnswer `json:"keys"`
 	CreatedAt       time.Time   `json:"created_at"`
 	UpdatedAt       time.Time   `json:"updated_at"`
@@ -106,7 +111,7 @@ func (a *Admin) answer(c *gin.Context, n provisioning.Installed) integrationAnsw
 		UnknownGroups: n.UnknownGroups, UnknownCredits: n.UnknownCredits, GroupScope: n.GroupScope,
 		MetaMode: n.MetaMode, SessionIdle: int64(n.SessionIdle / time.Second),
 		SessionAbsolute: int64(n.SessionAbsolute / time.Second), CreatedAt: n.CreatedAt, UpdatedAt: n.UpdatedAt,
-		Keys: []keyAnswer{},
+		DriftGuard: n.DriftGuard, DriftThreshold: n.DriftThreshold, Keys: []keyAnswer{},
 	}
 	if n.MaxAge > 0 {
 		seconds := int64(n.MaxAge / time.Second)

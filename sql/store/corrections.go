@@ -36,6 +36,7 @@ type Correction struct {
 	Revoke []OwnedGrant
 	// Identities are those that change: their subject and e-mail are written.
 	Identities []Identity
+	Attach     []Identity // those that come back
 	// Detach are the ids of identities that go. The user's sessions end.
 	Detach  []string
 	Journal []JournalEntry
@@ -175,6 +176,13 @@ UPDATE users
 		exec(`UPDATE identities SET subject = $1, email_key = $2 WHERE tenant_id = $3 AND id = $4 AND user_id = $5`,
 			id.Subject, id.EmailKey, tenant, id.ID, user)
 	}
+	for _, id := range c.Attach {
+		exec(`
+INSERT INTO identities (tenant_id, id, integration_id, user_id, subject, email_key, fingerprint, applied_at,
+                        unresolved, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, NULL, NULL, $7, $8)`,
+			tenant, id.ID, id.IntegrationID, user, id.Subject, id.EmailKey, false, at)
+	}
 	// What the fingerprints stand for is no longer so: the next token of each
 	// integration is compared with everything.
 	exec(`
@@ -240,6 +248,19 @@ SELECT EXISTS (SELECT 1 FROM users WHERE tenant_id = $1 AND email_key = $2 AND i
 	return taken, fault(err)
 }
 
+// IdentityTaken reports whether an integration knows another identity than the
+// one with this id by its subject or e-mail.
+func (l *Look) IdentityTaken(ctx context.Context, id Identity) (bool, error) {
+	var taken bool
+	err := l.tx.GetContext(ctx, &taken, `
+SELECT EXISTS (SELECT 1 FROM identities
+                WHERE tenant_id = $1 AND integration_id = $2 AND id <> $3 AND subject = $4)
+    OR EXISTS (SELECT 1 FROM identities
+                WHERE tenant_id = $1 AND integration_id = $2 AND id <> $3 AND email_key = $5)`,
+		l.tenant, id.IntegrationID, id.ID, id.Subject, id.EmailKey)
+	return taken, fault(err)
+}
+
 // ChangesSince returns what was written about a user in the journal from one
 // entry on, newest first, at most limit.
 func (l *Look) ChangesSince(ctx context.Context, user, first string, limit int) ([]Change, error) {
@@ -251,12 +272,14 @@ SELECT id, at, integration_id, key_id, reference, actor, what, detail
 	return changes, fault(err)
 }
 
-// Picked says which entries of the journal are meant: those of one request, or
-// what an integration's tokens did in a time.
+// Picked says which entries of the journal are meant: those of one request;
+// what an integration's tokens did in a time; or what they took from the groups
+// of those people whom GuardEmptying has let through.
 type Picked struct {
 	Reference     string
 	IntegrationID string
 	From, Before  time.Time
+	EmptiedBy     string // an integration's id
 }
 
 // where is the condition of a Picked on the journal, with its arguments from
@@ -264,6 +287,11 @@ type Picked struct {
 func (p Picked) where() (string, []any) {
 	if p.IntegrationID != "" {
 		return `tenant_id = $1 AND integration_id = $2 AND at >= $3 AND at < $4`, []any{p.IntegrationID, p.From.UTC(), p.Before.UTC()}
+	}
+	if p.EmptiedBy != "" {
+		return `
+tenant_id = $1 AND integration_id = $2 AND what = 'group_removed' AND (user_id, reference) IN
+    (SELECT user_id, reference FROM drift_people WHERE tenant_id = $1 AND integration_id = $2 AND NOT held)`, []any{p.EmptiedBy}
 	}
 	return `tenant_id = $1 AND reference = $2`, []any{p.Reference}
 }

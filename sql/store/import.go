@@ -43,7 +43,7 @@ INSERT INTO groups (tenant_id, id, external_id, name, description, created_at) V
 	if g.Name == known.Name && g.Description == known.Description {
 		return ImportSame, nil
 	}
-	_, err = b.tx.ExecContext(ctx, `UPDATE groups SET name = $1, description = $2 WHERE tenant_id = $3 AND id = $4`,
+	_, err = b.tx.ExecContext(ctx, `UPDATE groups SET name = $1, description = $2, revision = revision + 1 WHERE tenant_id = $3 AND id = $4`,
 		g.Name, g.Description, b.tenant, known.ID)
 	return ImportChanged, fault(err)
 }
@@ -62,6 +62,6 @@ func (b *Batch) ImportCredit(ctx context.Context, c Credit) (ImportOutcome, erro
 	case name == c.Name:
 		return ImportSame, nil
 	}
-	_, err = b.tx.ExecContext(ctx, `UPDATE credits SET name = $1 WHERE tenant_id = $2 AND id = $3`, c.Name, b.tenant, c.ID)
+	_, err = b.tx.ExecContext(ctx, `UPDATE credits SET name = $1, revision = revision + 1 WHERE tenant_id = $2 AND id = $3`, c.Name, b.tenant, c.ID)
 	return ImportChanged, fault(err)
 }

@@ -13,7 +13,8 @@ import (
 
 const integrationColumns = `tenant_id, id, app_id, name, revision, generation, issuer, max_age, leeway, landing_page,
        sign_in_url, require_nonce, return_origins, embed_origins, link_policy, auto_create, single_use, unknown_groups, unknown_credits,
-       group_scope, meta_mode, session_idle, session_absolute, accept_after, created_at, updated_at, removed_at`
+       group_scope, meta_mode, session_idle, session_absolute, accept_after, created_at, updated_at, removed_at,
+       drift_guard, drift_threshold`
 
 // integrationRow is Integration in the types of the columns.
 type integrationRow struct {
@@ -44,6 +45,8 @@ type integrationRow struct {
 	CreatedAt       time.Time  `db:"created_at"`
 	UpdatedAt       time.Time  `db:"updated_at"`
 	RemovedAt       *time.Time `db:"removed_at"`
+	DriftGuard      bool       `db:"drift_guard"`
+	DriftThreshold  int64      `db:"drift_threshold"`
 }
 
 func rowOf(n Integration) (integrationRow, error) {
@@ -67,7 +70,7 @@ func rowOf(n Integration) (integrationRow, error) {
 		SingleUse: n.SingleUse, UnknownGroups: n.UnknownGroups, UnknownCredits: n.UnknownCredits,
 		GroupScope: n.GroupScope, MetaMode: n.MetaMode, SessionIdle: seconds(n.SessionIdle),
 		SessionAbsolute: seconds(n.SessionAbsolute), AcceptAfter: n.AcceptAfter, CreatedAt: n.CreatedAt,
-		UpdatedAt: n.UpdatedAt, RemovedAt: n.RemovedAt,
+		UpdatedAt: n.UpdatedAt, RemovedAt: n.RemovedAt, DriftGuard: n.DriftGuard, DriftThreshold: n.DriftThreshold,
 	}, nil
 }
 
@@ -80,6 +83,7 @@ func (r integrationRow) integration() (Integration, error) {
 		MetaMode: r.MetaMode, SessionIdle: time.Duration(r.SessionIdle) * time.Second,
 		SessionAbsolute: time.Duration(r.SessionAbsolute) * time.Second, AcceptAfter: r.AcceptAfter.UTC(),
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), RemovedAt: r.RemovedAt,
+		DriftGuard: r.DriftGuard, DriftThreshold: r.DriftThreshold,
 	}
 	if err := json.Unmarshal([]byte(r.ReturnOrigins), &n.ReturnOrigins); err != nil {
 		return Integration{}, fmt.Errorf("store: return origins of integration %s: %w", r.ID, err)
@@ -102,7 +106,7 @@ INSERT INTO integrations (`+integrationColumns+`)
 VALUES (:tenant_id, :id, :app_id, :name, :revision, :generation, :issuer, :max_age, :leeway, :landing_page,
         :sign_in_url, :require_nonce, :return_origins, :embed_origins, :link_policy, :auto_create, :single_use, :unknown_groups, :unknown_credits,
         :group_scope, :meta_mode, :session_idle, :session_absolute, :accept_after, :created_at, :updated_at,
-        :removed_at)`, row)
+        :removed_at, :drift_guard, :drift_threshold)`, row)
 		if err != nil {
 			return err
 		}
@@ -277,7 +281,7 @@ UPDATE integrations
        single_use = :single_use, unknown_groups = :unknown_groups, unknown_credits = :unknown_credits,
        group_scope = :group_scope, meta_mode = :meta_mode, session_idle = :session_idle,
        session_absolute = :session_absolute, accept_after = :accept_after, updated_at = :updated_at,
-       removed_at = :removed_at
+       removed_at = :removed_at, drift_guard = :drift_guard, drift_threshold = :drift_threshold
  WHERE tenant_id = :tenant_id AND id = :id`, row)
 	return err
 }

@@ -44,6 +44,11 @@ const (
 	WhatMergedInto     = "merged_into"   // this one into another; detail: into
 	WhatSignedOut      = "signed_out"    // everywhere
 	WhatSessionEnded   = "session_ended" // one of them; detail: session
+
+	// What an undoing does beside the above. Its entries have the id of the
+	// entry that they undo in the detail "undoes".
+	WhatIdentityDetached = "identity_detached" // detail: identity, integration, sub, email
+	WhatSubjectUnset     = "subject_unset"     // detail: identity, integration, sub
 )
 
 // NewID returns a fresh UUIDv7 (RFC 9562 §5.7): random, and in the order of

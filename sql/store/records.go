@@ -43,6 +43,11 @@ type Integration struct {
 	SessionIdle     time.Duration // a session unused for this long ends
 	SessionAbsolute time.Duration // a session ends at this age
 
+	// DriftGuard holds removals back, and tells an administrator, when one sign-in
+	// after another empties people's groups; see Store.GuardEmptying.
+	DriftGuard     bool
+	DriftThreshold int64 // people whose groups may be emptied within an hour
+
 	// AcceptAfter refuses tokens issued (iat) before it: those of an earlier
 	// installation, and those whose used-token rows may be gone since the
 	// limits were loosened.
