@@ -21,6 +21,11 @@ func adminPages() []Page {
 	return []Page{
 		Overview{},
 		APIReference{},
+		Users{},
+		User{},
+		UserInGroup{},
+		UserAct{},
+		MergeUsers{Merging: &Merging{Seen: "1.1"}},
 		AdminSignIn{Email: Field{Name: "email"}, Password: Field{Name: "password"}},
 		AdminEnrol{},
 		AdminDeadLink{},

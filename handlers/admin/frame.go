@@ -38,6 +38,12 @@ var notices = map[string]string{
 	"password_changed":      "Your password is changed. You are signed out everywhere else.",
 	"sessions_ended":        "You are signed out everywhere else.",
 	"api_key_revoked":       "Revoked. The key is refused from now on.",
+	"user-disabled":         "Disabled. Every session has ended, and no link signs the person in.",
+	"user-enabled":          "Enabled. Links sign the person in again.",
+	"user-signed-out":       "Signed out everywhere.",
+	"session-ended":         "The session has ended.",
+	"user-erased":           "Erased. Nothing personal is left.",
+	"users-merged":          "Merged. Both ways in lead here now.",
 }
 
 // frame is what surrounds a page. section is the path of the navigation's
