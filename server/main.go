@@ -98,6 +98,7 @@ func newRoot(p program) *cobra.Command {
 		newServe(p),
 		newDemo(p),
 		newIntegration(p),
+		newUser(p),
 		newSign(p),
 		newMigrate(p),
 		newVersion(p),

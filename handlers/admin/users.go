@@ -18,6 +18,9 @@ const usersPath = "/admin/users"
 
 // Users: GET /admin/api/v1/users?q=|email=|email_prefix=|sub=|group=&status=&after=.
 func (a *Admin) Users(c *gin.Context) error {
+	if email, asked := c.GetQuery("email"); asked && email == "" {
+		return badRequest("email: name the e-mail address to look for.") // and not everybody
+	}
 	profiles, next, err := a.Provisioning.Users(c.Request.Context(), handlers.TenantOf(c), provisioning.UserFilter{
 		Search: c.Query("q"), Email: c.Query("email"), EmailPrefix: c.Query("email_prefix"), Subject: c.Query("sub"),
 		Group: c.Query("group"), Status: c.Query("status"),
