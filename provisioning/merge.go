@@ -36,6 +36,11 @@ type GrantClash struct {
 	BothConsumed bool
 }
 
+// Is reports whether a grant is the one that both hold.
+func (c GrantClash) Is(g store.HeldGrant) bool {
+	return g.IntegrationID == c.Result.IntegrationID && g.OrderID == c.Result.OrderID && g.CreditID == c.Result.CreditID
+}
+
 // PlanMerge says what merging the user gone into the user keep will do. Nothing
 // is changed. Errors: ErrNotFound, and an *Invalid when the two cannot be
 // merged.

@@ -115,3 +115,49 @@ func began(change Change, integration string) bool {
 	}
 	return false
 }
+
+// ProfileOrigins says, for each field of a user's profile (as the journal names
+// it, and "email"), which change gave it its present value. Fields that the
+// journal does not, or no longer, speak of are missing.
+func (s *Service) ProfileOrigins(ctx context.Context, tenant store.Tenant, user string) (map[string]Change, error) {
+	if !store.IsID(user) {
+		return nil, ErrNotFound
+	}
+	past, err := s.store.JournalBefore(ctx, tenant.ID, user, "", maxPast,
+		store.WhatUserCreated, store.WhatProfileChanged, store.WhatEmailChanged)
+	if err != nil {
+		return nil, err
+	}
+	return profileOrigins(past), nil
+}
+
+// profileOrigins takes the newest change of each field. What no later one
+// speaks of came with the user.
+func profileOrigins(newestFirst []Change) map[string]Change {
+	origins := map[string]Change{}
+	note := func(field string, change Change) {
+		if _, known := origins[field]; !known {
+			origins[field] = change
+		}
+	}
+	for _, change := range newestFirst {
+		switch change.What {
+		case store.WhatEmailChanged:
+			note("email", change)
+		case store.WhatProfileChanged:
+			var fields map[string]json.RawMessage
+			if json.Unmarshal([]byte(change.Detail), &fields) == nil {
+				for field := range fields {
+					note(field, change)
+				}
+			}
+		case store.WhatUserCreated:
+			for _, field := range []string{
+				"email", "email_verified", "first_name", "last_name", "name", "phone", "birthdate", "locale", "picture",
+			} {
+				note(field, change)
+			}
+		}
+	}
+	return origins
+}

@@ -333,7 +333,7 @@ func TestPeople(t *testing.T) {
 			}
 		}
 		for query, status := range map[string]int{
-			"": 400, "?email=": 400, "?email=x": 400, "?email=%00@x.example": 400, "?email=%ff@x.example": 400, "?email=nobody@x.example": 200,
+			"": 200, "?email=": 400, "?email=x": 400, "?email=%00@x.example": 400, "?email=%ff@x.example": 400, "?email=nobody@x.example": 200,
 		} {
 			i.admin(t, status, "GET", "/users"+query, nil)
 		}
@@ -374,7 +374,7 @@ func TestPeople(t *testing.T) {
 			t.Errorf("got session %s, want the credit consumed", got)
 		}
 		i.admin(t, http.StatusNoContent, "DELETE", "/users/"+user, nil)
-		if got := i.admin(t, 200, "GET", "/users?email=anna@lumen.example", nil).body; got != `{"users":[]}` {
+		if got := i.admin(t, 200, "GET", "/users?email=anna@lumen.example", nil).body; got != `{"next":null,"users":[]}` {
 			t.Errorf("got %s after the erasure, want nobody", got)
 		}
 	})

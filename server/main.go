@@ -100,6 +100,7 @@ func newRoot(p program) *cobra.Command {
 		newIntegration(p),
 		newAdmin(p),
 		newAPIKey(p),
+		newUser(p),
 		newSign(p),
 		newExamine(p),
 		newMigrate(p),

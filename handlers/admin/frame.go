@@ -52,9 +52,15 @@ var notices = map[string]string{
 	"member_in":              "The membership is saved.",
 	"member_out":             "The membership given by hand is taken away.",
 	"credit_added":           "The credit is added. Grants that waited for it have taken effect.",
-	"job_cancelled":         "Cancelled. What was done until then stays.",
-	"sign_in_undone":        "Undone. The journal of the person says what.",
-	"alert_decided":         "Done.",
+	"job_cancelled":          "Cancelled. What was done until then stays.",
+	"sign_in_undone":         "Undone. The journal of the person says what.",
+	"alert_decided":          "Done.",
+	"user-disabled":          "Disabled. Every session has ended, and no link signs the person in.",
+	"user-enabled":           "Enabled. Links sign the person in again.",
+	"user-signed-out":        "Signed out everywhere.",
+	"session-ended":          "The session has ended.",
+	"user-erased":            "Erased. Nothing personal is left.",
+	"users-merged":           "Merged. Both ways in lead here now.",
 }
 
 // frame is what surrounds a page. section is the path of the navigation's

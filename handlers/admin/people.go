@@ -15,7 +15,8 @@ import (
 // userAnswer is a user with what only admins see.
 type userAnswer struct {
 	handlers.UserAnswer
-	Status     string    `json:"status"` // active, disabled or erased
+	Status     string    `json:"status"` // active, disabled, erased or merged
+	MergedInto *string   `json:"merged_into"`
 	Disabled   bool      `json:"disabled"`
 	Onboarding bool      `json:"onboarding"` // created with onboard, page not opened yet
 	CreatedAt  time.Time `json:"created_at"`
@@ -23,27 +24,9 @@ type userAnswer struct {
 
 func answerUser(p provisioning.Profile) userAnswer {
 	return userAnswer{
-		UserAnswer: handlers.AnswerUser(p), Status: p.Status, Disabled: p.Status != "active",
-		Onboarding: p.Onboarding, CreatedAt: p.CreatedAt,
+		UserAnswer: handlers.AnswerUser(p), Status: p.Status, MergedInto: orNull(p.MergedInto),
+		Disabled: p.Status != "active", Onboarding: p.Onboarding, CreatedAt: p.CreatedAt,
 	}
-}
-
-// Users: GET /admin/api/v1/users?email=.
-func (a *Admin) Users(c *gin.Context) error {
-	email := c.Query("email")
-	if email == "" {
-		return badRequest("email: name the e-mail address to look for.")
-	}
-	users := []userAnswer{}
-	profile, err := a.Provisioning.ProfileByEmail(c.Request.Context(), handlers.TenantOf(c), email)
-	switch {
-	case err == nil:
-		users = append(users, answerUser(profile))
-	case !errors.Is(err, provisioning.ErrNotFound):
-		return explain(err)
-	}
-	c.JSON(http.StatusOK, gin.H{"users": users})
-	return nil
 }
 
 // User: GET /admin/api/v1/users/:id.
@@ -108,17 +91,7 @@ type changeAnswer struct {
 	Reference   string          `json:"reference"`
 }
 
-// Journal: GET /admin/api/v1/users/:id/journal.
-func (a *Admin) Journal(c *gin.Context) error {
-	const most = 200
-	profile, err := a.profile(c)
-	if err != nil {
-		return err
-	}
-	changes, err := a.Provisioning.Journal(c.Request.Context(), handlers.TenantOf(c), profile.ID, most)
-	if err != nil {
-		return explain(err)
-	}
+func answerChanges(changes []provisioning.Change) []changeAnswer {
 	answers := []changeAnswer{}
 	for _, change := range changes {
 		answers = append(answers, changeAnswer{
@@ -126,7 +99,22 @@ func (a *Admin) Journal(c *gin.Context) error {
 			Integration: change.IntegrationID, Key: change.KeyID, Actor: change.Actor, Reference: change.Reference,
 		})
 	}
-	c.JSON(http.StatusOK, gin.H{"journal": answers})
+	return answers
+}
+
+// Journal: GET /admin/api/v1/users/:id/journal?after=.
+func (a *Admin) Journal(c *gin.Context) error {
+	const most = 200
+	profile, err := a.profile(c)
+	if err != nil {
+		return err
+	}
+	changes, next, err := a.Provisioning.JournalPage(c.Request.Context(), handlers.TenantOf(c), profile.ID, c.Query("after"), most)
+	if err != nil {
+		return explain(err)
+	}
+	answers := answerChanges(changes)
+	c.JSON(http.StatusOK, gin.H{"journal": answers, "next": orNull(next)})
 	return nil
 }
 

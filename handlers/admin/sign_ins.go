@@ -262,7 +262,7 @@ func outcomePill(outcome string) web.Pill {
 func signInRow(r provisioning.SignInRecord, names map[string]string) web.SignInRow {
 	row := web.SignInRow{
 		At: r.At, Outcome: outcomePill(r.Outcome), Reason: r.Reason, Person: personOf(r), PersonPath: userPath(r.UserID),
-		Integration: nameOf(names, r.IntegrationID), Key: r.KeyID, Reference: r.Reference, Count: r.Count,
+		Integration: integrationName(names, r.IntegrationID), Key: r.KeyID, Reference: r.Reference, Count: r.Count,
 	}
 	if r.IssuedAt != nil {
 		row.Age = web.Span(r.At.Sub(*r.IssuedAt))
@@ -290,8 +290,8 @@ func userPath(id string) string {
 	return "/admin/users/" + id
 }
 
-// nameOf is an integration's name, or its id when it has none any more.
-func nameOf(names map[string]string, id string) string {
+// integrationName is an integration's name, or its id when it has none any more.
+func integrationName(names map[string]string, id string) string {
 	if name := names[id]; name != "" {
 		return name
 	}

@@ -1,0 +1,150 @@
+package admin
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"usher/handlers"
+	"usher/provisioning"
+	"usher/web"
+)
+
+const usersPath = "/admin/users"
+
+// Users: GET /admin/api/v1/users?q=|email=|email_prefix=|sub=|group=&status=&after=.
+func (a *Admin) Users(c *gin.Context) error {
+	if email, asked := c.GetQuery("email"); asked && email == "" {
+		return badRequest("email: name the e-mail address to look for.") // and not everybody
+	}
+	profiles, next, err := a.Provisioning.Users(c.Request.Context(), handlers.TenantOf(c), provisioning.UserFilter{
+		Search: c.Query("q"), Email: c.Query("email"), EmailPrefix: c.Query("email_prefix"), Subject: c.Query("sub"),
+		Group: c.Query("group"), Status: c.Query("status"),
+	}, c.Query("after"))
+	if err != nil {
+		return explain(err)
+	}
+	users := []userAnswer{}
+	for _, profile := range profiles {
+		users = append(users, answerUser(profile))
+	}
+	c.JSON(http.StatusOK, gin.H{"users": users, "next": orNull(next)})
+	return nil
+}
+
+// orNull is a cursor in its JSON form: null at the end of a list.
+func orNull(next string) *string {
+	if next == "" {
+		return nil
+	}
+	return &next
+}
+
+// UsersPage: GET /admin/users?q=|group=&status=&after=.
+func (a *Admin) UsersPage(c *gin.Context) error {
+	filter := provisioning.UserFilter{Search: c.Query("q"), Group: c.Query("group"), Status: c.Query("status")}
+	page := web.Users{
+		Frame:    a.frame(c, usersPath, "Users"),
+		Filtered: filter != provisioning.UserFilter{},
+		Filters: []web.Field{
+			{Name: "q", Label: "Address begins with, or sub, or id", Type: "search", Value: filter.Search},
+			{Name: "group", Label: "Group", Type: "search", Value: filter.Group},
+			{Name: "status", Label: "Status", Type: "select", Options: statusOptions(filter.Status)},
+		},
+	}
+	profiles, next, err := a.Provisioning.Users(c.Request.Context(), handlers.TenantOf(c), filter, c.Query("after"))
+	if faults := fieldFaults(err); faults != nil {
+		for i := range page.Filters {
+			page.Filters[i].Fault = faults[page.Filters[i].Name]
+		}
+		return a.showAs(c, http.StatusUnprocessableEntity, page)
+	}
+	if err != nil {
+		return explain(err)
+	}
+	page.Users = userRows(profiles)
+	page.Pager = pagesOf(c, next)
+	return a.show(c, page)
+}
+
+func statusOptions(chosen string) []web.Option {
+	options := []web.Option{
+		{Value: "", Label: "any"},
+		{Value: "active", Label: "active"},
+		{Value: "disabled", Label: "disabled"},
+		{Value: "erased", Label: "erased"},
+		{Value: "merged", Label: "merged into another"},
+	}
+	for i := range options {
+		options[i].Chosen = options[i].Value == chosen
+	}
+	return options
+}
+
+func userRows(profiles []provisioning.Profile) []web.UserRow {
+	const most = 3 // groups in a row
+	rows := make([]web.UserRow, 0, len(profiles))
+	for _, p := range profiles {
+		row := web.UserRow{ID: p.ID, Name: nameOf(p), Email: p.Email, Status: p.Status, Created: p.CreatedAt}
+		for i, g := range p.Groups {
+			if i == most {
+				row.MoreGroups = len(p.Groups) - most
+				break
+			}
+			row.Groups = append(row.Groups, g.ExternalID)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// nameOf is what to call a user on a page.
+func nameOf(p provisioning.Profile) string {
+	full := p.FirstName + p.LastName
+	if p.FirstName != "" && p.LastName != "" {
+		full = p.FirstName + " " + p.LastName
+	}
+	return cmp.Or(p.Name, full, p.Email, p.ID)
+}
+
+// pagesOf leads through the list at the request's path, under its filters.
+func pagesOf(c *gin.Context, next string) web.Pager {
+	address := func(after string) string {
+		query := url.Values{}
+		for name, values := range c.Request.URL.Query() {
+			if name != "after" && name != "done" && values[0] != "" {
+				query.Set(name, values[0])
+			}
+		}
+		if after != "" {
+			query.Set("after", after)
+		}
+		if len(query) == 0 {
+			return c.Request.URL.Path
+		}
+		return c.Request.URL.Path + "?" + query.Encode()
+	}
+	var p web.Pager
+	if c.Query("after") != "" {
+		p.First = address("")
+	}
+	if next != "" {
+		p.Next = address(next)
+	}
+	return p
+}
+
+// fieldFaults are what is wrong with a form, by the names of its fields; nil
+// for an error that is no fault of the form.
+func fieldFaults(err error) map[string]string {
+	invalid, ok := errors.AsType[*provisioning.Invalid](err)
+	if !ok {
+		return nil
+	}
+	problem := invalid.Problem
+	return map[string]string{invalid.Field: strings.ToUpper(problem[:1]) + problem[1:] + "."}
+}
