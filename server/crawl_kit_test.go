@@ -154,7 +154,7 @@ func (c *crawler) leads(t *testing.T, from string, document *html.Node) []string
 			if !slices.Contains(c.forms[to.Path], from) {
 				c.forms[to.Path] = append(c.forms[to.Path], from)
 			}
-		case (to.Path == "/admin" || strings.HasPrefix(to.Path, "/admin/")) && !strings.HasPrefix(to.Path, "/admin/api/"):
+		case isPage(to.Path):
 			pages = append(pages, to.RequestURI())
 		}
 	}
