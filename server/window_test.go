@@ -255,3 +255,23 @@ func (w *window) shoot(t *testing.T, name string) {
 		t.Fatal(fmt.Errorf("picture of %s: %w", name, err))
 	}
 }
+
+// content is the text of the first element that a selector finds.
+func (w *window) content(t *testing.T, selector string) string {
+	t.Helper()
+	text := eval[*string](t, w, `document.querySelector(`+jsonText(selector)+`)?.textContent ?? null`)
+	if text == nil {
+		t.Fatalf("got no %s on %s:\n%s", selector, w.at(t), w.text(t))
+	}
+	return strings.TrimSpace(*text)
+}
+
+// html is the page's source as it is now.
+func (w *window) html(t *testing.T) string {
+	t.Helper()
+	source, err := chromedp.Run(w.browser, chromedp.OuterHTML(chromedp.CSS("html")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source
+}
