@@ -199,7 +199,7 @@ func TestLifeWithoutScript(t *testing.T) {
 	}
 	i := launch(t, embeddedWorld(t))
 	l := &life{window: openWindow(t, i)}
-	l.noScript(t, true)
+	l.noScript(t)
 	l.open(t, "/admin/setup?token="+i.setup)
 	l.fill(t, "name", "Olga Owner")
 	l.fill(t, "email", ownerEmail)
