@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -95,6 +96,21 @@ func (l *life) refused(t *testing.T, n int, status int64, reason string) string 
 	return l.content(t, "dd code")
 }
 
+// logs opens the sign-in log at an entry, which is written a moment after the
+// answer.
+func (l *life) logs(t *testing.T, reference string) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; {
+		l.open(t, "/admin/sign-ins?reference="+reference)
+		if strings.Contains(l.content(t, "main"), reference) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("got no entry %s in the log:\n%s", reference, l.text(t))
+		}
+	}
+}
+
 // confirm types the word that the page asks for.
 func (l *life) confirm(t *testing.T) {
 	t.Helper()
@@ -174,7 +190,7 @@ func TestLifeInBrowser(t *testing.T) {
 	reference := l.refused(t, 0, http.StatusUnauthorized, "key_retired")
 	l.enters(t, 1)
 
-	l.open(t, "/admin/sign-ins?reference="+reference)
+	l.logs(t, reference)
 	l.arrive(t, "entry", l.press(t, reference), "key_retired")
 	l.arrive(t, "doctor", l.press(t, "Examine in the link doctor"), "key_retired", l.keys[0].ID, "Fix:")
 
