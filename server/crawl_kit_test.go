@@ -21,7 +21,7 @@ type crawler struct {
 	pages   []visit             // in the order of finding
 	forms   map[string][]string // targets that forms post to → pages that have them
 	reached map[string]int      // pages seen of each route
-	seen    map[string]bool
+	seen    map[string]bool     // pages, assets and dead links
 }
 
 // visit is a page that was opened.
@@ -143,7 +143,10 @@ func (c *crawler) leads(t *testing.T, from string, document *html.Node) []string
 			t.Errorf("%s: a link leads to #%s, which is not there", from, to.Fragment)
 		}
 		if c.route(method, to.Path) == "" {
-			t.Errorf("%s: <%s> leads to %s %s, which is no route", from, n.Data, method, to.Path)
+			if dead := method + " " + to.Path; !c.seen[dead] { // once is enough
+				c.seen[dead] = true
+				t.Errorf("%s: <%s> leads to %s, which is no route", from, n.Data, dead)
+			}
 			return
 		}
 		switch {
@@ -151,7 +154,7 @@ func (c *crawler) leads(t *testing.T, from string, document *html.Node) []string
 			if !slices.Contains(c.forms[to.Path], from) {
 				c.forms[to.Path] = append(c.forms[to.Path], from)
 			}
-		case (to.Path == "/admin" || strings.HasPrefix(to.Path, "/admin/")) && !strings.HasPrefix(to.Path, "/admin/api/"):
+		case isPage(to.Path):
 			pages = append(pages, to.RequestURI())
 		}
 	}

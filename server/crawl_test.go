@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +34,12 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 	at := time.Now().Add(48 * time.Hour).UTC().Format(time.RFC3339)
 	i.admin(t, http.StatusNoContent, "DELETE", "/integrations/"+lumen.ID+"/keys/"+second.ID+"?at="+at, nil)
 
+	i.invite(t, "owner") // one invitation that nobody has taken
+	key := decode[struct{ Key string }](t, i.admin(t, http.StatusCreated, "POST", "/api-keys", fields{
+		"name": "Nightly export", "scopes": []string{"users:read"},
+	}))
+	secrets["API key"] = key.Key
+
 	for n, name := range []string{"anna", "ben", "chloé", "dmitri"} {
 		claims := person("p" + fmt.Sprint(n)).with(fields{
 			"first_name": strings.ToUpper(name[:1]) + name[1:] + " <b>Okafor</b>", "groups": []string{"algebra-1", "unknown-group"},
@@ -56,32 +64,105 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 	return secrets
 }
 
-// beforeSignIn are the pages that nobody needs to be signed in for.
-var beforeSignIn = []string{}
+// colleague invites somebody to administer the tenant, and returns the header
+// line of the browser in which they are signed in.
+func (i *instance) colleague(t *testing.T, role string) string {
+	t.Helper()
+	_, token, _ := strings.Cut(i.invite(t, role), "token=")
+	a := i.post(t, "/admin/join", url.Values{"token": {token}, "name": {"Some " + role}, "password": {ownerPassword + role}}.Encode())
+	if a.adminCookie() == "" {
+		t.Fatalf("a %s joins: got %v, want a cookie", role, a)
+	}
+	return "Cookie: __Host-usher-admin=" + a.adminCookie()
+}
 
-// opened by an address that is good once, so no page links to them.
-var unlinked = []string{}
+// invite returns the link of an invitation.
+func (i *instance) invite(t *testing.T, role string) string {
+	t.Helper()
+	invited := decode[struct{ Link struct{ URL string } }](t, i.admin(t, http.StatusCreated, "POST", "/administrators", fields{
+		"email": role + "@usher.example", "name": "Some " + role, "role": role,
+	}))
+	return invited.Link.URL
+}
+
+// beforeSignIn are the pages for those who are not signed in. It is to be asked
+// before somebody has set up the instance.
+func beforeSignIn(t *testing.T, i *instance) []string {
+	t.Helper()
+	return []string{"/admin/sign-in", "/admin/setup?token=" + i.setup, strings.TrimPrefix(i.invite(t, "admin"), i.origin)}
+}
+
+// unlinked are pages that no page leads to.
+var unlinked = []string{
+	"/admin/setup", // held by TestOwnerSignsIn: its link is good once
+}
+
+// isPage reports whether a route is a page of the admin.
+func isPage(path string) bool {
+	return (path == "/admin" || strings.HasPrefix(path, "/admin/")) && !strings.HasPrefix(path, "/admin/api/")
+}
 
 // TestCrawl opens every page that an owner can reach, and every route of the
 // admin that has a page is reached.
 func TestCrawl(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w world) {
 		i := launch(t, w)
+		before := crawl(t, i, "X-Nobody: 1", nil, beforeSignIn(t, i)...)
 		secrets := inhabit(t, i)
 		c := crawl(t, i, i.owner(t), secrets, "/admin")
-		for target := range c.forms {
-			if c.route(http.MethodPost, target) == "" {
-				t.Errorf("got a form for %s, which is no route", target)
-			}
-		}
-		open := crawl(t, i, "X-Nobody: 1", secrets, beforeSignIn...)
 		for _, route := range c.routes {
 			method, path, _ := strings.Cut(route, " ")
-			if method != http.MethodGet || path != "/admin" && !strings.HasPrefix(path, "/admin/") || strings.HasPrefix(path, "/admin/api/") {
+			switch {
+			case !isPage(path):
+			case method == http.MethodGet && c.reached[route]+before.reached[route] == 0 && !contains(unlinked, path):
+				t.Errorf("no page leads to %s", path)
+			case method == http.MethodPost && !c.posts(path) && !before.posts(path):
+				t.Errorf("no form posts to %s", path)
+			}
+		}
+	})
+}
+
+// posts reports whether a form on a page that was seen posts to a route.
+func (c *crawler) posts(pattern string) bool {
+	for target := range c.forms {
+		if matches(pattern, target) {
+			return true
+		}
+	}
+	return false
+}
+
+// forEveryone are the forms that a viewer may send: they change nothing, or
+// only what is the viewer's own.
+var forEveryone = []string{
+	"/admin/sign-in", "/admin/sign-out", "/admin/setup", "/admin/join", "/admin/doctor",
+	"/admin/account", "/admin/account/*more",
+}
+
+// TestViewer looks at everything as somebody who may only look: no page leads
+// to one that is forbidden, no form is offered that is refused, and whatever is
+// posted all the same is refused.
+func TestViewer(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w world) {
+		i := launch(t, w)
+		secrets := inhabit(t, i)
+		viewer := i.colleague(t, "viewer")
+		c := crawl(t, i, viewer, secrets, "/admin")
+		for target, pages := range c.forms {
+			if !contains(forEveryone, target) {
+				t.Errorf("%s: a viewer is offered the form for %s", pages[0], target)
+			}
+		}
+		parameter := regexp.MustCompile(`:[a-z_]+`)
+		for _, route := range c.routes {
+			method, path, _ := strings.Cut(route, " ")
+			if method != http.MethodPost || !isPage(path) || contains(forEveryone, path) {
 				continue
 			}
-			if c.reached[route]+open.reached[route] == 0 && !contains(unlinked, path) {
-				t.Errorf("no page leads to %s", path)
+			a := i.post(t, parameter.ReplaceAllString(path, "0190c2d4-0000-7000-8000-000000000000"), "", viewer)
+			if a.status != http.StatusForbidden {
+				t.Errorf("%s as a viewer: got %v, want 403", route, a)
 			}
 		}
 	})

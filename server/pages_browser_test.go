@@ -49,7 +49,7 @@ func TestEveryPageInBrowser(t *testing.T) {
 	t.Run("before sign-in", func(t *testing.T) {
 		t.Parallel()
 		i := launch(t, embeddedWorld(t))
-		everyPageIsGood(t, i, crawl(t, i, "X-Nobody: 1", nil, beforeSignIn...), "")
+		everyPageIsGood(t, i, crawl(t, i, "X-Nobody: 1", nil, beforeSignIn(t, i)...), "")
 	})
 }
 

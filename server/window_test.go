@@ -80,10 +80,13 @@ func (w *window) see(t *testing.T, l look) {
 	}
 }
 
-// noScript switches the pages' own scripts off, or on again.
-func (w *window) noScript(t *testing.T, off bool) {
+// noScript keeps the pages' scripts from loading, which are files of our own:
+// the policy lets no other run.
+func (w *window) noScript(t *testing.T) {
 	t.Helper()
-	_, err := chromedp.Call(w.browser, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: off})
+	_, err := chromedp.Call(w.browser, network.SetBlockedURLs, network.SetBlockedURLsParams{
+		URLPatterns: []*network.BlockPattern{{URLPattern: "*://*:*/*.js", Block: true}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,4 +257,24 @@ func (w *window) shoot(t *testing.T, name string) {
 	if err != nil {
 		t.Fatal(fmt.Errorf("picture of %s: %w", name, err))
 	}
+}
+
+// content is the text of the first element that a selector finds.
+func (w *window) content(t *testing.T, selector string) string {
+	t.Helper()
+	text := eval[*string](t, w, `document.querySelector(`+jsonText(selector)+`)?.textContent ?? null`)
+	if text == nil {
+		t.Fatalf("got no %s on %s:\n%s", selector, w.at(t), w.text(t))
+	}
+	return strings.TrimSpace(*text)
+}
+
+// html is the page's source as it is now.
+func (w *window) html(t *testing.T) string {
+	t.Helper()
+	source, err := chromedp.Run(w.browser, chromedp.OuterHTML(chromedp.CSS("html")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source
 }

@@ -105,3 +105,18 @@ func inputType(name string) (template.HTMLAttr, error) {
 	}
 	return attribute, nil
 }
+
+// icons are the pictures of the navigation's entries, by their paths: strokes
+// in a square of 24.
+var icons = map[string]string{
+	"/admin":              "M3 20h18M6 16v-5M12 16V5M18 16V9",
+	"/admin/integrations": "M9 3v5M15 3v5M6 8h12v4a6 6 0 0 1-12 0zM12 18v3",
+	"/admin/sign-ins":     "M9 6h11M9 12h11M9 18h11M4.5 6h.01M4.5 12h.01M4.5 18h.01",
+	"/admin/doctor":       "M3 12h4l3-8 4 16 3-8h4",
+	"/admin/builder":      "M10 14a4 4 0 0 0 6 0l3-3a4.2 4.2 0 0 0-6-6l-1 1M14 10a4 4 0 0 0-6 0l-3 3a4.2 4.2 0 0 0 6 6l1-1",
+	"/admin/users":        "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4 20a8 8 0 0 1 16 0",
+	"/admin/groups":       "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM2.5 20a6.5 6.5 0 0 1 13 0M15.5 4a3.5 3.5 0 0 1 0 7M18 14a6.5 6.5 0 0 1 3.5 6",
+	"/admin/credits":      "M3 9V6h18v3a3 3 0 0 0 0 6v3H3v-3a3 3 0 0 0 0-6zM14 6v12",
+	"/admin/audit":        "M12 3l8 3v6c0 5-4 8-8 9-4-1-8-4-8-9V6zM9 12l2 2 4-4",
+	"/admin/settings":     "M4 7h9M17 7h3M4 17h3M11 17h9M15 5v4M9 15v4",
+}

@@ -3,7 +3,9 @@ package web
 import (
 	"bytes"
 	"html/template"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -116,10 +118,32 @@ func checkAdminPage(t *testing.T, page any, doc *html.Node) {
 	checkLabels(t, page, nodes)
 }
 
+// unfilled is an empty page whose form's fields have names.
+func unfilled(page Page) Page {
+	v := reflect.New(reflect.TypeOf(page)).Elem()
+	v.Set(reflect.ValueOf(page))
+	count := 0
+	var name func(v reflect.Value)
+	name = func(v reflect.Value) {
+		if v.Kind() != reflect.Struct {
+			return
+		}
+		for i := range v.NumField() {
+			name(v.Field(i))
+		}
+		if field, ok := v.Addr().Interface().(*Field); ok {
+			count++
+			field.Name = "name" + strconv.Itoa(count)
+		}
+	}
+	name(v)
+	return v.Interface().(Page)
+}
+
 func TestEveryAdminPage(t *testing.T) {
 	t.Parallel()
 	for _, empty := range adminPages() {
-		for _, page := range []Page{empty, filled(empty, "plain")} {
+		for _, page := range []Page{unfilled(empty), filled(empty, "plain")} {
 			checkAdminPage(t, page, parse(t, render(t, page)))
 		}
 	}

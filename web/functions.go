@@ -20,6 +20,7 @@ func functions() template.FuncMap {
 		"span":      span,
 		"number":    number,
 		"inputType": inputType,
+		"icon":      func(path string) string { return icons[path] },
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,9 +15,12 @@ import (
 	"golang.org/x/net/html"
 )
 
+// allPages are parsed once for all tests.
+var allPages = sync.OnceValues(New)
+
 func newPages(t *testing.T) *Pages {
 	t.Helper()
-	pages, err := New()
+	pages, err := allPages()
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
