@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"html"
 	"net/url"
 	"regexp"
 	"strings"
@@ -18,16 +17,6 @@ func (i *instance) submit(t testing.TB, path string, fields ...string) answer {
 		values.Add(fields[at], fields[at+1])
 	}
 	return i.send(t, "POST", path, values.Encode(), isForm, i.owner(t))
-}
-
-// page opens a page as the owner, which has to be there.
-func (i *instance) page(t testing.TB, path string) string {
-	t.Helper()
-	a := i.get(t, path, i.owner(t))
-	if a.status != 200 || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
-		t.Fatalf("GET %s: got %v, want a page", path, a)
-	}
-	return html.UnescapeString(a.body)
 }
 
 // wantSeen fails unless a page says each of these.
