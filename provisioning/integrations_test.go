@@ -35,7 +35,7 @@ func TestInstall(t *testing.T) {
 			ReturnOrigins: []string{"https://shop.example"}, EmbedOrigins: []string{}, LinkPolicy: store.LinkTrusted,
 			SingleUse: true, UnknownGroups: store.UnknownCreate, UnknownCredits: store.UnknownRefuse,
 			GroupScope: store.ScopeOwned, MetaMode: store.MetaReplace, SessionIdle: time.Minute,
-			SessionAbsolute: 2 * time.Minute, CreatedAt: epoch, UpdatedAt: epoch,
+			SessionAbsolute: 2 * time.Minute, DriftThreshold: 5, CreatedAt: epoch, UpdatedAt: epoch,
 		}
 		wantSame(t, "installed", n.Integration, want)
 		read, err := p.svc.Integration(ctx, p.tenant, n.AppID)

@@ -19,8 +19,8 @@ type AdminJobRow struct {
 	What, Path string
 	State      Pill
 	Done       int64
-	Total      int64 // 0 = not known
-	Actor      string
+	Total      int64  // 0 = not known
+	By         string // who started it
 	CreatedAt  time.Time
 }
 

@@ -243,7 +243,7 @@ func jobRow(j provisioning.Job) web.AdminJobRow {
 	}
 	return web.AdminJobRow{
 		What: name, Path: jobsPath + "/" + j.ID, State: jobStates[j.State], Done: j.Done, Total: j.Total,
-		Actor: actor, CreatedAt: j.CreatedAt,
+		By: actor, CreatedAt: j.CreatedAt,
 	}
 }
 
