@@ -61,6 +61,13 @@ var notices = map[string]string{
 	"session-ended":          "The session has ended.",
 	"user-erased":            "Erased. Nothing personal is left.",
 	"users-merged":           "Merged. Both ways in lead here now.",
+	"saved":                 "Saved.",
+	"administrator_removed": "Removed. Every session of the account has ended.",
+	"password_changed":      "Your password is changed. You are signed out everywhere else.",
+	"sessions_ended":        "You are signed out everywhere else.",
+	"passkey_added":         "The passkey is added. Next time you can sign in with it.",
+	"passkey_removed":       "The passkey is removed. Remove it from your device as well.",
+	"api_key_revoked":       "Revoked. The key is refused from now on.",
 }
 
 // frame is what surrounds a page. section is the path of the navigation's
