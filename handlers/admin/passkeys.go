@@ -75,7 +75,7 @@ func passkeyFields(own admins.Account) []web.Field {
 	}}
 	if own.Password != "" {
 		fields = append(fields, web.Field{
-			Name: "password", Label: "Your password", Type: "password", Autocomplete: "current-password", Required: true, Form: "passkey",
+			Name: "own_password", Label: "Your password", Type: "password", Autocomplete: "current-password", Required: true, Form: "passkey",
 		})
 	}
 	return fields
@@ -84,7 +84,7 @@ func passkeyFields(own admins.Account) []web.Field {
 // BeginPasskey: POST /admin/account/passkeys.
 func (a *Admin) BeginPasskey(c *gin.Context) error {
 	name := c.PostForm("passkey")
-	ceremony, err := a.Admins.BeginPasskey(c.Request.Context(), handlers.TenantOf(c), actorOf(c), c.PostForm("password"), a.site(c))
+	ceremony, err := a.Admins.BeginPasskey(c.Request.Context(), handlers.TenantOf(c), actorOf(c), c.PostForm("own_password"), a.site(c))
 	if name == "" && err == nil {
 		err = &admins.Invalid{Field: "passkey", Problem: "a name, to tell your passkeys apart"}
 	}
@@ -112,7 +112,7 @@ func (a *Admin) AddPasskey(c *gin.Context) error {
 func (a *Admin) passkeyRefused(c *gin.Context, err error) error {
 	wrong, known := asInvalid(err)
 	if many, ok := errors.AsType[*admins.TooMany](err); ok {
-		wrong, known = &admins.Invalid{Field: "password", Problem: "too many attempts; try again in " + inWords(many.Wait)}, true
+		wrong, known = &admins.Invalid{Field: "own_password", Problem: "too many attempts; try again in " + inWords(many.Wait)}, true
 	}
 	if errors.Is(err, admins.ErrWrong) {
 		wrong, known = &admins.Invalid{Field: "passkey", Problem: "the browser’s answer does not fit, or the page was open for too long"}, true

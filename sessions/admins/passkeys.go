@@ -139,7 +139,7 @@ func (s *Service) BeginPasskey(ctx context.Context, tenant Tenant, actor Actor, 
 			return Ceremony{}, err
 		}
 		if !good {
-			return Ceremony{}, &Invalid{"password", "this is not your password"}
+			return Ceremony{}, &Invalid{"own_password", "this is not your password"}
 		}
 		_ = s.store.ForgetAttempts(ctx, tenant.ID, bucket("change", a.ID))
 	}
