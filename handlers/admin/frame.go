@@ -68,6 +68,8 @@ var notices = map[string]string{
 	"passkey_added":         "The passkey is added. Next time you can sign in with it.",
 	"passkey_removed":       "The passkey is removed. Remove it from your device as well.",
 	"api_key_revoked":       "Revoked. The key is refused from now on.",
+	"passkey_added":          "The passkey is added. Next time you can sign in with it.",
+	"passkey_removed":        "The passkey is removed. Remove it from your device as well.",
 }
 
 // frame is what surrounds a page. section is the path of the navigation's

@@ -68,7 +68,7 @@ func (a *Admin) SignInPage(c *gin.Context) error {
 }
 
 func (a *Admin) signInPage(c *gin.Context, next string) (web.AdminSignIn, error) {
-	nobody, err := a.Admins.Empty(c.Request.Context(), handlers.TenantOf(c))
+	nobody, err := a.Admins.Ownerless(c.Request.Context(), handlers.TenantOf(c))
 	return web.AdminSignIn{
 		Frame: a.frame(c, "", "Sign in"), Next: next, Nobody: nobody,
 		Email:    web.Field{Name: "email", Label: "E-mail address", Type: "email", Autocomplete: "username", Required: true},
