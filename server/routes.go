@@ -129,6 +129,8 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		{http.MethodPost, "/admin/sign-in", a.Public(a.SignIn)},
 		{http.MethodPost, "/admin/sign-in/passkey", a.Public(a.BeginPasskeySignIn)},
 		{http.MethodPost, "/admin/sign-in/passkey/finish", a.Public(a.PasskeySignIn)},
+		{http.MethodGet, "/admin/sign-in/oidc", a.Public(a.ToProvider)},
+		{http.MethodGet, "/admin/sign-in/oidc/callback", a.Public(a.FromProvider)},
 		{http.MethodPost, "/admin/sign-out", a.Public(a.SignOut)},
 		{http.MethodGet, "/admin/setup", a.Public(a.Enrol)},
 		{http.MethodPost, "/admin/setup", a.Public(a.Setup)},
