@@ -60,16 +60,9 @@ var notices = map[string]string{
 	"user-signed-out":        "Signed out everywhere.",
 	"session-ended":          "The session has ended.",
 	"user-erased":            "Erased. Nothing personal is left.",
-	"users-merged":           "Merged. Both ways in lead here now.",
-	"saved":                 "Saved.",
-	"administrator_removed": "Removed. Every session of the account has ended.",
-	"password_changed":      "Your password is changed. You are signed out everywhere else.",
-	"sessions_ended":        "You are signed out everywhere else.",
-	"passkey_added":         "The passkey is added. Next time you can sign in with it.",
-	"passkey_removed":       "The passkey is removed. Remove it from your device as well.",
-	"api_key_revoked":       "Revoked. The key is refused from now on.",
 	"passkey_added":          "The passkey is added. Next time you can sign in with it.",
 	"passkey_removed":        "The passkey is removed. Remove it from your device as well.",
+	"users-merged":           "Merged. Both ways in lead here now.",
 }
 
 // frame is what surrounds a page. section is the path of the navigation's
