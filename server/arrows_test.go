@@ -59,6 +59,8 @@ var libraries = map[string][]string{
 	"database/sql":                 {"sql", "testenv"},
 	"github.com/chromedp/chromedp": {},
 	"github.com/gin-gonic/gin":     {"handlers", "server"},
+	"github.com/coreos/go-oidc":    {"sessions/admins"},
+	"github.com/go-webauthn":       {"sessions/admins"},
 	"github.com/golang-jwt/jwt":    {"provisioning", "sessions/tokens"},
 	"github.com/google/go-cmp":     {},
 	"github.com/jmoiron/sqlx":      {"sql"},
@@ -67,6 +69,8 @@ var libraries = map[string][]string{
 	"github.com/pressly/goose":     {"sql"},
 	"github.com/redis/go-redis":    {"sessions/kv"},
 	"github.com/spf13/cobra":       {"server"},
+	"golang.org/x/crypto":          {"sessions/admins"},
+	"golang.org/x/oauth2":          {"sessions/admins"},
 	"html/template":                {"web"},
 	"math/rand":                    {"provisioning", "sql/store"}, // spreads retries; secrets come from crypto/rand
 	"modernc.org/sqlite":           {"sql"},

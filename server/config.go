@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"usher/provisioning"
+	"usher/sessions/admins"
 )
 
 // Config is what the environment says, checked. One that exists is complete
@@ -29,6 +30,7 @@ type Config struct {
 	Env             Env
 	AllowEmbedded   bool
 	DrainTimeout    time.Duration
+	AdminOIDC       admins.ProviderConfig // without an issuer there is no provider
 }
 
 // Env is the kind of place we run in.
@@ -137,6 +139,38 @@ var settings = []setting{
 			var err error
 			if c.AllowEmbedded, err = strconv.ParseBool(value); err != nil {
 				return &wrong{"it is neither true nor false", "Set USHER_ALLOW_EMBEDDED=true, or leave it out."}
+			}
+			return nil
+		},
+	},
+	{
+		name: "USHER_ADMIN_OIDC_ISSUER",
+		doc:  "OpenID provider with which administrators may sign in, such as https://login.example.com. Empty: none.",
+		set:  setAdminIssuer,
+	},
+	{
+		name: "USHER_ADMIN_OIDC_CLIENT_ID",
+		doc:  "What Usher is called at that provider. The redirect URI there is USHER_PUBLIC_URL/admin/sign-in/oidc/callback.",
+		set: func(c *Config, value string) *wrong {
+			c.AdminOIDC.ClientID = value
+			return nil
+		},
+	},
+	{
+		name: "USHER_ADMIN_OIDC_CLIENT_SECRET", secret: true,
+		doc: "The secret that the provider gave Usher.",
+		set: func(c *Config, value string) *wrong {
+			c.AdminOIDC.ClientSecret = value
+			return nil
+		},
+	},
+	{
+		name: "USHER_ADMIN_OIDC_DEFAULT_ROLE",
+		doc:  "viewer or admin: the role of people whom the provider knows and the default tenant does not. Empty: they are not let in.",
+		set: func(c *Config, value string) *wrong {
+			c.AdminOIDC.DefaultRole = admins.Role(value)
+			if value != string(admins.Viewer) && value != string(admins.Admin) {
+				return &wrong{"it is neither viewer nor admin", "Leave it out, or set it to viewer; owners are made by owners."}
 			}
 			return nil
 		},
@@ -365,6 +399,17 @@ func (c Config) contradictions(bad map[string]bool) []fault {
 		report("USHER_PUBLIC_URL", "", "it is not set, and USHER_LISTEN is open to other machines", setHTTPS, "USHER_LISTEN")
 	case production && c.PublicURL.Scheme() != "https":
 		report("USHER_PUBLIC_URL", strconv.Quote(c.PublicURL.String()), "production needs https", setHTTPS)
+	}
+	if oidc := c.AdminOIDC; oidc.Issuer != "" {
+		for _, of := range []struct{ name, value string }{
+			{"USHER_ADMIN_OIDC_CLIENT_ID", oidc.ClientID}, {"USHER_ADMIN_OIDC_CLIENT_SECRET", oidc.ClientSecret},
+		} {
+			if of.value == "" {
+				report(of.name, "", "it is not set, and USHER_ADMIN_OIDC_ISSUER needs it", "Set it to what the provider has given you, or unset the issuer.", "USHER_ADMIN_OIDC_ISSUER")
+			}
+		}
+	} else if oidc != (admins.ProviderConfig{}) {
+		report("USHER_ADMIN_OIDC_ISSUER", "", "it is not set, and other settings of the provider are", "Set it to the provider’s address, or unset them.")
 	}
 	switch {
 	case c.MasterKey != "":

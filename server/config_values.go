@@ -47,6 +47,18 @@ func setPublicURL(c *Config, value string) *wrong {
 	return nil
 }
 
+func setAdminIssuer(c *Config, value string) *wrong {
+	c.AdminOIDC.Issuer = value
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return &wrong{"it is not the address of a provider", "Set it to the issuer as the provider writes it, such as https://login.example.com."}
+	}
+	if u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())) {
+		return &wrong{"it does not begin with https://", "Use https; plain http is for a provider on this machine alone."}
+	}
+	return nil
+}
+
 func setTrustedProxies(c *Config, value string) *wrong {
 	for item := range strings.SplitSeq(value, ",") {
 		item = strings.TrimSpace(item)

@@ -127,6 +127,10 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 	for _, r := range []route{
 		{http.MethodGet, "/admin/sign-in", a.Public(a.SignInPage)},
 		{http.MethodPost, "/admin/sign-in", a.Public(a.SignIn)},
+		{http.MethodPost, "/admin/sign-in/passkey", a.Public(a.BeginPasskeySignIn)},
+		{http.MethodPost, "/admin/sign-in/passkey/finish", a.Public(a.PasskeySignIn)},
+		{http.MethodGet, "/admin/sign-in/oidc", a.Public(a.ToProvider)},
+		{http.MethodGet, "/admin/sign-in/oidc/callback", a.Public(a.FromProvider)},
 		{http.MethodPost, "/admin/sign-out", a.Public(a.SignOut)},
 		{http.MethodGet, "/admin/setup", a.Public(a.Enrol)},
 		{http.MethodPost, "/admin/setup", a.Public(a.Setup)},
@@ -143,6 +147,10 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		{http.MethodPost, "/admin/account", a.Rename},
 		{http.MethodPost, "/admin/account/password", a.ChangePassword},
 		{http.MethodPost, "/admin/account/sessions/end", a.EndOtherSessions},
+		{http.MethodPost, "/admin/account/passkeys", a.BeginPasskey},
+		{http.MethodPost, "/admin/account/passkeys/finish", a.AddPasskey},
+		{http.MethodGet, "/admin/account/passkeys/:id/remove", a.PasskeyRemoval},
+		{http.MethodPost, "/admin/account/passkeys/:id/remove", a.RemovePasskey},
 	} {
 		engine.Handle(r.method, r.path, tenant, ownPage, a.Own(r.handler))
 	}

@@ -85,7 +85,11 @@ func openCore(ctx context.Context, cfg Config, log *slog.Logger) (_ *core, err e
 	k.sessions = sessions.New(values, generations, time.Now)
 	k.provisioning = provisioning.New(k.store, sealer, k.sessions, time.Now, log)
 	generations.Generations = k.provisioning
-	k.admins = admins.New(k.store, provisioning.EmailKey, time.Now)
+	var provider *admins.Provider
+	if cfg.AdminOIDC.Issuer != "" {
+		provider = admins.NewProvider(cfg.AdminOIDC)
+	}
+	k.admins = admins.New(k.store, provisioning.EmailKey, provider, time.Now)
 	if err := k.provisioning.CheckMasterKey(ctx); err != nil {
 		return nil, fmt.Errorf("the master key does not open what is stored (is it the one that the data was made with?): %w", err)
 	}

@@ -58,7 +58,7 @@ type AdminSelf struct {
 	Name      Field
 	Password  []Field
 	Passkeys  []AdminPasskey
-	AddKey    Field // the name of a passkey to add
+	AddKey    []Field // of a passkey to add
 	Sessions  []AdminSession
 	Elsewhere bool // there are sessions besides this one
 }

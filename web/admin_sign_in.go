@@ -45,3 +45,18 @@ type AdminLink struct {
 }
 
 func (AdminLink) template() string { return "admin/link" }
+
+// AdminPasskeyStep is the page on which the browser uses a passkey or makes one,
+// by script.
+type AdminPasskeyStep struct {
+	Frame
+	Mode    string // "get" or "create", as the browser's function is called
+	Options string // JSON for that function
+	Action  string // where the browser's answer goes
+	Ticket  string // sent with it
+	Next    string // of a sign-in
+	Name    string // of a new passkey
+	Back    string
+}
+
+func (AdminPasskeyStep) template() string { return "admin/passkey" }

@@ -17,13 +17,14 @@ func serveAsset(t *testing.T, method, path string) *http.Response {
 func TestAssets(t *testing.T) {
 	t.Parallel()
 	types := map[string]string{
-		"usher.css":  "text/css; charset=utf-8",
-		"admin.css":  "text/css; charset=utf-8",
-		"admin.js":   "text/javascript; charset=utf-8",
-		"demo.css":   "text/css; charset=utf-8",
-		"usher.svg":  "image/svg+xml",
-		"lumen.svg":  "image/svg+xml",
-		"atrium.svg": "image/svg+xml",
+		"usher.css":   "text/css; charset=utf-8",
+		"admin.css":   "text/css; charset=utf-8",
+		"passkeys.js": "text/javascript; charset=utf-8",
+		"admin.js":    "text/javascript; charset=utf-8",
+		"demo.css":    "text/css; charset=utf-8",
+		"usher.svg":   "image/svg+xml",
+		"lumen.svg":   "image/svg+xml",
+		"atrium.svg":  "image/svg+xml",
 	}
 	if got, want := len(assetIndex().paths), len(types); got != want {
 		t.Errorf("got %d assets, want %d", got, want)

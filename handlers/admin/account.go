@@ -68,6 +68,17 @@ func (a *Admin) selfPage(c *gin.Context) (web.AdminSelf, error) {
 		Name: "password", Label: "New password", Type: "password", Autocomplete: "new-password", Required: true,
 		Hint: "At least 12 characters. Some words in a row that have nothing to do with each other are good.",
 	})
+	page.AddKey = passkeyFields(own)
+	passkeys, err := a.Admins.Passkeys(c.Request.Context(), actor)
+	if err != nil {
+		return web.AdminSelf{}, err
+	}
+	for _, p := range passkeys {
+		page.Passkeys = append(page.Passkeys, web.AdminPasskey{
+			ID: p.ID, Name: p.Name, Host: p.Host, Synced: p.Backup, CreatedAt: p.CreatedAt, UsedAt: p.UsedAt,
+			Remove: passkeysPath + "/" + p.ID + "/remove",
+		})
+	}
 	mine := sessionOf(c)
 	for _, session := range open {
 		current := bytes.Equal(session.Digest, mine.Digest)

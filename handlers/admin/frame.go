@@ -60,6 +60,8 @@ var notices = map[string]string{
 	"user-signed-out":        "Signed out everywhere.",
 	"session-ended":          "The session has ended.",
 	"user-erased":            "Erased. Nothing personal is left.",
+	"passkey_added":          "The passkey is added. Next time you can sign in with it.",
+	"passkey_removed":        "The passkey is removed. Remove it from your device as well.",
 	"users-merged":           "Merged. Both ways in lead here now.",
 }
 

@@ -68,9 +68,9 @@ func (a *Admin) SignInPage(c *gin.Context) error {
 }
 
 func (a *Admin) signInPage(c *gin.Context, next string) (web.AdminSignIn, error) {
-	nobody, err := a.Admins.Empty(c.Request.Context(), handlers.TenantOf(c))
+	nobody, err := a.Admins.Ownerless(c.Request.Context(), handlers.TenantOf(c))
 	return web.AdminSignIn{
-		Frame: a.frame(c, "", "Sign in"), Next: next, Nobody: nobody,
+		Frame: a.frame(c, "", "Sign in"), Next: next, Nobody: nobody, Provider: a.Admins.Provider(),
 		Email:    web.Field{Name: "email", Label: "E-mail address", Type: "email", Autocomplete: "username", Required: true},
 		Password: web.Field{Name: "password", Label: "Password", Type: "password", Autocomplete: "current-password", Required: true},
 	}, err

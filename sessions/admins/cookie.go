@@ -28,21 +28,29 @@ func ClearCookie() *http.Cookie {
 }
 
 // ReadCookie returns the session's cookie, or "" unless the request has
-// exactly one of that name and it is well-formed. The header is read by hand
-// because net/http drops malformed cookies, and one of two would then pass for
-// the only one.
+// exactly one and it is well-formed.
 func ReadCookie(r *http.Request) string {
+	if value := ReadOne(r, CookieName); wellFormed(value) {
+		return value
+	}
+	return ""
+}
+
+// ReadOne returns the value of the one cookie of this name, or "". The header
+// is read by hand because net/http drops malformed cookies, and one of two
+// would then pass for the only one.
+func ReadOne(r *http.Request, cookie string) string {
 	found, count := "", 0
 	for _, line := range r.Header["Cookie"] {
 		for pair := range strings.SplitSeq(line, ";") {
 			name, value, _ := strings.Cut(pair, "=")
-			if strings.TrimSpace(name) == CookieName {
+			if strings.TrimSpace(name) == cookie {
 				found = strings.TrimRight(value, " \t")
 				count++
 			}
 		}
 	}
-	if count != 1 || !wellFormed(found) {
+	if count != 1 {
 		return ""
 	}
 	return found

@@ -40,7 +40,7 @@ func each(t *testing.T, test func(t *testing.T, p *place)) {
 	t.Parallel()
 	storetest.EachDatabase(t, func(t *testing.T, db *storetest.Database) {
 		p := &place{db: db}
-		p.Service = New(db.Open(t, p.clock), emailKey, p.clock)
+		p.Service = New(db.Open(t, p.clock), emailKey, nil, p.clock)
 		p.here, p.there = p.tenant(t, "here.example"), p.tenant(t, "there.example")
 		test(t, p)
 	})

@@ -8,9 +8,9 @@ import (
 )
 
 // SetupLink makes a link that opens a tenant's admin to its first owner. There
-// is none, and no error, once the tenant has an account.
+// is none, and no error, once the tenant has an owner.
 func (s *Service) SetupLink(ctx context.Context, tenant Tenant) (Link, error) {
-	exists, err := s.store.HasAdmins(ctx, tenant.ID)
+	exists, err := s.store.HasOwner(ctx, tenant.ID)
 	if err != nil || exists {
 		return Link{}, err
 	}
@@ -22,9 +22,9 @@ func (s *Service) SetupLink(ctx context.Context, tenant Tenant) (Link, error) {
 	})
 }
 
-// Empty reports whether nobody administers the tenant yet.
-func (s *Service) Empty(ctx context.Context, tenant Tenant) (bool, error) {
-	exists, err := s.store.HasAdmins(ctx, tenant.ID)
+// Ownerless reports whether nobody owns the tenant yet.
+func (s *Service) Ownerless(ctx context.Context, tenant Tenant) (bool, error) {
+	exists, err := s.store.HasOwner(ctx, tenant.ID)
 	return !exists, err
 }
 
@@ -64,8 +64,8 @@ func (s *Service) ReadLink(ctx context.Context, tenant Tenant, token string) (Li
 	return "", Account{}, ErrNotFound
 }
 
-// Setup redeems a setup link: it makes the first account, an owner and
-// operator, and signs the browser in. It is ErrNotFound when the link is not
+// Setup redeems a setup link: it makes the first owner, who is an
+// operator too, and signs the browser in. It is ErrNotFound when the link is not
 // good, or somebody was faster.
 func (s *Service) Setup(ctx context.Context, tenant Tenant, token string, wish NewAccount, password string, client Client, by By) (cookie string, err error) {
 	if !wellFormed(token) {
@@ -85,8 +85,8 @@ func (s *Service) Setup(ctx context.Context, tenant Tenant, token string, wish N
 	}
 	a.JoinedAt = &a.CreatedAt
 	by = byAccount(a, by)
-	if err := s.store.AddFirstAdmin(ctx, a, digestOf(token), added(a, "admin_set_up", by)); err != nil {
-		return "", err
+	if err := s.store.AddFirstOwner(ctx, a, digestOf(token), added(a, "admin_set_up", by)); err != nil {
+		return "", taken(err)
 	}
 	return s.open(ctx, tenant, a, "link", client, by)
 }

@@ -20,15 +20,16 @@ import (
 type Service struct {
 	store    *store.Store
 	emailKey func(email string) (string, error)
+	provider *Provider // nil = none
 	now      func() time.Time
 	hashing  chan struct{} // a slot for each password that is being hashed
 }
 
 // New makes a Service. emailKey returns the form in which addresses are
-// compared, or an error for what is no address. Run has to be running beside
-// it.
-func New(st *store.Store, emailKey func(email string) (string, error), now func() time.Time) *Service {
-	return &Service{store: st, emailKey: emailKey, now: now, hashing: make(chan struct{}, maxHashing)}
+// compared, or an error for what is no address; provider may be nil. Run has to
+// be running beside it.
+func New(st *store.Store, emailKey func(email string) (string, error), provider *Provider, now func() time.Time) *Service {
+	return &Service{store: st, emailKey: emailKey, provider: provider, now: now, hashing: make(chan struct{}, maxHashing)}
 }
 
 // sweepPause is between two rounds of deleting what has ended.

@@ -54,10 +54,10 @@ func (s *Store) AddAdmin(ctx context.Context, a Administrator, link *Ticket, act
 	})
 }
 
-// AddFirstAdmin takes the setup ticket and writes the tenant's first account.
+// AddFirstOwner takes the setup ticket and writes the tenant's first owner.
 // Of several at once one succeeds; the others, and every ticket from then on,
 // get ErrNotFound.
-func (s *Store) AddFirstAdmin(ctx context.Context, a Administrator, digest []byte, act Act) error {
+func (s *Store) AddFirstOwner(ctx context.Context, a Administrator, digest []byte, act Act) error {
 	return s.inTx(ctx, func(tx *sqlx.Tx) error {
 		if _, err := s.takeTicket(ctx, tx, a.TenantID, digest, TicketSetup); err != nil {
 			return err
@@ -67,7 +67,7 @@ func (s *Store) AddFirstAdmin(ctx context.Context, a Administrator, digest []byt
 		if err := tx.GetContext(ctx, &tenant, `SELECT id FROM tenants WHERE id = $1`+s.dialect.forUpdate(), a.TenantID); err != nil {
 			return err
 		}
-		exists, err := hasAdmins(ctx, tx, a.TenantID)
+		exists, err := hasOwner(ctx, tx, a.TenantID)
 		if err != nil {
 			return err
 		}
@@ -92,15 +92,15 @@ INSERT INTO admins (`+adminColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9
 	return err
 }
 
-// HasAdmins reports whether the tenant has any account.
-func (s *Store) HasAdmins(ctx context.Context, tenant string) (bool, error) {
-	exists, err := hasAdmins(ctx, s.read, tenant)
+// HasOwner reports whether the tenant has an owner, be it an invited one.
+func (s *Store) HasOwner(ctx context.Context, tenant string) (bool, error) {
+	exists, err := hasOwner(ctx, s.read, tenant)
 	return exists, fault(err)
 }
 
-func hasAdmins(ctx context.Context, db sqlx.QueryerContext, tenant string) (bool, error) {
+func hasOwner(ctx context.Context, db sqlx.QueryerContext, tenant string) (bool, error) {
 	var exists bool
-	err := sqlx.GetContext(ctx, db, &exists, `SELECT EXISTS (SELECT 1 FROM admins WHERE tenant_id = $1)`, tenant)
+	err := sqlx.GetContext(ctx, db, &exists, `SELECT EXISTS (SELECT 1 FROM admins WHERE tenant_id = $1 AND role = $2)`, tenant, RoleOwner)
 	return exists, err
 }
 
