@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"strings"
@@ -224,4 +225,65 @@ func TestSignInLogAfterAnOutage(t *testing.T) {
 		t.Errorf("got %+v, want the attempt that could not be answered", entry)
 	}
 	i.logged(t, "?reference="+forged.header.Get("X-Request-Id"), 1)
+}
+
+// TestLogCommand reads the log beside a running server, and follows it.
+func TestLogCommand(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w world) {
+		i := launch(t, w)
+		lumen := i.install(t, nil)
+		i.signIn(t, link(lumen.token(person("anna"))))
+		refused := i.get(t, link(lumen.token(person("berta").with(fields{"iat": 1, "sub": "\u001b[31mred"}))), wantsJSON)
+		reference := refused.header.Get("X-Request-Id")
+		i.logged(t, "", 2)
+
+		out, _ := command(t, w, exitOK, "log")
+		lines := strings.Split(strings.TrimSpace(out), "\n")
+		if len(lines) != 2 || !strings.Contains(lines[0], "signed_in") || !strings.Contains(lines[0], "anna@lumen.example") ||
+			!strings.Contains(lines[1], "refused token_too_old") || !strings.Contains(lines[1], reference) {
+			t.Errorf("got %q, want both attempts, the newest last", out)
+		}
+		for _, test := range []struct {
+			args []string
+			want int
+		}{
+			{[]string{"--reason", "token_too_old"}, 1},
+			{[]string{"--email", "ANNA@lumen.example"}, 1},
+			{[]string{"--outcome", "refused", "--integration", lumen.AppID}, 1},
+			{[]string{"--limit", "1"}, 1},
+			{[]string{"--reason", "rate_limited"}, 0},
+		} {
+			out, _ := command(t, w, exitOK, append([]string{"log", "--json"}, test.args...)...)
+			if got := strings.Count(out, "\n"); got != test.want {
+				t.Errorf("%v: got %d lines, want %d: %s", test.args, got, test.want, out)
+			}
+		}
+		out, _ = command(t, w, exitOK, "log", "--reference", reference)
+		if !strings.Contains(out, `"iat":1`) || strings.Contains(out, "\u001b") {
+			t.Errorf("got %q, want the claims and no control characters", out)
+		}
+		command(t, w, exitNotFound, "log", "--reference", "NOSUCHREFERENCE")
+		command(t, w, exitNotFound, "log", "--integration", "x")
+		command(t, w, exitUsage, "log", "--email", "anna")
+		command(t, w, exitUsage, "log", "--limit", "0")
+
+		ctx, stop := context.WithCancel(t.Context())
+		followed, done := newOutput(), make(chan int)
+		go func() {
+			done <- run(ctx, []string{"log", "--follow", "--json", "--limit", "1"}, w.environ, followed, newOutput())
+		}()
+		<-followed.wrote
+		i.signIn(t, link(lumen.token(person("clara"))))
+		for !strings.Contains(followed.String(), "clara@lumen.example") {
+			select {
+			case <-followed.wrote:
+			case <-t.Context().Done():
+				t.Fatal("got no entry of what came in later")
+			}
+		}
+		stop()
+		if code := <-done; code != exitOK || strings.Count(followed.String(), "\n") != 2 {
+			t.Errorf("got exit code %d and %q, want 0 and each entry once", code, followed)
+		}
+	})
 }
