@@ -1,6 +1,7 @@
 package provisioning
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -134,6 +135,19 @@ func holdsToken(text string) bool {
 	}
 }
 
+// holdsEscapedToken reports whether a JSON text has a token in it that only
+// shows when its escapes are read.
+func holdsEscapedToken(text string) bool {
+	if !strings.Contains(text, `\u00`) {
+		return false
+	}
+	value, err := readJSON(text)
+	if err != nil {
+		return true // nobody can tell
+	}
+	return slices.ContainsFunc(value, func(n jsonNode) bool { return holdsToken(n.text) || holdsToken(n.name) })
+}
+
 func isBase64URL(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
 }
@@ -147,6 +161,14 @@ func complete(row *store.SignIn) error {
 	}
 	if row.EmailKey == "" && row.Payload != "" {
 		readClaimed(row)
+	}
+	if row.Email == "" {
+		row.EmailKey = ""
+	}
+	for _, text := range []*string{&row.Header, &row.Payload} {
+		if holdsEscapedToken(*text) {
+			*text = ""
+		}
 	}
 	for _, text := range []*string{
 		&row.Reference, &row.KeyID, &row.Email, &row.Subject, &row.Detail, &row.Path, &row.Expected, &row.UserAgent,
@@ -174,6 +196,11 @@ func readClaimed(row *store.SignIn) {
 	}
 	if sub := claims.member("sub"); sub.exists() && (sub.kind() == jsonString || sub.kind() == jsonNumber) {
 		row.Subject = sub.text()
+	}
+	for _, text := range []*string{&row.Email, &row.Subject} {
+		if holdsToken(*text) {
+			*text = ""
+		}
 	}
 	if iat := claims.member("iat"); iat.exists() {
 		if date, expected := numericDate(iat); expected == "" {

@@ -61,6 +61,7 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 			t.Fatalf("got %v, want a refusal", a)
 		}
 	}
+	i.logged(t, "", 11)
 	return secrets
 }
 

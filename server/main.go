@@ -102,6 +102,7 @@ func newRoot(p program) *cobra.Command {
 		newAPIKey(p),
 		newUser(p),
 		newSign(p),
+		newLog(p),
 		newExamine(p),
 		newMigrate(p),
 		newVersion(p),

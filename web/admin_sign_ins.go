@@ -54,7 +54,7 @@ type SignInEntry struct {
 	Network           string
 	UserAgent         string
 
-	Checks   []CheckLine
+	Checks   []ExaminedCheck
 	Warnings []WarningLine
 	Changes  []string // what this sign-in changed, in sentences
 	Header   string   // indented JSON; "" = not kept
@@ -63,9 +63,6 @@ type SignInEntry struct {
 }
 
 func (SignInEntry) template() string { return "admin/sign_in_entry" }
-
-// CheckLine is one check that a link went through: "pass", "fail" or "skip".
-type CheckLine struct{ Kind, Label, Text string }
 
 // WarningLine is something worth telling about an accepted token.
 type WarningLine struct{ Code, Path, Text string }

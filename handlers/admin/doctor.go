@@ -133,12 +133,7 @@ func shownExamination(e provisioning.Examination) *web.Examined {
 	if e.Refusal != nil {
 		shown.Reason = string(e.Refusal.Reason)
 	}
-	for _, c := range e.Checks {
-		v := verdictClasses[c.Verdict]
-		shown.Checks = append(shown.Checks, web.ExaminedCheck{
-			ID: c.ID, Label: c.Label, Class: v.class, Verdict: v.word, Text: c.Text, Fix: c.Fix,
-		})
-	}
+	shown.Checks = shownChecks(e.Checks)
 	if n := e.Integration; n != nil {
 		shown.Integration, shown.IntegrationID, shown.IntegrationRemoved = n.Name, n.ID, n.RemovedAt != nil
 	}
@@ -170,6 +165,17 @@ func shownExamination(e provisioning.Examination) *web.Examined {
 			line.Note = "parked: the catalogue has no such credit yet"
 		}
 		shown.Forecast.Credits = append(shown.Forecast.Credits, line)
+	}
+	return shown
+}
+
+func shownChecks(checks []provisioning.Check) []web.ExaminedCheck {
+	var shown []web.ExaminedCheck
+	for _, c := range checks {
+		v := verdictClasses[c.Verdict]
+		shown = append(shown, web.ExaminedCheck{
+			ID: c.ID, Label: c.Label, Class: v.class, Verdict: v.word, Text: c.Text, Fix: c.Fix,
+		})
 	}
 	return shown
 }

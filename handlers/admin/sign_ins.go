@@ -20,8 +20,8 @@ import (
 
 const signInsPath = "/admin/sign-ins"
 
-// signInAnswer is an entry of the sign-in log in the API.
-type signInAnswer struct {
+// SignInAnswer is an entry of the sign-in log in the API.
+type SignInAnswer struct {
 	ID          string          `json:"id"`
 	Reference   string          `json:"reference"` // "" = it stands for many
 	At          time.Time       `json:"at"`
@@ -51,14 +51,15 @@ type signInAnswer struct {
 	Count       int64           `json:"count"`
 }
 
-func answerSignIn(r provisioning.SignInRecord) signInAnswer {
+// AnswerSignIn makes the answer of an entry, without the token's texts.
+func AnswerSignIn(r provisioning.SignInRecord) SignInAnswer {
 	known := func(id string) *string {
 		if id == "" {
 			return nil
 		}
 		return &id
 	}
-	answer := signInAnswer{
+	answer := SignInAnswer{
 		ID: r.ID, Reference: r.Reference, At: r.At.UTC(), Door: r.Door, Outcome: r.Outcome, Reason: r.Reason,
 		Detail: r.Detail, Path: r.Path, Expected: r.Expected,
 		Integration: known(r.IntegrationID), Key: known(r.KeyID), User: known(r.UserID),
@@ -97,9 +98,9 @@ func (a *Admin) SignIns(c *gin.Context) error {
 	if err != nil {
 		return explain(err)
 	}
-	answers := []signInAnswer{}
+	answers := []SignInAnswer{}
 	for _, r := range records {
-		answers = append(answers, answerSignIn(r))
+		answers = append(answers, AnswerSignIn(r))
 	}
 	page := gin.H{"sign_ins": answers, "next": nil}
 	if next != "" {
@@ -117,10 +118,10 @@ func (a *Admin) SignInByReference(c *gin.Context) error {
 		return explain(err)
 	}
 	c.JSON(http.StatusOK, struct {
-		signInAnswer
+		SignInAnswer
 		Header string `json:"header"`
 		Claims string `json:"claims"`
-	}{answerSignIn(r), r.Header, r.Payload})
+	}{AnswerSignIn(r), r.Header, r.Payload})
 	return nil
 }
 
@@ -141,7 +142,7 @@ func (a *Admin) SignInsPage(c *gin.Context) error {
 		into *time.Time
 	}{{"from", &filter.From}, {"to", &filter.To}} {
 		if text := c.Query(end.name); text != "" {
-			at, err := formTime(text)
+			at, err := readInstant(text)
 			if err != nil {
 				faults[end.name] = "Write a date and a time, as in 2026-11-22T14:30."
 			}
@@ -189,15 +190,6 @@ func (a *Admin) SignInsPage(c *gin.Context) error {
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	return a.show(c, page)
-}
-
-// formTime reads a datetime-local field (HTML §4.10.5.1.11) as UTC.
-func formTime(text string) (time.Time, error) {
-	at, err := time.Parse("2006-01-02T15:04", text)
-	if err != nil {
-		at, err = time.Parse("2006-01-02T15:04:05", text)
-	}
-	return at, err
 }
 
 func signInFields(c *gin.Context, names map[string]string, faults map[string]string) []web.Field {
@@ -324,6 +316,7 @@ func (a *Admin) SignInEntryPage(c *gin.Context) error {
 	for _, w := range r.Warnings {
 		page.Warnings = append(page.Warnings, web.WarningLine(w))
 	}
+	page.Checks = shownChecks(provisioning.ChecksOf(r))
 	if r.IntegrationID != "" {
 		if err := a.ofIntegration(c, &page, r.IntegrationID); err != nil {
 			return err

@@ -38,8 +38,10 @@ CREATE TABLE sign_ins (
 -- Each search has an index that ends in the id: its newest page is a few steps
 -- from the end, however many rows there are. A success pays for four of them
 -- beside its key, only refusals for the others.
-CREATE INDEX sign_ins_reference ON sign_ins (reference, tenant_id);
+CREATE INDEX sign_ins_reference ON sign_ins (reference, tenant_id, id);
 CREATE INDEX sign_ins_email ON sign_ins (email_key, tenant_id, id) WHERE email_key IS NOT NULL;
+CREATE INDEX sign_ins_email_refused ON sign_ins (email_key, tenant_id, id)
+    WHERE email_key IS NOT NULL AND outcome <> 'signed_in';
 CREATE INDEX sign_ins_user ON sign_ins (user_id, tenant_id, id) WHERE user_id IS NOT NULL;
 CREATE INDEX sign_ins_integration ON sign_ins (integration_id, tenant_id, id) WHERE integration_id IS NOT NULL;
 CREATE INDEX sign_ins_outcome ON sign_ins (tenant_id, outcome, id) WHERE outcome <> 'signed_in';
