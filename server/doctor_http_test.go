@@ -177,7 +177,7 @@ func TestBuilder(t *testing.T) {
 		}
 		linkOn := func(a answer) string {
 			t.Helper()
-			_, rest, found := strings.Cut(html.UnescapeString(a.body), `<pre id="link">`+i.origin)
+			_, rest, found := strings.Cut(html.UnescapeString(a.body), `<pre id="link" tabindex="0">`+i.origin)
 			if a.status != http.StatusOK || !found {
 				t.Fatalf("got %v, want a link", a)
 			}
