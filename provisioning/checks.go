@@ -138,7 +138,24 @@ func (e *examiner) blame(st step, refusal *Refusal) string {
 	case refusal.Detail == "":
 		return "It was refused as " + string(refusal.Reason) + "."
 	}
-	return sentence(refusal.Detail)
+	return sentence(refusal.Detail) + e.whose(refusal)
+}
+
+// whose names the user who has the e-mail of a token that is refused over it.
+func (e *examiner) whose(refusal *Refusal) string {
+	if refusal.Reason != EmailInUse && refusal.Reason != SubjectConflict {
+		return ""
+	}
+	id := ""
+	if known := e.state.ByEmail; known != nil {
+		id = known.UserID
+	}
+	for _, u := range e.state.Users {
+		if u.ID == id || id == "" && u.EmailKey != nil && *u.EmailKey == e.assertion.EmailKey {
+			return " It is user " + u.ID + " (" + u.Email + ")."
+		}
+	}
+	return ""
 }
 
 func claimFault(r *Refusal) string {
