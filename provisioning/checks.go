@@ -138,7 +138,24 @@ func (e *examiner) blame(st step, refusal *Refusal) string {
 	case refusal.Detail == "":
 		return "It was refused as " + string(refusal.Reason) + "."
 	}
-	return sentence(refusal.Detail)
+	return sentence(refusal.Detail) + e.whose(refusal)
+}
+
+// whose names the user who has the e-mail of a token that is refused over it.
+func (e *examiner) whose(refusal *Refusal) string {
+	if refusal.Reason != EmailInUse && refusal.Reason != SubjectConflict {
+		return ""
+	}
+	id := ""
+	if known := e.state.ByEmail; known != nil {
+		id = known.UserID
+	}
+	for _, u := range e.state.Users {
+		if u.ID == id || id == "" && u.EmailKey != nil && *u.EmailKey == e.assertion.EmailKey {
+			return " It is user " + u.ID + " (" + u.Email + ")."
+		}
+	}
+	return ""
 }
 
 func claimFault(r *Refusal) string {
@@ -152,9 +169,13 @@ func claimFault(r *Refusal) string {
 	return text + "."
 }
 
-// sentence makes one of a detail.
+// sentence makes one of a detail. The name of a claim stays as it is.
 func sentence(detail string) string {
-	return strings.ToUpper(detail[:1]) + strings.TrimSuffix(detail[1:], ".") + "."
+	detail = strings.TrimSuffix(detail, ".") + "."
+	if first, _, _ := strings.Cut(detail, " "); stepOfClaim(first) != stepClaims {
+		return detail
+	}
+	return strings.ToUpper(detail[:1]) + detail[1:]
 }
 
 // praise says what a check that did not fail has found.
@@ -249,7 +270,7 @@ func (e *examiner) keysTold(known bool) string {
 	case known:
 		return "As the log has it."
 	case e.keys.named != nil:
-		return fmt.Sprintf("Key %s (%s), which kid names, is live.", e.keys.named.id, e.keys.named.algorithm)
+		return fmt.Sprintf("kid names %s (%s), which is live.", e.keys.named.id, e.keys.named.algorithm)
 	case len(e.keys.live) == 1:
 		return fmt.Sprintf("No kid names one of ours: the live key for %s is tried.", e.token.algorithm)
 	}

@@ -199,7 +199,7 @@ func (e *examiner) check(ctx context.Context, st step) (Check, error) {
 	case refused:
 		e.fail(st, refusal)
 		check.Verdict, check.Refusal = Failed, refusal
-		check.Text, check.Fix = e.blame(st, refusal), e.fix(st, refusal)
+		check.Text, check.Fix = e.blame(st, refusal), e.advice(st, refusal)
 	default:
 		check.Verdict, check.Text = e.praise(st)
 	}

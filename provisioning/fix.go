@@ -11,6 +11,19 @@ import (
 	"usher/sql/store"
 )
 
+// advice is what to do about a check that failed: about each of the claims that
+// are wrong.
+func (e *examiner) advice(st step, refusal *Refusal) string {
+	if st != stepClaims || len(e.faults) < 2 {
+		return e.fix(st, refusal)
+	}
+	var all []string
+	for _, fault := range e.faults {
+		all = append(all, e.fixClaim(fault))
+	}
+	return strings.Join(all, " ")
+}
+
 // fix says what to do about a check that failed, in one sentence, with the
 // numbers in it.
 func (e *examiner) fix(st step, r *Refusal) string {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"usher/sql/store"
 )
@@ -85,34 +86,35 @@ func (p *pasted) note(text string, args ...any) {
 
 // clean takes away what copying puts around a link, and notes what it was.
 func (p *pasted) clean(text string) string {
-	text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))
 	for {
+		text = strings.TrimFunc(text, func(c rune) bool { return unicode.IsSpace(c) || c == '\ufeff' })
 		before := text
 		for _, pair := range []struct{ open, close string }{
 			{`"`, `"`}, {"'", "'"}, {"`", "`"}, {"<", ">"}, {"(", ")"}, {"“", "”"}, {"‘", "’"}, {"„", "“"}, {"«", "»"},
 		} {
 			if inner, found := strings.CutPrefix(text, pair.open); found {
 				if inner, found = strings.CutSuffix(inner, pair.close); found {
-					text = strings.TrimSpace(inner)
+					text = inner
 					p.note("The quotes or brackets around it were taken away.")
 				}
 			}
 		}
 		for _, word := range []string{"Authorization:", "Bearer ", "JWT "} {
 			if len(text) > len(word) && strings.EqualFold(text[:len(word)], word) {
-				text = strings.TrimSpace(text[len(word):])
+				text = text[len(word):]
 				p.note("“%s” before it was taken away.", strings.TrimSpace(word))
 			}
 		}
-		if text == before {
-			break
+		if text != before {
+			continue
 		}
-	}
-	if joined := strings.Join(strings.Fields(text), ""); joined != text {
+		joined := strings.Join(strings.Fields(text), "")
+		if joined == text {
+			return text
+		}
 		p.note("Spaces and line breaks within it were taken out. In the link itself they would break it.")
 		text = joined
 	}
-	return text
 }
 
 // queryOf finds the query of a link, a path or a query alone; false = the text

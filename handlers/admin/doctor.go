@@ -138,7 +138,7 @@ func shownExamination(e provisioning.Examination) *web.Examined {
 		shown.Integration, shown.IntegrationID, shown.IntegrationRemoved = n.Name, n.ID, n.RemovedAt != nil
 	}
 	for _, w := range e.Warnings {
-		shown.Warnings = append(shown.Warnings, w.Text)
+		shown.Warnings = append(shown.Warnings, w.Code+": "+w.Text)
 	}
 	f := e.Forecast
 	if f == nil {
