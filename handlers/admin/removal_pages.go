@@ -60,11 +60,16 @@ func (a *Admin) RemoveForm(c *gin.Context) error {
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	if err := a.Provisioning.Remove(ctx, tenant, once.ID, by(c)); err != nil {
-		return a.unfinished(err, "The removal has begun, but not every session is known to have ended. Send the form again until it succeeds.")
+		return a.unfinished(err, removalUnfinished)
 	}
 	seeOther(c, integrationPath(once.ID, "/removed"))
 	return nil
 }
+
+const (
+	removalUnfinished = "It may be removed, but not every session is known to have ended. Send the request again until it succeeds."
+	signOutUnfinished = "Not every session is known to have ended. Send the request again until it succeeds."
+)
 
 // unfinished says what to do about an act that a fault has cut short.
 func (a *Admin) unfinished(err error, advice string) error {
@@ -130,7 +135,7 @@ func (a *Admin) SignEveryoneOutForm(c *gin.Context) error {
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	if err := a.Provisioning.SignEveryoneOut(c.Request.Context(), handlers.TenantOf(c), n.ID, by(c)); err != nil {
-		return a.unfinished(err, "Not every session is known to have ended. Send the form again until it succeeds.")
+		return a.unfinished(err, signOutUnfinished)
 	}
 	seeOther(c, integrationPath(n.ID, "?done=integration_signed_out"))
 	return nil
