@@ -50,6 +50,8 @@ func (f *settingsFlags) add(c *cobra.Command) {
 	} {
 		f.numbers[number.name] = c.Flags().Int64(number.name, int64(number.usual/time.Second), number.usage)
 	}
+	f.numbers["drift-threshold"] = c.Flags().Int64("drift-threshold", provisioning.DefaultIntegration().DriftThreshold, "people whose groups may be emptied within an hour")
+	f.flags["drift-guard"] = c.Flags().Bool("drift-guard", false, "hold removals back when one link after the other empties groups")
 	f.flags["auto-create"] = c.Flags().Bool("auto-create", true, "make an account for people who are new")
 	f.flags["single-use"] = c.Flags().Bool("single-use", false, "links without jti are good once as well")
 	f.flags["require-nonce"] = c.Flags().Bool("require-nonce", false, "take only links that the browser has asked for")
@@ -75,6 +77,7 @@ func (f *settingsFlags) wish(c *cobra.Command) provisioning.Settings {
 		AutoCreate: given(c, f.flags, "auto-create"), SingleUse: given(c, f.flags, "single-use"),
 		UnknownGroups: given(c, f.texts, "unknown-groups"), UnknownCredits: given(c, f.texts, "unknown-credits"),
 		GroupScope: given(c, f.texts, "group-scope"), MetaMode: given(c, f.texts, "meta-mode"),
+		DriftGuard: given(c, f.flags, "drift-guard"), DriftThreshold: given(c, f.numbers, "drift-threshold"),
 		SessionIdle: given(c, f.numbers, "session-idle"), SessionAbsolute: given(c, f.numbers, "session-absolute"),
 	}
 }
@@ -164,6 +167,8 @@ func showIntegration(w io.Writer, t commandTenant, n provisioning.Installed, key
 		{"Unknown credits", n.UnknownCredits},
 		{"Group scope", n.GroupScope},
 		{"Meta mode", n.MetaMode},
+		{"Drift guard", n.DriftGuard},
+		{"Drift threshold", n.DriftThreshold},
 		{"Session idle", n.SessionIdle},
 		{"Session absolute", n.SessionAbsolute},
 		{"Clock", advice},
