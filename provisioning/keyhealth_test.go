@@ -44,29 +44,3 @@ func TestWhatKeysCanGo(t *testing.T) {
 		}
 	}
 }
-
-func TestClockAdvice(t *testing.T) {
-	t.Parallel()
-	const s = time.Second
-	for name, tt := range map[string]struct {
-		clock          Clock
-		maxAge, leeway time.Duration
-		tone, says     string
-	}{
-		"nothing":      {Clock{}, 180 * s, 60 * s, "", "No link"},
-		"too few":      {Clock{N: 4, Median: time.Hour}, 180 * s, 60 * s, "", "too few"},
-		"fine":         {Clock{N: 5, Low: -s, Median: 2 * s, High: 40 * s}, 180 * s, 60 * s, ClockFine, "within 2s of being signed, nearly all within 40s"},
-		"a bit ahead":  {Clock{N: 50, Low: -41 * s, Median: -40 * s, High: 2 * s}, 180 * s, 60 * s, ClockWarn, "41s ahead"},
-		"too far":      {Clock{N: 50, Low: -61 * s, Median: -60 * s, High: -58 * s}, 180 * s, 60 * s, ClockWrong, "issued_in_future"},
-		"behind":       {Clock{N: 50, Low: 39 * s, Median: 41 * s, High: 44 * s}, 180 * s, 60 * s, ClockWarn, "41s behind"},
-		"far behind":   {Clock{N: 50, Low: 170 * s, Median: 180 * s, High: 240 * s}, 180 * s, 60 * s, ClockWrong, "clock is probably behind"},
-		"links wait":   {Clock{N: 50, Low: s, Median: 60 * s, High: 190 * s}, 180 * s, 60 * s, ClockWrong, "sign them at the click"},
-		"no limit":     {Clock{N: 50, Low: s, Median: time.Hour, High: 24 * time.Hour}, 0, 60 * s, ClockFine, "agree"},
-		"no tolerance": {Clock{N: 50, Low: -s, Median: s, High: s}, 180 * s, 0, ClockWrong, "issued_in_future"},
-	} {
-		tone, sentence := tt.clock.Advice(tt.maxAge, tt.leeway)
-		if tone != tt.tone || !strings.Contains(sentence, tt.says) {
-			t.Errorf("%s: got %q %q, want %q with %q", name, tone, sentence, tt.tone, tt.says)
-		}
-	}
-}

@@ -39,6 +39,20 @@ func (s *Service) Removal(ctx context.Context, tenant store.Tenant, id string) (
 	return r, err
 }
 
+// HoldingsLeft counts what still hangs on an integration that has been removed:
+// what JobDropHoldings would take from its people.
+func (s *Service) HoldingsLeft(ctx context.Context, tenant store.Tenant, id string) (store.Integration, store.Holdings, error) {
+	n, err := s.IntegrationOnceInstalled(ctx, tenant, id)
+	if err != nil {
+		return n, store.Holdings{}, err
+	}
+	if n.RemovedAt == nil {
+		return n, store.Holdings{}, ErrNotFound
+	}
+	h, err := s.store.Holdings(ctx, tenant.ID, n.ID, maxPeopleCounted)
+	return n, h, err
+}
+
 // countSessions counts the sessions that began with a link of the integration.
 // Sessions are found by their users, so with many people only some are asked
 // for; more says so.

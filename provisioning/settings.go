@@ -37,6 +37,9 @@ type Settings struct {
 	DriftThreshold  *int64 // people whose groups may be emptied within an hour, 1–1000
 }
 
+// Empty reports whether nothing is chosen.
+func (w Settings) Empty() bool { return w == Settings{} }
+
 // apply checks the fields that are given and writes them to n. Nothing is
 // written when one is refused.
 func (w Settings) apply(to *store.Integration) error {

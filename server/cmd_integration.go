@@ -7,7 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
-	"strings"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -84,61 +84,20 @@ var byCommand = provisioning.By{Actor: "command", Name: "command line"}
 func newIntegration(p program) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "integration",
-		Short:   "Install, list, rotate and remove integrations",
+		Short:   "Install, show, change, rotate and remove integrations",
 		Example: "  usher integration install --name \"Acme Academy\" --max-age 180\n  usher integration list",
 		Args:    unknownCommand,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	host := c.PersistentFlags().String("host", "", "a host of the tenant meant (default: the tenant without hosts)")
-	c.AddCommand(newInstall(p, host), newList(p, host), newRotate(p, host), newRemove(p, host))
+	c.AddCommand(newInstall(p, host), newList(p, host), newShow(p, host), newChange(p, host), newRotate(p, host),
+		newRetire(p, host), newSignEveryoneOut(p, host), newRemove(p, host))
 	return c
-}
-
-// keyFlags are the flags that choose a key.
-type keyFlags struct{ secretFile, publicKeyFile, algorithm string }
-
-func (f *keyFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.secretFile, "secret-file", "", "file with the shared secret, “-” for standard input (default: one is made)")
-	c.Flags().StringVar(&f.publicKeyFile, "public-key-file", "", "file with the partner's public key, as PEM or JWK")
-	c.Flags().StringVar(&f.algorithm, "algorithm", "", "HS256, HS384 or HS512 for a secret (default HS256)")
-}
-
-// read takes the key from the files: a secret on the command line would show
-// up in the list of processes.
-func (f *keyFlags) read(stdin io.Reader) (provisioning.NewKey, error) {
-	wish := provisioning.NewKey{Algorithm: f.algorithm}
-	for _, file := range []struct {
-		name string
-		into *string
-	}{{f.secretFile, &wish.Secret}, {f.publicKeyFile, &wish.PublicKey}} {
-		if file.name == "" {
-			continue
-		}
-		var text []byte
-		var err error
-		if file.name == "-" {
-			text, err = io.ReadAll(io.LimitReader(stdin, 64<<10))
-		} else {
-			text, err = readFile(file.name)
-		}
-		if err != nil {
-			return wish, err
-		}
-		*file.into = strings.TrimRight(string(text), "\r\n")
-		if *file.into == "" {
-			return wish, fmt.Errorf("%s is empty", file.name)
-		}
-	}
-	return wish, nil
 }
 
 func newInstall(p program, host *string) *cobra.Command {
 	var keys keyFlags
-	var settings struct {
-		name, issuer, landing, linkPolicy string
-		maxAge                            int64
-		origins                           []string
-	}
+	var settings settingsFlags
 	c := &cobra.Command{
 		Use:     "install --name NAME",
 		Short:   "Install an integration and print its endpoint, app id, key id and secret",
@@ -149,20 +108,8 @@ func newInstall(p program, host *string) *cobra.Command {
 			if err != nil {
 				return usageError(c, err)
 			}
-			wish := provisioning.Settings{Name: &settings.name}
-			for flag, set := range map[string]func(){
-				"issuer":        func() { wish.Issuer = &settings.issuer },
-				"max-age":       func() { wish.MaxAge = &settings.maxAge },
-				"landing-page":  func() { wish.LandingPage = &settings.landing },
-				"link-policy":   func() { wish.LinkPolicy = &settings.linkPolicy },
-				"return-origin": func() { wish.ReturnOrigins = &settings.origins },
-			} {
-				if c.Flags().Changed(flag) {
-					set()
-				}
-			}
 			return p.withTenant(c.Context(), *host, func(t commandTenant) error {
-				n, err := t.provisioning.Install(c.Context(), t.tenant, wish, key, byCommand)
+				n, err := t.provisioning.Install(c.Context(), t.tenant, settings.wish(c), key, byCommand)
 				if err != nil {
 					return err
 				}
@@ -172,12 +119,7 @@ func newInstall(p program, host *string) *cobra.Command {
 		},
 	}
 	keys.add(c)
-	c.Flags().StringVar(&settings.name, "name", "", "name shown to admins (required)")
-	c.Flags().StringVar(&settings.issuer, "issuer", "", "iss that tokens must have")
-	c.Flags().Int64Var(&settings.maxAge, "max-age", int64(provisioning.DefaultMaxAge/time.Second), "seconds after which a link is too old; 0 = never")
-	c.Flags().StringVar(&settings.landing, "landing-page", "", "path for links without go")
-	c.Flags().StringVar(&settings.linkPolicy, "link-policy", "", "unclaimed, trusted or never")
-	c.Flags().StringSliceVar(&settings.origins, "return-origin", nil, "foreign origin that go may name; may be repeated")
+	settings.add(c)
 	return c
 }
 
@@ -220,72 +162,31 @@ func newList(p program, host *string) *cobra.Command {
 	}
 }
 
-func keyState(key provisioning.Key, now time.Time) string {
-	switch {
-	case key.RetiresAt == nil:
-		return "active"
-	case key.RetiresAt.After(now):
-		return "expiring " + key.RetiresAt.UTC().Format(time.RFC3339)
-	default:
-		return "retired " + key.RetiresAt.UTC().Format(time.RFC3339)
-	}
-}
-
-func newRotate(p program, host *string) *cobra.Command {
-	var keys keyFlags
-	var retire string
-	var after time.Duration
-	c := &cobra.Command{
-		Use:   "rotate ID",
-		Short: "Add a key to an integration, or retire one with --retire",
-		Long: "Adds a key; the old ones stay live, so that the partner can change over without a gap.\n" +
-			"With --retire KEY-ID no key is added, and that one is retired: now, or after --after.",
-		Example: "  usher integration rotate 57cc264630b65c1e04acc09a\n  usher integration rotate 57cc264630b65c1e04acc09a --retire key_0123 --after 24h",
-		Args:    oneArgument,
-		RunE: func(c *cobra.Command, args []string) error {
-			key, err := keys.read(os.Stdin)
-			if err != nil {
-				return usageError(c, err)
-			}
-			return p.withTenant(c.Context(), *host, func(t commandTenant) error {
-				if retire != "" {
-					at := time.Now().Add(after)
-					if _, err := t.provisioning.RetireKey(c.Context(), t.tenant, args[0], retire, at, byCommand); err != nil {
-						return err
-					}
-					fmt.Fprintf(p.stdout, "Key %s is retired from %s\n", retire, at.UTC().Format(time.RFC3339))
-					return nil
-				}
-				n, added, err := t.provisioning.AddKey(c.Context(), t.tenant, args[0], key, byCommand)
-				if err != nil {
-					return err
-				}
-				printKey(p.stdout, t.origin, n, added)
-				return nil
-			})
-		},
-	}
-	keys.add(c)
-	c.Flags().StringVar(&retire, "retire", "", "id of the key to retire instead of adding one")
-	c.Flags().DurationVar(&after, "after", 0, "with --retire: how long the key stays live, such as 1h or 168h")
-	return c
-}
-
 func newRemove(p program, host *string) *cobra.Command {
-	var yes string
+	var name string
+	var yes, preview bool
 	c := &cobra.Command{
 		Use:   "remove ID --confirm NAME",
 		Short: "Remove an integration: its secrets are destroyed and its sessions end at once",
 		Long: "Destroys the integration's secrets, refuses every link signed with them and ends every\n" +
-			"session that they made, before the command returns. Users stay. It cannot be undone.",
-		Args: oneArgument,
+			"session that they made, before the command returns. Users stay. It cannot be undone.\n" +
+			"With --preview nothing is done; what would happen is printed.",
+		Example: "  usher integration remove 57cc264630b65c1e04acc09a --preview\n  usher integration remove 57cc264630b65c1e04acc09a --confirm \"Acme Academy\"",
+		Args:    oneArgument,
 		RunE: func(c *cobra.Command, args []string) error {
 			return p.withTenant(c.Context(), *host, func(t commandTenant) error {
+				if preview {
+					r, err := t.provisioning.Removal(c.Context(), t.tenant, args[0])
+					if err != nil {
+						return err
+					}
+					return printRemoval(p.stdout, r)
+				}
 				n, err := t.provisioning.IntegrationOnceInstalled(c.Context(), t.tenant, args[0])
 				if err != nil {
 					return err
 				}
-				if yes != n.Name {
+				if !yes && name != n.Name {
 					return usageError(c, fmt.Errorf("to remove it, repeat its name: --confirm %q", n.Name))
 				}
 				if err := t.provisioning.Remove(c.Context(), t.tenant, n.ID, byCommand); err != nil {
@@ -296,7 +197,59 @@ func newRemove(p program, host *string) *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&yes, "confirm", "", "the integration's name, to confirm")
+	c.Flags().StringVar(&name, "confirm", "", "the integration's name, to confirm")
+	c.Flags().BoolVar(&yes, "yes", false, "confirm without the name, for scripts")
+	c.Flags().BoolVar(&preview, "preview", false, "only say what would happen")
+	return c
+}
+
+// printRemoval prints what a removal would do.
+func printRemoval(w io.Writer, r provisioning.Removal) error {
+	least := func(n int64, more bool) string {
+		if more {
+			return fmt.Sprintf("at least %d", n)
+		}
+		return strconv.FormatInt(n, 10)
+	}
+	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, row := range []struct {
+		what  string
+		count int64
+		more  bool
+	}{
+		{"Sessions that end:", int64(r.Sessions), r.SessionsMore},
+		{"People it knows:", r.People, r.More},
+		{"It is their only way in:", r.OnlyWayIn, r.More},
+		{"Memberships of groups:", r.Memberships, r.More},
+		{"Credits granted:", r.Grants, r.More},
+	} {
+		fmt.Fprintf(table, "%s\t%s\n", row.what, least(row.count, row.more))
+	}
+	return table.Flush()
+}
+
+func newSignEveryoneOut(p program, host *string) *cobra.Command {
+	var yes bool
+	c := &cobra.Command{
+		Use:   "sign-out ID --yes",
+		Short: "End every session that began with a link of an integration",
+		Long: "Ends every session that began with a link of the integration, on every server, before the\n" +
+			"command returns. Its links stay good.",
+		Args: oneArgument,
+		RunE: func(c *cobra.Command, args []string) error {
+			if !yes {
+				return usageError(c, errors.New("to sign everyone out, add --yes"))
+			}
+			return p.withTenant(c.Context(), *host, func(t commandTenant) error {
+				if err := t.provisioning.SignEveryoneOut(c.Context(), t.tenant, args[0], byCommand); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintln(p.stdout, "Every session of it has ended.")
+				return err
+			})
+		},
+	}
+	c.Flags().BoolVar(&yes, "yes", false, "confirm")
 	return c
 }
 

@@ -121,6 +121,14 @@ func TestCommandsRefuse(t *testing.T) {
 		"no id":            {[]string{"integration", "remove"}, exitUsage, "takes one id"},
 		"unknown command":  {[]string{"integration", "instal"}, exitUsage, "install"},
 		"unknown host":     {[]string{"integration", "list", "--host", "nobody.test"}, exitOK, ""},
+		"change nothing":   {[]string{"integration", "change", "x"}, exitUsage, "at least one"},
+		"change nobody":    {[]string{"integration", "change", "x", "--max-age", "1"}, exitNotFound, "not found"},
+		"show nobody":      {[]string{"integration", "show", "x"}, exitNotFound, "not found"},
+		"preview nobody":   {[]string{"integration", "remove", "x", "--preview"}, exitNotFound, "not found"},
+		"retire one id":    {[]string{"integration", "retire", "x"}, exitUsage, "a key id"},
+		"keep and retire":  {[]string{"integration", "retire", "x", "y", "--keep", "--after", "1h"}, exitUsage, "--after"},
+		"sign out nobody":  {[]string{"integration", "sign-out", "x", "--yes"}, exitNotFound, "not found"},
+		"sign out unasked": {[]string{"integration", "sign-out", "x"}, exitUsage, "--yes"},
 		"sign for nobody":  {[]string{"sign", "x"}, exitUsage, "--email"},
 		"bad claims":       {[]string{"sign", "x", "--claims", short}, exitUsage, "JSON"},
 		"demo in earnest":  {[]string{"demo"}, exitFailed, "production"},
@@ -141,6 +149,56 @@ func TestCommandsRefuse(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLifeByCommands shows, changes, rotates, signs out, previews and removes.
+func TestLifeByCommands(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w world) {
+		server := launch(t, w)
+		installed, _ := command(t, w, exitOK, "integration", "install", "--name", "Acme", "--max-age", "90", "--session-idle", "600",
+			"--auto-create=false", "--embed-origin", "https://a.example,https://b.example")
+		id, kid, secret := field(t, installed, "App id"), field(t, installed, "Key id"), field(t, installed, "Secret")
+		show := func(parts ...string) {
+			t.Helper()
+			shown, _ := command(t, w, exitOK, "integration", "show", id)
+			if strings.Contains(shown, secret) {
+				t.Errorf("show: got the secret")
+			}
+			for _, part := range parts {
+				if !regexp.MustCompile(part).MatchString(shown) {
+					t.Errorf("show: got\n%s\nwithout %q", shown, part)
+				}
+			}
+		}
+		show(`Max age: +1m30s`, `Session idle: +10m`, `Auto-create: +false`, `Embed origins: +https://a.example https://b.example`, kid+` +HS256 +active +never`)
+		command(t, w, exitOK, "integration", "change", id, "--auto-create", "--landing-page", "/courses", "--max-age", "0")
+		show(`Auto-create: +true`, `Landing page: +/courses`, `links never expire`, `Session idle: +10m`)
+
+		cookie := server.signIn(t, link(signed("HS256", secret, fields{"kid": kid}, person("anna"))))
+		preview, _ := command(t, w, exitOK, "integration", "remove", id, "--preview")
+		for _, part := range []string{`Sessions that end: +1\n`, `only way in: +1\n`} {
+			if !regexp.MustCompile(part).MatchString(preview) {
+				t.Errorf("preview: got\n%s\nwithout %q", preview, part)
+			}
+		}
+		if !server.alive(t, cookie) {
+			t.Errorf("got a session ended by a preview")
+		}
+		command(t, w, exitOK, "integration", "sign-out", id, "--yes")
+		if server.alive(t, cookie) {
+			t.Errorf("got a session alive after everyone was signed out")
+		}
+
+		command(t, w, exitOK, "integration", "rotate", id)
+		command(t, w, exitOK, "integration", "retire", id, kid, "--after", "1h")
+		show(kid + ` +HS256 +expiring`)
+		command(t, w, exitOK, "integration", "retire", id, kid, "--keep")
+		show(kid + ` +HS256 +active`)
+		command(t, w, exitOK, "integration", "retire", id, kid)
+		command(t, w, exitUsage, "integration", "retire", id, kid, "--keep")
+		command(t, w, exitOK, "integration", "remove", id, "--yes")
+		command(t, w, exitNotFound, "integration", "show", id)
+	})
 }
 
 func TestMigrateTwice(t *testing.T) {

@@ -208,6 +208,7 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		{http.MethodGet, "/admin/integrations/:id/remove", admins.WriteIntegrations, a.RemovePage},
 		{http.MethodPost, "/admin/integrations/:id/remove", admins.WriteIntegrations, a.RemoveForm},
 		{http.MethodGet, "/admin/integrations/:id/removed", admins.ReadIntegrations, a.RemovedPage},
+		{http.MethodPost, "/admin/integrations/:id/removed", admins.WriteIntegrations, a.DropHoldingsForm},
 		{http.MethodGet, "/admin/groups", admins.ReadCatalog, a.GroupsPage},
 		{http.MethodPost, "/admin/groups", admins.WriteCatalog, a.MakeGroup},
 		{http.MethodGet, "/admin/groups/new", admins.WriteCatalog, a.NewGroupPage},

@@ -209,8 +209,13 @@ func (RemoveIntegration) template() string { return "admin/integration_remove" }
 // RemovedIntegration is what is left of an integration that was removed.
 type RemovedIntegration struct {
 	Frame
-	ID, Name string
-	At       time.Time
+	ID, Name            string
+	At                  time.Time
+	People              int64 // whom it knew
+	Memberships, Grants int64 // that they still have from it
+	More                bool  // those are lower bounds
+	MayDrop             bool
+	Confirm             Confirm
 }
 
 func (RemovedIntegration) template() string { return "admin/integration_removed" }

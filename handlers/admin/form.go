@@ -72,7 +72,7 @@ func confirmed(values url.Values, word string) string {
 	if strings.TrimSpace(values.Get("confirm")) == strings.TrimSpace(word) {
 		return ""
 	}
-	return "Type the word exactly as it stands here. Nothing has been done."
+	return notTyped
 }
 
 // pageRows is how many rows of a list a page shows.

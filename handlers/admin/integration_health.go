@@ -25,7 +25,7 @@ func (a *Admin) Removal(c *gin.Context) error {
 // SignEveryoneOut: POST /admin/api/v1/integrations/:id/sign-out.
 func (a *Admin) SignEveryoneOut(c *gin.Context) error {
 	if err := a.Provisioning.SignEveryoneOut(c.Request.Context(), handlers.TenantOf(c), c.Param("id"), by(c)); err != nil {
-		return explain(err)
+		return a.unfinished(err, signOutUnfinished)
 	}
 	return noContent(c)
 }

@@ -165,15 +165,17 @@ func clockCard(clock provisioning.Clock, n provisioning.Installed) web.ClockCard
 		return card
 	}
 	const width = 600
-	// The axis takes in both spans, and a little more on either side.
+	// The axis takes in both spans, but stray links must not squeeze the one
+	// in which links are accepted.
 	from, to := min(-n.Leeway, clock.Low), clock.High
 	if n.MaxAge > 0 {
-		to = max(to, n.MaxAge+n.Leeway)
+		room := n.MaxAge + 2*n.Leeway
+		from, to = max(from, -n.Leeway-room), min(max(to, n.MaxAge+n.Leeway), n.MaxAge+n.Leeway+room)
 	}
 	margin := (to-from)/20 + time.Second
 	from, to = from-margin, to+margin
 	x := func(d time.Duration) int {
-		return int(math.Round(width * float64(d-from) / float64(to-from)))
+		return int(math.Round(width * float64(min(max(d, from), to)-from) / float64(to-from)))
 	}
 	scale := &web.ClockScale{
 		From: x(-n.Leeway), Zero: x(0), Low: x(clock.Low), Median: x(clock.Median), Ends: n.MaxAge > 0,

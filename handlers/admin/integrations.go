@@ -187,7 +187,7 @@ func (a *Admin) ChangeIntegration(c *gin.Context) error {
 // Remove: DELETE /admin/api/v1/integrations/:id.
 func (a *Admin) Remove(c *gin.Context) error {
 	if err := a.Provisioning.Remove(c.Request.Context(), handlers.TenantOf(c), c.Param("id"), by(c)); err != nil {
-		return explain(err)
+		return a.unfinished(err, removalUnfinished)
 	}
 	return noContent(c)
 }

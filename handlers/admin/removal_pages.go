@@ -15,6 +15,13 @@ func (a *Admin) integrationRemoval(c *gin.Context, n provisioning.Installed) (we
 	r, err := a.Provisioning.Removal(c.Request.Context(), handlers.TenantOf(c), n.ID)
 	return web.RemoveIntegration{
 		IntegrationPage: a.integrationPage(c, n, "/remove"), Confirm: web.Confirm{Word: n.Name},
+		Holdings: web.Field{
+			Name: "holdings", Label: "The memberships and credits that it gave", Type: "radio",
+			Options: []web.Option{
+				{Value: keepHoldings, Label: "People keep them", Chosen: true, Hint: "They can be taken later, on the page of the removed integration."},
+				{Value: dropHoldings, Label: "Take them from everybody", Hint: "A job does it, one person after the other. Who is in a group for another reason stays in it."},
+			},
+		},
 		Removal: web.Removal{
 			Sessions: r.Sessions, SessionsMore: r.SessionsMore, People: r.People, OnlyWayIn: r.OnlyWayIn,
 			Memberships: r.Memberships, Grants: r.Grants, More: r.More,
@@ -47,6 +54,12 @@ func (a *Admin) RemoveForm(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	drop := values.Get("holdings") == dropHoldings
+	if drop {
+		if err := mayJob(c, provisioning.JobDropHoldings); err != nil {
+			return err
+		}
+	}
 	if fault := confirmed(values, once.Name); fault != "" {
 		n, err := a.integrationOf(c)
 		if err != nil {
@@ -57,14 +70,60 @@ func (a *Admin) RemoveForm(c *gin.Context) error {
 			return err
 		}
 		page.Confirm.Fault = fault
+		choose(&page.Holdings, values.Get("holdings"))
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	if err := a.Provisioning.Remove(ctx, tenant, once.ID, by(c)); err != nil {
-		return a.unfinished(err, "The removal has begun, but not every session is known to have ended. Send the form again until it succeeds.")
+		return a.unfinished(err, removalUnfinished)
+	}
+	if drop {
+		return a.dropHoldings(c, once.ID)
 	}
 	seeOther(c, integrationPath(once.ID, "/removed"))
 	return nil
 }
+
+// What becomes of memberships and grants.
+const (
+	keepHoldings = "keep"
+	dropHoldings = "drop"
+)
+
+// dropHoldings starts the job that takes what a removed integration gave, and
+// shows its progress.
+func (a *Admin) dropHoldings(c *gin.Context, id string) error {
+	job, err := a.Provisioning.StartJob(c.Request.Context(), handlers.TenantOf(c), provisioning.JobDropHoldings,
+		provisioning.HoldingsWish{Integration: id}, by(c))
+	if err != nil {
+		return explain(err)
+	}
+	seeOther(c, jobsPath+"/"+job.ID)
+	return nil
+}
+
+// DropHoldingsForm: POST /admin/integrations/:id/removed.
+func (a *Admin) DropHoldingsForm(c *gin.Context) error {
+	if err := mayJob(c, provisioning.JobDropHoldings); err != nil {
+		return err
+	}
+	values, err := form(c)
+	if err != nil {
+		return err
+	}
+	page, err := a.removedPage(c)
+	if err != nil {
+		return err
+	}
+	if page.Confirm.Fault = confirmed(values, page.Name); page.Confirm.Fault != "" {
+		return a.showAs(c, http.StatusUnprocessableEntity, page)
+	}
+	return a.dropHoldings(c, page.ID)
+}
+
+const (
+	removalUnfinished = "It may be removed, but not every session is known to have ended. Send the request again until it succeeds."
+	signOutUnfinished = "Not every session is known to have ended. Send the request again until it succeeds."
+)
 
 // unfinished says what to do about an act that a fault has cut short.
 func (a *Admin) unfinished(err error, advice string) error {
@@ -76,17 +135,23 @@ func (a *Admin) unfinished(err error, advice string) error {
 
 // RemovedPage: GET /admin/integrations/:id/removed.
 func (a *Admin) RemovedPage(c *gin.Context) error {
-	n, err := a.Provisioning.IntegrationOnceInstalled(c.Request.Context(), handlers.TenantOf(c), c.Param("id"))
+	page, err := a.removedPage(c)
 	if err != nil {
-		return explain(err)
+		return err
 	}
-	if n.RemovedAt == nil {
-		seeOther(c, integrationPath(n.ID, ""))
-		return nil
+	return a.show(c, page)
+}
+
+func (a *Admin) removedPage(c *gin.Context) (web.RemovedIntegration, error) {
+	n, left, err := a.Provisioning.HoldingsLeft(c.Request.Context(), handlers.TenantOf(c), c.Param("id"))
+	if err != nil {
+		return web.RemovedIntegration{}, explain(err)
 	}
-	return a.show(c, web.RemovedIntegration{
+	return web.RemovedIntegration{
 		Frame: a.frame(c, integrationsPath, n.Name+" is removed"), ID: n.ID, Name: n.Name, At: *n.RemovedAt,
-	})
+		People: left.People, Memberships: left.Memberships, Grants: left.Grants, More: left.More,
+		MayDrop: mayJob(c, provisioning.JobDropHoldings) == nil, Confirm: web.Confirm{Word: n.Name},
+	}, nil
 }
 
 // signOutPage previews whose sessions will end.
@@ -130,7 +195,7 @@ func (a *Admin) SignEveryoneOutForm(c *gin.Context) error {
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	if err := a.Provisioning.SignEveryoneOut(c.Request.Context(), handlers.TenantOf(c), n.ID, by(c)); err != nil {
-		return a.unfinished(err, "Not every session is known to have ended. Send the form again until it succeeds.")
+		return a.unfinished(err, signOutUnfinished)
 	}
 	seeOther(c, integrationPath(n.ID, "?done=integration_signed_out"))
 	return nil

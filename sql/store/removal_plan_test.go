@@ -1,0 +1,55 @@
+package store
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestHoldingsAreFoundByKeys: the preview of a removal reads the people of the
+// integration and what is theirs, however large the tables are.
+func TestHoldingsAreFoundByKeys(t *testing.T) {
+	t.Parallel()
+	s, err := OpenSQLite(filepath.Join(t.TempDir(), "usher.db"), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := s.read.QueryxContext(t.Context(), "EXPLAIN QUERY PLAN "+holdingsQuery, "tenant", "integration", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	searched := map[string]string{}
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			t.Fatal(err)
+		}
+		if rest, scan := strings.CutPrefix(step, "SCAN "); scan && rest != "mine" && rest != "CONSTANT ROW" {
+			t.Errorf("got %q, want a search by a key", step)
+		}
+		if words := strings.Fields(step); words[0] == "SEARCH" {
+			searched[words[1]] = step
+		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for table, by := range map[string]string{
+		"identities": "identities_integration (integration_id=?", "o": "(user_id=?", "m": "(user_id=?", "g": "(user_id=?", "users": "(id=?",
+	} {
+		if !strings.Contains(searched[table], by) {
+			t.Errorf("%s: got %q, want it found by %s", table, searched[table], by)
+		}
+	}
+}
