@@ -101,6 +101,7 @@ func newRoot(p program) *cobra.Command {
 		newAdmin(p),
 		newAPIKey(p),
 		newUser(p),
+		newAudit(p),
 		newSign(p),
 		newExamine(p),
 		newMigrate(p),
