@@ -46,12 +46,13 @@ func (s *Service) unspend(tenant string, signIn SignIn) {
 
 // Run does what may happen later, until ctx ends: it writes the sign-in log,
 // gives tokens back after faults, forgets used tokens that cannot arrive any
-// more, and works on jobs.
+// more, works on jobs, and drops what is kept for long enough.
 func (s *Service) Run(ctx context.Context) {
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	beside.Go(func() { s.signIns.run(ctx) })
 	beside.Go(func() { s.runJobs(ctx) }) // a batch must not hold up the rest
+	beside.Go(func() { s.retain(ctx) })
 	tick := time.NewTicker(forgetPause)
 	defer tick.Stop()
 	grown := time.NewTicker(analyzePause)

@@ -100,19 +100,23 @@ func randomHex(n int) string {
 // The records that callers get and give back. They are the store's, under the
 // names of this package, so that callers need not know the store.
 type (
-	By           = store.By
-	Tenant       = store.Tenant
-	Integration  = store.Integration
-	Key          = store.Key
-	Profile      = store.Profile
-	Group        = store.Group
-	Credit       = store.Credit
-	GroupUse     = store.GroupUse
-	GroupMember  = store.GroupMember
-	CreditUse    = store.CreditUse
-	ParkedCredit = store.ParkedCredit
-	Change       = store.Change
-	Belongings   = store.Belongings
+	By             = store.By
+	Tenant         = store.Tenant
+	TenantSettings = store.TenantSettings
+	AuditRow       = store.AuditRow
+	AuditHead      = store.AuditHead
+	AuditFilter    = store.AuditFilter
+	Integration    = store.Integration
+	Key            = store.Key
+	Profile        = store.Profile
+	Group          = store.Group
+	Credit         = store.Credit
+	GroupUse       = store.GroupUse
+	GroupMember    = store.GroupMember
+	CreditUse      = store.CreditUse
+	ParkedCredit   = store.ParkedCredit
+	Change         = store.Change
+	Belongings     = store.Belongings
 	// SignInRecord is an entry of the sign-in log.
 	SignInRecord = store.SignIn
 )

@@ -28,21 +28,23 @@ const (
 // single tenant and it has no hosts, every host means that tenant. Anything
 // else is ErrUnknownHost.
 func (s *Service) TenantByHost(ctx context.Context, host string, ourHosts []string) (store.Tenant, error) {
-	return s.tenants.find(ctx, func(tenants []store.Tenant) (store.Tenant, bool) {
-		hostless := -1
-		for i, t := range tenants {
-			if slices.Contains(t.Hosts, host) {
-				return t, true
-			}
-			if len(t.Hosts) == 0 && hostless < 0 {
-				hostless = i
-			}
+	return s.tenants.find(ctx, func(tenants []store.Tenant) (store.Tenant, bool) { return tenantAt(tenants, host, ourHosts) })
+}
+
+func tenantAt(tenants []store.Tenant, host string, ourHosts []string) (store.Tenant, bool) {
+	hostless := -1
+	for i, t := range tenants {
+		if slices.Contains(t.Hosts, host) {
+			return t, true
 		}
-		if hostless >= 0 && (len(tenants) == 1 || slices.Contains(ourHosts, host)) {
-			return tenants[hostless], true
+		if len(t.Hosts) == 0 && hostless < 0 {
+			hostless = i
 		}
-		return store.Tenant{}, false
-	})
+	}
+	if hostless >= 0 && (len(tenants) == 1 || slices.Contains(ourHosts, host)) {
+		return tenants[hostless], true
+	}
+	return store.Tenant{}, false
 }
 
 // DefaultTenant is the oldest tenant without hosts, else the oldest.
@@ -68,7 +70,9 @@ func (s *Service) EnsureTenant(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.store.EnsureTenant(ctx, store.Tenant{ID: id, Name: "Default", CreatedAt: s.now().UTC()})
+	_, err = s.store.EnsureTenant(ctx, store.Tenant{
+		ID: id, Name: "Default", Revision: 1, Settings: store.DefaultTenantSettings(), CreatedAt: s.now().UTC(),
+	})
 	return err
 }
 
@@ -79,24 +83,19 @@ func (s *Service) AddTenant(ctx context.Context, name string, hosts []string, by
 	if err != nil {
 		return store.Tenant{}, err
 	}
-	if len(hosts) == 0 || len(hosts) > 20 {
-		return store.Tenant{}, invalid("hosts", "name 1 to 20 hosts: another tenant is told apart by its host")
+	if len(hosts) == 0 {
+		return store.Tenant{}, invalid("hosts", "name 1 to %d hosts: another tenant is told apart by its host", maxHosts)
+	}
+	if hosts, err = checkHosts(hosts); err != nil {
+		return store.Tenant{}, err
 	}
 	id, err := store.NewID()
 	if err != nil {
 		return store.Tenant{}, err
 	}
-	t := store.Tenant{ID: id, Name: name, CreatedAt: s.now().UTC()}
-	for _, host := range hosts {
-		canonical, err := CanonicalHost(host)
-		if err != nil {
-			return store.Tenant{}, invalid("hosts", "%q is not a host name", host)
-		}
-		if !slices.Contains(t.Hosts, canonical) {
-			t.Hosts = append(t.Hosts, canonical)
-		}
+	t := store.Tenant{
+		ID: id, Name: name, Hosts: hosts, Revision: 1, Settings: store.DefaultTenantSettings(), CreatedAt: s.now().UTC(),
 	}
-	slices.Sort(t.Hosts)
 	if err := s.store.AddTenant(ctx, t, tenantAdded(by, t)); errors.Is(err, store.ErrTaken) {
 		return store.Tenant{}, invalid("hosts", "a tenant has one of these hosts already: %s", strings.Join(t.Hosts, ", "))
 	} else if err != nil {
@@ -104,6 +103,26 @@ func (s *Service) AddTenant(ctx context.Context, name string, hosts []string, by
 	}
 	s.tenants.forget()
 	return t, nil
+}
+
+// maxHosts is how many hosts a tenant may have.
+const maxHosts = 20
+
+// checkHosts brings hosts into canonical form and order, each once.
+func checkHosts(hosts []string) ([]string, error) {
+	if len(hosts) > maxHosts {
+		return nil, invalid("hosts", "at most %d hosts", maxHosts)
+	}
+	var checked []string
+	for _, host := range hosts {
+		canonical, err := CanonicalHost(host)
+		if err != nil {
+			return nil, invalid("hosts", "%q is not a host name", host)
+		}
+		checked = append(checked, canonical)
+	}
+	slices.Sort(checked)
+	return slices.Compact(checked), nil
 }
 
 func tenantAdded(by By, t store.Tenant) store.Act {

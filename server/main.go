@@ -101,6 +101,7 @@ func newRoot(p program) *cobra.Command {
 		newAdmin(p),
 		newAPIKey(p),
 		newUser(p),
+		newAudit(p),
 		newSign(p),
 		newLog(p),
 		newExamine(p),

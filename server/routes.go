@@ -64,6 +64,13 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 	tenant := app.Tenant()
 	for _, r := range []guarded{
 		{http.MethodPost, "/tenants", admins.Operate, a.Once(a.AddTenant)},
+		{http.MethodGet, "/tenants", admins.Operate, a.Tenants},
+		{http.MethodGet, "/tenants/:id", admins.Operate, a.OneTenant},
+		{http.MethodPatch, "/tenants/:id", admins.Operate, a.IfMatch(a.ChangeTenant)},
+		{http.MethodGet, "/settings", admins.ReadSettings, a.Settings},
+		{http.MethodPatch, "/settings", admins.WriteSettings, a.IfMatch(a.ChangeSettings)},
+		{http.MethodGet, "/audit", admins.ReadAudit, a.AuditLog},
+		{http.MethodGet, "/audit/export", admins.ReadAudit, a.ExportAudit},
 		{http.MethodPost, "/integrations", admins.WriteIntegrations, a.Once(a.Install)},
 		{http.MethodGet, "/integrations", admins.ReadIntegrations, a.Integrations},
 		{http.MethodGet, "/integrations/:id", admins.ReadIntegrations, a.Integration},
@@ -222,6 +229,14 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		{http.MethodPost, "/admin/credits", admins.WriteCatalog, a.MakeCredit},
 		{http.MethodGet, "/admin/credits/:id", admins.ReadCatalog, a.CreditPage},
 		{http.MethodPost, "/admin/credits/:id", admins.WriteCatalog, a.SaveCredit},
+		{http.MethodGet, "/admin/audit", admins.ReadAudit, a.AuditPage},
+		{http.MethodGet, "/admin/audit/export", admins.ReadAudit, a.ExportAudit},
+		{http.MethodGet, "/admin/settings", admins.ReadSettings, a.SettingsPage},
+		{http.MethodPost, "/admin/settings", admins.WriteSettings, a.SaveSettings},
+		{http.MethodGet, "/admin/settings/tenants", admins.Operate, a.TenantsPage},
+		{http.MethodPost, "/admin/settings/tenants", admins.Operate, a.MakeTenant},
+		{http.MethodGet, "/admin/settings/tenants/:id", admins.Operate, a.TenantPage},
+		{http.MethodPost, "/admin/settings/tenants/:id", admins.Operate, a.SaveTenant},
 	} {
 		engine.Handle(r.method, r.path, tenant, ownPage, a.Page(r.scope, r.handler))
 	}

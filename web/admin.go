@@ -1,5 +1,7 @@
 package web
 
+import "slices"
+
 // Frame is what surrounds the content of an admin's page.
 type Frame struct {
 	Title  string // of the page
@@ -44,12 +46,6 @@ func adminPages() []Page {
 		AdminNewAPIKey{},
 		SignIns{},
 		SignInEntry{},
-		Groups{},
-		NewGroup{},
-		GroupPage{},
-		GroupDeletion{},
-		Credits{},
-		CreditPage{},
 		AdminJobs{Jobs: []AdminJobRow{{}}},
 		AdminJob{},
 		AdminImport{Rows: Field{Name: "rows", Type: "textarea"}},
@@ -57,5 +53,5 @@ func adminPages() []Page {
 		AdminAlerts{Alerts: []AdminAlertRow{{}}},
 		AdminAlert{GroupsEmptied: true, Decide: "/", Release: Field{Name: "until"}},
 	}
-	return append(pages, integrationPages()...)
+	return slices.Concat(pages, integrationPages(), catalogPages(), settingsPages())
 }

@@ -111,3 +111,7 @@ func (GroupPage) template() string     { return "admin/group" }
 func (GroupDeletion) template() string { return "admin/group_delete" }
 func (Credits) template() string       { return "admin/credits" }
 func (CreditPage) template() string    { return "admin/credit" }
+
+func catalogPages() []Page {
+	return []Page{Groups{}, NewGroup{}, GroupPage{}, GroupDeletion{}, Credits{}, CreditPage{}}
+}

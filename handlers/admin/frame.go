@@ -47,6 +47,7 @@ var notices = map[string]string{
 	"key_kept":               "The key stays.",
 	"group_created":          "The group exists now. People whose links name it get it with their next sign-in.",
 	"credit_created":         "The credit exists now, and those kept for it have taken effect.",
+	"tenant_added":           "The tenant is added.",
 	"group_added":            "The group is made.",
 	"group_deleted":          "The group is deleted.",
 	"member_in":              "The membership is saved.",

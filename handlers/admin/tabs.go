@@ -13,10 +13,10 @@ var settingsPages = []struct {
 	label, path string
 	scope       admins.Scope
 }{
-	{"General", "/admin/settings", admins.ReadSettings},
+	{"General", settingsPath, admins.ReadSettings},
 	{"Administrators", administratorsPath, admins.ReadSettings},
 	{"API keys", apiKeysPath, admins.ReadSettings},
-	{"Tenants", "/admin/settings/tenants", admins.Operate},
+	{"Tenants", tenantsPath, admins.Operate},
 }
 
 const (

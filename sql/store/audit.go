@@ -155,3 +155,76 @@ SELECT seq, at, actor, actor_name, action, object, detail, reference, hash
   FROM audit_log WHERE tenant_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`, tenant, seq, limit)
 	return rows, fault(err)
 }
+
+// AuditFilter narrows the audit log; "" and 0 stand for any.
+type AuditFilter struct {
+	Actor, Action, Object string // exactly as recorded
+	Before                int64  // only rows with a smaller number
+}
+
+// AuditPage returns a tenant's rows that fit the filter, newest first, at most
+// limit.
+func (s *Store) AuditPage(ctx context.Context, tenant string, f AuditFilter, limit int) ([]AuditRow, error) {
+	query, args := `
+SELECT seq, at, actor, actor_name, action, object, detail, reference, hash FROM audit_log WHERE tenant_id = $1`, []any{tenant}
+	for _, column := range []struct{ name, value string }{{"actor", f.Actor}, {"action", f.Action}, {"object", f.Object}} {
+		if column.value != "" {
+			args = append(args, column.value)
+			query += fmt.Sprintf(` AND %s = $%d`, column.name, len(args))
+		}
+	}
+	if f.Before != 0 {
+		args = append(args, f.Before)
+		query += fmt.Sprintf(` AND seq < $%d`, len(args))
+	}
+	args = append(args, limit)
+	query += fmt.Sprintf(` ORDER BY seq DESC LIMIT $%d`, len(args))
+	var rows []AuditRow
+	err := s.read.SelectContext(ctx, &rows, query, args...)
+	return rows, fault(err)
+}
+
+// ForgetAudit drops a tenant's oldest rows from before a time, at most limit,
+// and returns how many. What is left is still a chain: the head keeps the
+// number and the hash of the last row dropped. A row that is younger keeps
+// those behind it, whatever their clocks said.
+func (s *Store) ForgetAudit(ctx context.Context, tenant string, before time.Time, limit int) (int, error) {
+	dropped := 0
+	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
+		dropped = 0
+		var head AuditHead
+		err := tx.GetContext(ctx, &head, `
+SELECT seq, hash, base_seq, base_hash FROM audit_heads WHERE tenant_id = $1`+s.dialect.forUpdate(), tenant)
+		if err != nil {
+			return err
+		}
+		var rows []AuditRow
+		err = tx.SelectContext(ctx, &rows, `
+SELECT seq, at, actor, actor_name, action, object, detail, reference, hash
+  FROM audit_log WHERE tenant_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`, tenant, head.BaseSeq, limit)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if row.At >= before.UnixMicro() {
+				break
+			}
+			head.BaseSeq, head.BaseHash = row.Seq, row.Hash
+			dropped++
+		}
+		if dropped == 0 {
+			return nil
+		}
+		if _, err := tx.ExecContext(ctx,
+			`DELETE FROM audit_log WHERE tenant_id = $1 AND seq <= $2`, tenant, head.BaseSeq); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE audit_heads SET base_seq = $1, base_hash = $2 WHERE tenant_id = $3`,
+			head.BaseSeq, []byte(head.BaseHash), tenant)
+		return err
+	})
+	if errors.Is(err, ErrNotFound) { // nothing was ever recorded
+		return 0, nil
+	}
+	return dropped, err
+}

@@ -115,3 +115,16 @@ SELECT id, at, integration_id, key_id, reference, actor, what, detail
 func (s *Store) Journal(ctx context.Context, tenant, user string, limit int) ([]Change, error) {
 	return s.JournalBefore(ctx, tenant, user, "", limit)
 }
+
+// ForgetJournal deletes a tenant's entries from before a time, the oldest
+// first, at most limit, and returns how many.
+func (s *Store) ForgetJournal(ctx context.Context, tenant string, before time.Time, limit int) (int, error) {
+	result, err := s.write.ExecContext(ctx, `
+DELETE FROM journal WHERE tenant_id = $1 AND id `+s.dialect.among(`
+    SELECT id FROM journal WHERE tenant_id = $1 AND at < $2 ORDER BY at LIMIT $3`), tenant, before.UTC(), limit)
+	if err != nil {
+		return 0, fault(err)
+	}
+	n, err := result.RowsAffected()
+	return int(n), fault(err)
+}

@@ -4,11 +4,22 @@ import "time"
 
 // Tenant is one customer's space, found by the request's Host.
 type Tenant struct {
-	ID        string    // UUIDv7
-	Name      string    // shown to admins
-	Hosts     []string  // canonical host names without port; empty means "no host of its own"
+	ID        string   // UUIDv7
+	Name      string   // shown to admins
+	Hosts     []string // canonical host names without port; empty means "no host of its own"
+	Revision  int64    // grows with every change
+	Settings  TenantSettings
 	CreatedAt time.Time // UTC
 }
+
+// TenantSettings are what a tenant's owner decides for the whole of it.
+type TenantSettings struct {
+	// How long logs are kept, in days; 0 = for ever.
+	SignInLogDays, JournalDays, AuditDays int
+}
+
+// DefaultTenantSettings are those of a new tenant.
+func DefaultTenantSettings() TenantSettings { return TenantSettings{SignInLogDays: 90} }
 
 // Integration is an installed "JWT Auth" app of a tenant and its policy.
 // A removed integration keeps its row, so that its links are answered with

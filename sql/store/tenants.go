@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -18,11 +19,17 @@ func (s *Store) AddTenant(ctx context.Context, t Tenant, act Act) error {
 }
 
 func insertTenant(ctx context.Context, tx *sqlx.Tx, t Tenant) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO tenants (id, name, created_at) VALUES ($1, $2, $3)`,
-		t.ID, t.Name, t.CreatedAt)
+	_, err := tx.ExecContext(ctx, `
+INSERT INTO tenants (id, name, revision, sign_in_log_days, journal_days, audit_days, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		t.ID, t.Name, t.Revision, t.Settings.SignInLogDays, t.Settings.JournalDays, t.Settings.AuditDays, t.CreatedAt)
 	if err != nil {
 		return err
 	}
+	return insertHosts(ctx, tx, t)
+}
+
+func insertHosts(ctx context.Context, tx *sqlx.Tx, t Tenant) error {
 	for _, host := range t.Hosts {
 		_, err := tx.ExecContext(ctx, `INSERT INTO tenant_hosts (host, tenant_id) VALUES ($1, $2)`, host, t.ID)
 		if err != nil {
@@ -53,30 +60,37 @@ func (s *Store) EnsureTenant(ctx context.Context, t Tenant) (created bool, err e
 
 // Tenants returns every tenant with its hosts, oldest first.
 func (s *Store) Tenants(ctx context.Context) ([]Tenant, error) {
+	all, err := tenants(ctx, s.read)
+	return all, fault(err)
+}
+
+func tenants(ctx context.Context, q sqlx.QueryerContext) ([]Tenant, error) {
 	var tenants []Tenant
-	rows, err := s.read.QueryxContext(ctx, `SELECT id, name, created_at FROM tenants ORDER BY created_at, id`)
+	rows, err := q.QueryxContext(ctx, `
+SELECT id, name, revision, sign_in_log_days, journal_days, audit_days, created_at FROM tenants ORDER BY created_at, id`)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
 	index := map[string]int{}
 	for rows.Next() {
 		var t Tenant
-		if err := rows.Scan(&t.ID, &t.Name, &t.CreatedAt); err != nil {
-			return nil, fault(err)
+		if err := rows.Scan(&t.ID, &t.Name, &t.Revision, &t.Settings.SignInLogDays, &t.Settings.JournalDays,
+			&t.Settings.AuditDays, &t.CreatedAt); err != nil {
+			return nil, err
 		}
 		index[t.ID] = len(tenants)
 		tenants = append(tenants, t)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	var hosts []struct {
 		Host     string `db:"host"`
 		TenantID string `db:"tenant_id"`
 	}
-	if err := s.read.SelectContext(ctx, &hosts, `SELECT host, tenant_id FROM tenant_hosts ORDER BY host`); err != nil {
-		return nil, fault(err)
+	if err := sqlx.SelectContext(ctx, q, &hosts, `SELECT host, tenant_id FROM tenant_hosts ORDER BY host`); err != nil {
+		return nil, err
 	}
 	for _, h := range hosts {
 		if i, ok := index[h.TenantID]; ok {
@@ -84,4 +98,57 @@ func (s *Store) Tenants(ctx context.Context) ([]Tenant, error) {
 		}
 	}
 	return tenants, nil
+}
+
+// ChangeTenant lets change edit a tenant, hosts included, and writes the
+// result with a new revision. It returns ErrNotFound, ErrChanged, ErrTaken when
+// another tenant has one of the hosts, or change's own error unaltered. change
+// gets every tenant as well, as of the same moment: changes of tenants follow
+// one another, so that no two together leave one that nobody can reach.
+func (s *Store) ChangeTenant(ctx context.Context, id string, change func(t *Tenant, all []Tenant) (Act, error)) (Tenant, error) {
+	var t Tenant
+	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
+		if s.dialect == postgres {
+			if _, err := tx.ExecContext(ctx,
+				`SELECT pg_advisory_xact_lock(hashtextextended('usher tenants ' || current_schema(), 0))`); err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, `SELECT 1 FROM tenants WHERE id = $1 FOR NO KEY UPDATE`, id); err != nil {
+				return err
+			}
+		}
+		all, err := tenants(ctx, tx)
+		if err != nil {
+			return err
+		}
+		at := slices.IndexFunc(all, func(t Tenant) bool { return t.ID == id })
+		if at < 0 {
+			return ErrNotFound
+		}
+		t = all[at]
+		t.Hosts = slices.Clone(t.Hosts)
+		act, err := change(&t, all)
+		if err != nil {
+			return err
+		}
+		if err := act.By.expects(t.Revision); err != nil {
+			return err
+		}
+		t.Revision++
+		if _, err := tx.ExecContext(ctx, `
+UPDATE tenants SET name = $1, revision = $2, sign_in_log_days = $3, journal_days = $4, audit_days = $5 WHERE id = $6`,
+			t.Name, t.Revision, t.Settings.SignInLogDays, t.Settings.JournalDays, t.Settings.AuditDays, id); err != nil {
+			return err
+		}
+		if !slices.Equal(t.Hosts, all[at].Hosts) {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM tenant_hosts WHERE tenant_id = $1`, id); err != nil {
+				return err
+			}
+			if err := insertHosts(ctx, tx, t); err != nil {
+				return err
+			}
+		}
+		return s.record(ctx, tx, id, act)
+	})
+	return t, err
 }

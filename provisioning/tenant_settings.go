@@ -1,0 +1,151 @@
+package provisioning
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"usher/sql/store"
+)
+
+const (
+	// maxRetentionDays bounds how long logs are kept by the calendar.
+	maxRetentionDays = 3650
+	// minAuditDays keeps somebody from clearing traces by a short retention.
+	minAuditDays = 90
+)
+
+// TenantWish is a wish to change a tenant; nil keeps what is.
+type TenantWish struct {
+	Name  *string
+	Hosts *[]string // at most 20; none = the tenant of the public URL
+
+	// Days for which logs are kept: 0 = for ever, at most 3650. The audit log
+	// is kept for at least 90.
+	SignInLogDays, JournalDays, AuditDays *int
+}
+
+// Tenants lists every tenant, the oldest first.
+func (s *Service) Tenants(ctx context.Context) ([]store.Tenant, error) { return s.store.Tenants(ctx) }
+
+// Tenant returns a tenant as it is stored now, or ErrNotFound.
+func (s *Service) Tenant(ctx context.Context, id string) (store.Tenant, error) {
+	all, err := s.store.Tenants(ctx)
+	if err != nil {
+		return store.Tenant{}, err
+	}
+	for _, t := range all {
+		if t.ID == id {
+			return t, nil
+		}
+	}
+	return store.Tenant{}, ErrNotFound
+}
+
+// Way is how whoever changes a tenant reaches the admin, so that nobody locks
+// the door behind them: the tenant of that host must be the same afterwards.
+// The zero Way is a command's.
+type Way struct {
+	Host     string   // of the request, canonical
+	OurHosts []string // of the public URL
+}
+
+// ChangeTenant changes what wish names. The errors are ErrNotFound, ErrChanged
+// and *Invalid: hosts must not be another tenant's, and must leave every tenant
+// within reach.
+func (s *Service) ChangeTenant(ctx context.Context, id string, wish TenantWish, way Way, by By) (store.Tenant, error) {
+	if !store.IsID(id) {
+		return store.Tenant{}, ErrNotFound
+	}
+	t, err := s.store.ChangeTenant(ctx, id, func(t *store.Tenant, all []store.Tenant) (store.Act, error) {
+		before := *t
+		if err := wish.apply(t); err != nil {
+			return store.Act{}, err
+		}
+		if err := checkReach(before, *t, all, way); err != nil {
+			return store.Act{}, err
+		}
+		detail := map[string]any{}
+		noteChange(detail, "name", before.Name, t.Name)
+		if !slices.Equal(before.Hosts, t.Hosts) {
+			detail["hosts"] = map[string]any{"from": listOf(before.Hosts), "to": listOf(t.Hosts)}
+		}
+		noteChange(detail, "sign_in_log_days", before.Settings.SignInLogDays, t.Settings.SignInLogDays)
+		noteChange(detail, "journal_days", before.Settings.JournalDays, t.Settings.JournalDays)
+		noteChange(detail, "audit_days", before.Settings.AuditDays, t.Settings.AuditDays)
+		return act(by, "tenant_changed", "tenant "+t.ID, detail), nil
+	})
+	if errors.Is(err, store.ErrTaken) {
+		return store.Tenant{}, invalid("hosts", "another tenant has one of these hosts: %s", strings.Join(t.Hosts, ", "))
+	}
+	if err != nil {
+		return store.Tenant{}, err
+	}
+	s.tenants.forget()
+	return t, nil
+}
+
+func listOf(hosts []string) []string {
+	if hosts == nil {
+		return []string{}
+	}
+	return hosts
+}
+
+// apply edits t, or says everything that is wrong with the wish.
+func (w TenantWish) apply(t *store.Tenant) error {
+	var errs []error
+	if w.Name != nil {
+		name, err := checkName(*w.Name)
+		errs = append(errs, err)
+		t.Name = name
+	}
+	if w.Hosts != nil {
+		hosts, err := checkHosts(*w.Hosts)
+		errs = append(errs, err)
+		t.Hosts = hosts
+	}
+	for _, days := range []struct {
+		field string
+		least int
+		wish  *int
+		into  *int
+	}{
+		{"sign_in_log_days", 1, w.SignInLogDays, &t.Settings.SignInLogDays},
+		{"journal_days", 1, w.JournalDays, &t.Settings.JournalDays},
+		{"audit_days", minAuditDays, w.AuditDays, &t.Settings.AuditDays},
+	} {
+		if days.wish == nil {
+			continue
+		}
+		if *days.wish != 0 && (*days.wish < days.least || *days.wish > maxRetentionDays) {
+			errs = append(errs, invalid(days.field, "a whole number of days from %d to %d, or 0 for ever", days.least, maxRetentionDays))
+		}
+		*days.into = *days.wish
+	}
+	return errors.Join(errs...)
+}
+
+// checkReach refuses hosts that leave a tenant out of reach.
+func checkReach(before, after store.Tenant, all []store.Tenant, way Way) error {
+	if slices.Equal(before.Hosts, after.Hosts) {
+		return nil
+	}
+	next := slices.Clone(all)
+	for i, t := range next {
+		if t.ID == after.ID {
+			next[i] = after
+		} else if len(t.Hosts) == 0 && len(after.Hosts) == 0 {
+			return invalid("hosts", "name at least one: %s has none already, and the public URL leads there", t.Name)
+		}
+	}
+	if way.Host == "" {
+		return nil
+	}
+	then, found := tenantAt(next, way.Host, way.OurHosts)
+	if now, was := tenantAt(all, way.Host, way.OurHosts); was && (!found || now.ID != then.ID) {
+		return invalid("hosts", "%s would no longer lead here, where this change comes from; leave it in, or make the change at another host", way.Host)
+	}
+	return nil
+}
