@@ -144,6 +144,7 @@ func settingsOf(values url.Values) provisioning.Settings {
 		AutoCreate: flag("auto_create"), SingleUse: flag("single_use"), UnknownGroups: text("unknown_groups"),
 		UnknownCredits: text("unknown_credits"), GroupScope: text("group_scope"), MetaMode: text("meta_mode"),
 		SessionIdle: number("session_idle"), SessionAbsolute: number("session_absolute"),
+		DriftGuard: flag("drift_guard"), DriftThreshold: number("drift_threshold"),
 	}
 }
 
@@ -163,6 +164,7 @@ func showSettings(fields *web.IntegrationSettings, n provisioning.Integration) {
 		"link_policy": {n.LinkPolicy}, "auto_create": {mark(n.AutoCreate)}, "single_use": {mark(n.SingleUse)},
 		"unknown_groups": {n.UnknownGroups}, "unknown_credits": {n.UnknownCredits}, "group_scope": {n.GroupScope},
 		"meta_mode": {n.MetaMode}, "session_idle": {seconds(n.SessionIdle)}, "session_absolute": {seconds(n.SessionAbsolute)},
+		"drift_guard": {mark(n.DriftGuard)}, "drift_threshold": {strconv.FormatInt(n.DriftThreshold, 10)},
 	})
 }
 
