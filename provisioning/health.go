@@ -30,6 +30,8 @@ const (
 	ManyRefusals AlertCode = "many_refusals"  // Alert.Count attempts of the last day, a fifth or more, were refused
 	ClockAhead   AlertCode = "clock_ahead"    // half of the tokens arrive at least Alert.Span before they were issued
 	ClockBehind  AlertCode = "clock_behind"   // half of the tokens arrive at least Alert.Span after they were issued
+	GroupsHeld   AlertCode = "groups_held"    // the drift guard holds removals back; Alert.Count people keep their groups
+	ClaimGone    AlertCode = "claim_gone"     // links have the claim Alert.Claim no more
 	Silent       AlertCode = "silent"         // no sign-in in the last day, after Alert.Count in the six before
 )
 
@@ -38,6 +40,7 @@ const (
 type Alert struct {
 	Code  AlertCode
 	Key   string // the key's id
+	Claim string
 	Count int64
 	Span  time.Duration
 	At    time.Time
@@ -76,6 +79,10 @@ func (s *Service) Health(ctx context.Context, tenant store.Tenant) ([]Health, er
 	if err != nil {
 		return nil, err
 	}
+	drift, err := s.Alerts(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
 	reports := make([]Health, 0, len(integrations))
 	for _, n := range integrations {
 		h := Health{ID: n.ID, Name: n.Name}
@@ -99,10 +106,25 @@ func (s *Service) Health(ctx context.Context, tenant store.Tenant) ([]Health, er
 				return nil, err
 			}
 		}
-		h.Alerts = alerts(h, n.Keys, day, clock, now)
+		h.Alerts = append(drifted(drift, n.ID), alerts(h, n.Keys, day, clock, now)...)
 		reports = append(reports, h)
 	}
 	return reports, nil
+}
+
+// drifted are the alerts of the drift guard that wait for a decision.
+func drifted(all []DriftAlert, integration string) []Alert {
+	var found []Alert
+	for _, a := range all {
+		switch {
+		case a.IntegrationID != integration || a.State != store.AlertOpen && a.State != store.AlertHolding:
+		case a.Kind == store.AlertGroupsEmptied:
+			found = append(found, Alert{Code: GroupsHeld, Count: a.Held, At: a.OpenedAt})
+		case a.Kind == store.AlertClaimVanished:
+			found = append(found, Alert{Code: ClaimGone, Claim: a.Claim, At: a.OpenedAt})
+		}
+	}
+	return found
 }
 
 // alerts finds what somebody should look into, gravest first.

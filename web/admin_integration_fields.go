@@ -8,8 +8,7 @@ type IntegrationSettings struct {
 	ReturnOrigins, EmbedOrigins                                        Field
 	LinkPolicy, AutoCreate, SingleUse                                  Field
 	UnknownGroups, UnknownCredits, GroupScope, MetaMode                Field
-	SessionIdle, SessionAbsolute                                       Field
-	DriftGuard, DriftThreshold                                         Field
+	SessionIdle, SessionAbsolute, DriftGuard, DriftThreshold           Field
 	// Open shows the rarer settings without being asked, for a fault in them.
 	Open bool
 }
@@ -72,13 +71,16 @@ func NewIntegrationSettings() IntegrationSettings {
 			{Value: "merge", Label: "Merged into what is kept"},
 			{Value: "replace", Label: "Put in the place of what is kept"},
 		}},
-		DriftGuard: Field{
-			Name: "drift_guard", Label: "Guard against a partner that goes wrong", Type: "checkbox",
-			Hint: "When one link after the other empties people's groups, removals are held back and you are told; people still get in.",
-		},
-		DriftThreshold:  Field{Name: "drift_threshold", Label: "People whose groups may be emptied within an hour", Type: "number", Hint: "1 to 1000."},
 		SessionIdle:     Field{Name: "session_idle", Label: "A session ends when unused for, in seconds", Type: "number", Hint: "28800 is 8 hours. From 60."},
 		SessionAbsolute: Field{Name: "session_absolute", Label: "A session ends in any case after, in seconds", Type: "number", Hint: "2592000 is 30 days. At most 7776000, which is 90 days."},
+		DriftGuard: Field{
+			Name: "drift_guard", Label: "Guard against drift", Type: "checkbox",
+			Hint: "When links empty the groups of one person after another, further removals are held until an administrator has looked. When a claim stops coming, there is an alert.",
+		},
+		DriftThreshold: Field{
+			Name: "drift_threshold", Label: "People whose groups may be emptied within an hour", Type: "number",
+			Hint: "From 1 to 1000. For one person more, the guard holds.",
+		},
 	}
 }
 
@@ -89,9 +91,9 @@ func (s *IntegrationSettings) All() []*Field {
 
 func (s *IntegrationSettings) rarer() []*Field {
 	return []*Field{
-		&s.LinkPolicy, &s.AutoCreate, &s.UnknownGroups, &s.UnknownCredits, &s.GroupScope, &s.MetaMode,
-		&s.DriftGuard, &s.DriftThreshold, &s.Leeway,
+		&s.LinkPolicy, &s.AutoCreate, &s.UnknownGroups, &s.UnknownCredits, &s.GroupScope, &s.MetaMode, &s.Leeway,
 		&s.SingleUse, &s.SignInURL, &s.RequireNonce, &s.EmbedOrigins, &s.SessionIdle, &s.SessionAbsolute,
+		&s.DriftGuard, &s.DriftThreshold,
 	}
 }
 

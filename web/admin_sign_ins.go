@@ -60,6 +60,7 @@ type SignInEntry struct {
 	Header   string   // indented JSON; "" = not kept
 	Payload  string
 	Doctor   string // path of the link doctor with this entry; "" = none
+	Undo     string // path of the page that takes its changes back; "" = there are none, or the actor may not
 }
 
 func (SignInEntry) template() string { return "admin/sign_in_entry" }

@@ -143,8 +143,8 @@ func settingsOf(values url.Values) provisioning.Settings {
 		ReturnOrigins: list("return_origins"), EmbedOrigins: list("embed_origins"), LinkPolicy: text("link_policy"),
 		AutoCreate: flag("auto_create"), SingleUse: flag("single_use"), UnknownGroups: text("unknown_groups"),
 		UnknownCredits: text("unknown_credits"), GroupScope: text("group_scope"), MetaMode: text("meta_mode"),
-		DriftGuard: flag("drift_guard"), DriftThreshold: number("drift_threshold"),
 		SessionIdle: number("session_idle"), SessionAbsolute: number("session_absolute"),
+		DriftGuard: flag("drift_guard"), DriftThreshold: number("drift_threshold"),
 	}
 }
 
@@ -163,8 +163,8 @@ func showSettings(fields *web.IntegrationSettings, n provisioning.Integration) {
 		"return_origins": {strings.Join(n.ReturnOrigins, "\n")}, "embed_origins": {strings.Join(n.EmbedOrigins, "\n")},
 		"link_policy": {n.LinkPolicy}, "auto_create": {mark(n.AutoCreate)}, "single_use": {mark(n.SingleUse)},
 		"unknown_groups": {n.UnknownGroups}, "unknown_credits": {n.UnknownCredits}, "group_scope": {n.GroupScope},
-		"meta_mode": {n.MetaMode}, "drift_guard": {mark(n.DriftGuard)},
-		"drift_threshold": {strconv.FormatInt(n.DriftThreshold, 10)}, "session_idle": {seconds(n.SessionIdle)}, "session_absolute": {seconds(n.SessionAbsolute)},
+		"meta_mode": {n.MetaMode}, "session_idle": {seconds(n.SessionIdle)}, "session_absolute": {seconds(n.SessionAbsolute)},
+		"drift_guard": {mark(n.DriftGuard)}, "drift_threshold": {strconv.FormatInt(n.DriftThreshold, 10)},
 	})
 }
 

@@ -131,6 +131,13 @@ func attention(h provisioning.Health, alert provisioning.Alert, path string) web
 		w.Text = "Its last key is retired on " + at + "; after that every link of it is refused. Add a key."
 	case provisioning.OldKeyInUse:
 		w.Text = fmt.Sprintf("The key %s is retired on %s, and has signed %d sign-ins in the last 24 hours. The site has to move to another key before then.", alert.Key, at, alert.Count)
+	case provisioning.GroupsHeld:
+		w.Grave = true
+		w.Text = fmt.Sprintf("The drift guard holds: its links empty the groups of one person after another. %d people keep theirs until you decide.", alert.Count)
+		w.Path = alertsPath
+	case provisioning.ClaimGone:
+		w.Text = "Its links do not have “" + alert.Claim + "” any more, which nearly all had before."
+		w.Path = alertsPath
 	case provisioning.ManyRefusals:
 		w.Text = fmt.Sprintf("%d attempts in the last 24 hours were refused, a fifth of all or more. The sign-in log says why.", alert.Count)
 		w.Path = "/admin/sign-ins?outcome=refused&integration=" + h.ID
