@@ -42,7 +42,7 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 
 	for n, name := range []string{"anna", "ben", "chloé", "dmitri"} {
 		claims := person("p" + fmt.Sprint(n)).with(fields{
-			"first_name": strings.ToUpper(name[:1]) + name[1:] + " <b>Okafor</b>", "groups": []string{"algebra-1", "unknown-group"},
+			"firstName": strings.ToUpper(name[:1]) + name[1:] + " <b>Okafor</b>", "groups": []string{"algebra-1", "unknown-group"},
 			"credits": []fields{{"id": 7, "orderId": fmt.Sprintf("L-%d", n)}}, "meta": fields{"note": "<3 & more"},
 		})
 		token := lumen.token(claims)
@@ -50,6 +50,9 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 		secrets["signature for "+name] = token[strings.LastIndexByte(token, '.')+1:]
 	}
 	i.signIn(t, link(lumen.token(person("p1").with(fields{"groups": []string{"optics"}}))))
+	i.admin(t, http.StatusOK, "PATCH", "/users/"+i.userID(t, "p3@lumen.example"), fields{"disabled": true})
+	i.signIn(t, link(other.token(person("twice").with(fields{"groups": []string{"optics"}, "credits": []fields{{"id": 7, "orderId": "L-9"}}}))))
+	i.admin(t, http.StatusOK, "POST", "/users/"+i.userID(t, "p0@lumen.example")+"/merge", fields{"from": i.userID(t, "twice@lumen.example")})
 	for _, refused := range []string{
 		lumen.token(person("late").with(fields{"iat": time.Now().Unix() - 3600})),
 		lumen.token(person("soon").with(fields{"iat": time.Now().Unix() + 3600})),

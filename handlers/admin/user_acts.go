@@ -83,7 +83,7 @@ var (
 				{Kind: "remove", Text: "Names, address, meta and all else of the profile, here and in those who were merged into this user."},
 				{Kind: "remove", Text: counted(int64(len(held.Identities)), "identity", "identities") + ", " +
 					counted(int64(len(held.Memberships)), "membership", "memberships") + ", " +
-					counted(int64(len(held.Grants)), "grant of a credit", "grants of credits") + ", used ones too."},
+					counted(int64(len(held.Grants)), "grant of a credit", "grants of credits") + " (used and revoked ones count)."},
 				{Kind: "remove", Text: "The journal, and what the sign-in log says of the person."},
 				{Kind: "remove", Text: sessions},
 				{Text: "What stays: an empty user with this id; keyed hashes of the subs and addresses, by which the person is recognised and refused; the audit log, which holds ids and no personal data; what partners, backups and your own application have."},

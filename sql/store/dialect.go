@@ -34,6 +34,16 @@ func (d dialect) bytewise() string {
 	return ""
 }
 
+// indexedBy tells SQLite which index of a table to walk along, where it would
+// take one that fits more of the conditions and sort afterwards. PostgreSQL
+// knows the sizes and finds it by itself.
+func (d dialect) indexedBy(index string) string {
+	if d == sqlite {
+		return " INDEXED BY " + index
+	}
+	return ""
+}
+
 // jsonObject and jsonArray are the functions that build JSON in a query.
 func (d dialect) jsonObject() string {
 	if d == postgres {

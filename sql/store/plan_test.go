@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -51,5 +52,63 @@ func TestStateIsFoundByKeys(t *testing.T) {
 	}
 	if len(steps) < 20 {
 		t.Errorf("got %d steps, want the whole plan: %q", len(steps), steps)
+	}
+}
+
+// TestUsersAreListedByIndexes: every form of the list of users walks along an
+// index, in the order in which it answers.
+func TestUsersAreListedByIndexes(t *testing.T) {
+	t.Parallel()
+	s, err := OpenSQLite(filepath.Join(t.TempDir(), "usher.db"), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		query UserQuery
+		index string // that finds the users
+		sorts bool   // a handful may be sorted
+	}{
+		{UserQuery{}, "users_newest (tenant_id=?", false},
+		{UserQuery{After: "x"}, "users_newest (tenant_id=? AND id<?)", false},
+		{UserQuery{Status: StatusActive, After: "x"}, "users_newest (tenant_id=? AND id<?)", false},
+		{UserQuery{Status: StatusDisabled, After: "x"}, "users_out (tenant_id=? AND status=? AND id<?)", false},
+		{UserQuery{EmailPrefix: "anna"}, "users_email (tenant_id=? AND email_key>? AND email_key<?)", false},
+		{UserQuery{EmailPrefix: "anna", After: "anna@x"}, "users_email (tenant_id=? AND email_key>? AND email_key<?)", false},
+		{UserQuery{Subject: "17"}, "(subject=?)", true},
+		{UserQuery{Group: "staff"}, "group_members_page (group_id=?)", true},
+		{UserQuery{Group: "staff", After: "x"}, "group_members_page (group_id=? AND user_id<?)", true},
+		{UserQuery{Group: "staff", After: "x", Status: StatusActive}, "group_members_page (group_id=? AND user_id<?)", true},
+	} {
+		test.query.Limit = 51
+		query, args := s.dialect.userQuery("tenant", test.query)
+		rows, err := s.read.QueryxContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var steps []string
+		for rows.Next() {
+			var id, parent, unused int
+			var step string
+			if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+				t.Fatal(err)
+			}
+			steps = append(steps, step)
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			t.Fatal(err)
+		}
+		plan := strings.Join(steps, "\n")
+		sorts := strings.Contains(plan, "TEMP B-TREE FOR ORDER BY")
+		if !strings.Contains(plan, test.index) || strings.Contains(plan, "SCAN ") || sorts && !test.sorts {
+			t.Errorf("%+v: got the plan\n%s\nwant %s, no scan, sorted afterwards only where %v", test.query, plan, test.index, test.sorts)
+		}
 	}
 }

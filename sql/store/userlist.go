@@ -46,9 +46,11 @@ func (d dialect) userQuery(tenant string, q UserQuery) (query string, args []any
 		switch q.Status {
 		case "":
 			return ""
-		case StatusActive, StatusDisabled, StatusErased, StatusMerged:
-			// Written out: an index holds those who are not active.
-			return " AND " + column + " = '" + q.Status + "'"
+		case StatusActive:
+			return " AND " + column + " = 'active'"
+		case StatusDisabled, StatusErased, StatusMerged:
+			// Written out as the index has it that holds those who are not active.
+			return " AND " + column + " = '" + q.Status + "' AND " + column + " <> 'active'"
 		}
 		return " AND false"
 	}
@@ -78,7 +80,7 @@ func (d dialect) userQuery(tenant string, q UserQuery) (query string, args []any
 	case q.Group != "":
 		// The page is made of members first, each once whatever the number of
 		// its sources, and their rows are read then.
-		page := "SELECT DISTINCT m.user_id FROM group_members m"
+		page := "SELECT DISTINCT m.user_id FROM group_members m" + d.indexedBy("group_members_page")
 		if q.Status != "" {
 			page += " JOIN users x ON x.tenant_id = m.tenant_id AND x.id = m.user_id"
 		}
