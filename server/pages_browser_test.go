@@ -49,7 +49,9 @@ func TestEveryPageInBrowser(t *testing.T) {
 	t.Run("before sign-in", func(t *testing.T) {
 		t.Parallel()
 		i := launch(t, embeddedWorld(t))
-		everyPageIsGood(t, i, crawl(t, i, "X-Nobody: 1", nil, beforeSignIn(t, i)...), "")
+		everyPageIsGood(t, i, crawl(t, i, "X-Nobody: 1", nil, beforeSignIn(i)...), "")
+		i.owner(t)
+		everyPageIsGood(t, i, crawl(t, i, "X-Nobody: 1", nil, strings.TrimPrefix(i.invite(t, "viewer"), i.origin)), "")
 	})
 }
 
@@ -84,6 +86,9 @@ type focused struct {
 	Seen            bool
 }
 
+// mostStops are gone to on each page: enough to be in the middle of it.
+const mostStops = 50
+
 const whatHasFocus = `(() => {
 const n = document.activeElement, s = getComputedStyle(n), box = n.getBoundingClientRect();
 return {
@@ -113,7 +118,7 @@ func TestKeyboard(t *testing.T) {
 		w.open(t, v.target)
 		controls := eval[int](t, w, `[...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")].filter(n => n.checkVisibility() && !n.disabled && !n.closest("details:not([open]) > :not(summary)")).length`)
 		var areas []string
-		for n := range controls {
+		for n := range min(controls, mostStops) {
 			w.do(t, "tab", chromedp.KeyEvent("\t"))
 			f := eval[focused](t, w, whatHasFocus)
 			if n == 0 && f.Text != "To the content" {

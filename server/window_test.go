@@ -173,11 +173,7 @@ func (w *window) at(t *testing.T) string {
 
 func (w *window) text(t *testing.T) string {
 	t.Helper()
-	text, err := chromedp.Run(w.browser, chromedp.Text(chromedp.CSS("body")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
+	return eval[string](t, w, "document.body.innerText")
 }
 
 // sees checks that the page says all of it.

@@ -115,11 +115,16 @@ func (a *Admin) integrationPage(c *gin.Context, n provisioning.Installed, tab st
 
 // IntegrationPage: GET /admin/integrations/:id.
 func (a *Admin) IntegrationPage(c *gin.Context) error {
+	ctx, tenant := c.Request.Context(), handlers.TenantOf(c)
 	n, err := a.integrationOf(c)
 	if err != nil {
+		// The logs lead to removed ones as well.
+		if once, gone := a.Provisioning.IntegrationOnceInstalled(ctx, tenant, c.Param("id")); gone == nil && once.RemovedAt != nil {
+			seeOther(c, integrationPath(once.ID, "/removed"))
+			return nil
+		}
 		return err
 	}
-	ctx, tenant := c.Request.Context(), handlers.TenantOf(c)
 	keys, err := a.keyRows(c, n)
 	if err != nil {
 		return err
