@@ -47,9 +47,9 @@ func (i *instance) examine(t testing.TB, body fields) examined {
 // reference is what a person reads on the page of a refusal.
 func reference(a answer) string { return a.header.Get("X-Request-Id") }
 
-// logged waits until the sign-in log has an entry, which the writer keeps a
+// awaitEntry waits until the sign-in log has an entry, which the writer keeps a
 // moment later.
-func (i *instance) logged(t testing.TB, reference string) {
+func (i *instance) awaitEntry(t testing.TB, reference string) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
 		a, err := i.try(t.Context(), "POST", "/admin/api/v1/doctor", jsonText(fields{"reference": reference}), asAdmin)
@@ -85,7 +85,7 @@ func TestDoctor(t *testing.T) {
 		old := n.token(person("ben").with(fields{"iat": time.Now().Unix() - 412}))
 		refused := i.get(t, link(old), wantsPage)
 		i.wantReason(t, refused, http.StatusUnauthorized, "token_too_old")
-		i.logged(t, reference(refused))
+		i.awaitEntry(t, reference(refused))
 		owner := i.owner(t)
 		for name, a := range map[string]answer{
 			"pasted":    i.send(t, "POST", "/admin/doctor", url.Values{"specimen": {"Bearer " + old}}.Encode(), isForm, owner),
@@ -141,7 +141,7 @@ func TestDoctorOfAnotherTenant(t *testing.T) {
 		token := n.token(person("anna"))
 		i.signIn(t, link(token))
 		bad := i.get(t, link(token+"x"), wantsPage)
-		i.logged(t, reference(bad))
+		i.awaitEntry(t, reference(bad))
 		i.admin(t, http.StatusCreated, "POST", "/tenants", fields{"name": "Two", "hosts": []string{"two.example"}})
 		there := "Host: two.example"
 		other := decode[examined](t, i.admin(t, http.StatusOK, "POST", "/doctor", fields{"specimen": token}, there))
