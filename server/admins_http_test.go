@@ -205,7 +205,11 @@ func TestAdministrators(t *testing.T) {
 		}
 
 		// The role counts at once, and so does its end.
-		i.admin(t, 200, "PATCH", "/administrators/"+vera.ID, fields{"role": "owner"})
+		seen := i.admin(t, 200, "GET", "/administrators/"+vera.ID, nil).header.Get("ETag")
+		i.admin(t, 200, "PATCH", "/administrators/"+vera.ID, fields{"role": "owner"}, "If-Match: "+seen)
+		for method, body := range map[string]any{"PATCH": fields{"role": "viewer"}, "DELETE": nil} {
+			i.admin(t, 412, method, "/administrators/"+vera.ID, body, "If-Match: "+seen)
+		}
 		if a := i.get(t, "/admin/settings/administrators", viewer); a.status != 200 || !strings.Contains(a.body, "Invite somebody") {
 			t.Errorf("an owner now: got %v", a)
 		}
