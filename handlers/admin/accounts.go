@@ -84,6 +84,7 @@ func (a *Admin) Administrator(c *gin.Context) error {
 	if err != nil {
 		return explain(err)
 	}
+	setETag(c, account.Revision())
 	c.JSON(http.StatusOK, answerAccount(account))
 	return nil
 }
@@ -134,6 +135,7 @@ func (a *Admin) ChangeAdministrator(c *gin.Context) error {
 	if err != nil {
 		return explain(err)
 	}
+	setETag(c, account.Revision())
 	c.JSON(http.StatusOK, answerAccount(account))
 	return nil
 }

@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -36,6 +39,13 @@ const adminColumns = `tenant_id, id, email, email_key, name, role, operator, dis
 // ableOwner reports whether the account can run its tenant today.
 func (a Administrator) ableOwner() bool {
 	return a.Role == RoleOwner && !a.Disabled && a.JoinedAt != nil
+}
+
+// Revision stands for what can be changed of the account: another number means
+// another state.
+func (a Administrator) Revision() int64 {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %q %q %t %t", a.ID, a.Name, a.Role, a.Operator, a.Disabled))
+	return int64(binary.BigEndian.Uint64(sum[:8]) >> 1) //nolint:gosec // the top bit is gone
 }
 
 // AddAdmin writes a new account and the link that lets its owner in. It
@@ -157,6 +167,9 @@ func (s *Store) ChangeAdmin(ctx context.Context, tenant, id string, keep []byte,
 		if err != nil {
 			return err
 		}
+		if err := act.By.expects(before.Revision()); err != nil {
+			return err
+		}
 		if before.ableOwner() && !after.ableOwner() && others == 0 {
 			return ErrLastOwner
 		}
@@ -185,6 +198,9 @@ func (s *Store) RemoveAdmin(ctx context.Context, tenant, id string, allow func(a
 		}
 		act, err := allow(a)
 		if err != nil {
+			return err
+		}
+		if err := act.By.expects(a.Revision()); err != nil {
 			return err
 		}
 		if a.ableOwner() && others == 0 {
