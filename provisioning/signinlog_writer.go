@@ -15,9 +15,11 @@ const (
 	// together.
 	signInPause = 200 * time.Millisecond
 	// maxSignInBatch bounds one transaction, and maxSignInQueue the entries
-	// that wait while the database is slow or down.
-	maxSignInBatch = 500
-	maxSignInQueue = 8192
+	// that wait while the database is slow or down. An embedded database has
+	// one writer: sign-ins get their turn between small batches.
+	maxSignInBatch         = 500
+	maxSignInBatchEmbedded = 50
+	maxSignInQueue         = 8192
 	// signInRetry is between two tries while the database is down, and
 	// signInFarewell how long the last entries may take when the server stops.
 	signInRetry    = time.Second
@@ -34,10 +36,12 @@ type signInLog struct {
 	now   func() time.Time
 	log   *slog.Logger
 	wake  chan struct{} // gets a value, if it has room, when there is something to write
+	batch int           // entries that go together
 	limit refusalLimit
 
 	mu         sync.Mutex
 	rows       []store.SignIn
+	taken      int // of rows, from the front
 	counts     map[countKey]store.SignInCount
 	suppressed map[suppressedKey]suppressed
 	lost       int64 // entries that were dropped since the database answered
@@ -71,7 +75,12 @@ type suppressed struct {
 }
 
 func newSignInLog(st *store.Store, now func() time.Time, log *slog.Logger) *signInLog {
+	batch := maxSignInBatch
+	if st.Embedded() {
+		batch = maxSignInBatchEmbedded
+	}
 	return &signInLog{
+		batch: batch,
 		store: st, now: now, log: log, wake: make(chan struct{}, 1), limit: newRefusalLimit(),
 		counts: map[countKey]store.SignInCount{}, suppressed: map[suppressedKey]suppressed{},
 	}
@@ -125,13 +134,16 @@ func (l *signInLog) suppress(row *store.SignIn, dropped bool) {
 func (l *signInLog) put(row store.SignIn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.rows) >= maxSignInQueue {
+	if l.queued() >= maxSignInQueue {
 		l.drop(&row)
 		return
 	}
 	l.rows = append(l.rows, row)
 	l.nudge()
 }
+
+// queued is how many entries wait.
+func (l *signInLog) queued() int { return len(l.rows) - l.taken }
 
 // drop counts an entry that there was no room for, or that the database has
 // turned down.
@@ -185,7 +197,7 @@ func (l *signInLog) run(ctx context.Context) {
 func (l *signInLog) waiting() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := int64(len(l.rows))
+	n := int64(l.queued())
 	for _, sum := range l.suppressed {
 		n += sum.count
 	}
@@ -223,15 +235,16 @@ func (l *signInLog) take(all bool) signInBatch {
 		}
 		clear(l.suppressed)
 	}
-	n := min(len(l.rows), maxSignInBatch)
-	batch.rows = append(batch.rows, l.rows[:n]...)
-	if n == len(l.rows) {
-		clear(l.rows) // the texts can go
-		l.rows = l.rows[:0]
-	} else {
-		l.rows = append([]store.SignIn(nil), l.rows[n:]...)
+	taken := l.rows[l.taken:min(len(l.rows), l.taken+l.batch)]
+	batch.rows = append(batch.rows, taken...)
+	clear(taken) // the texts can go
+	l.taken += len(taken)
+	if l.taken > len(l.rows)/2 {
+		left := copy(l.rows, l.rows[l.taken:])
+		clear(l.rows[left:])
+		l.rows, l.taken = l.rows[:left], 0
 	}
-	if len(l.suppressed) > 0 || len(l.rows) > 0 {
+	if len(l.suppressed) > 0 || l.queued() > 0 {
 		l.nudge()
 	}
 	if len(batch.rows) > 0 {
@@ -313,7 +326,7 @@ func (l *signInLog) giveUp(batch signInBatch, err error) {
 func (l *signInLog) putBack(batch signInBatch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.rows = append(batch.rows, l.rows...)
+	l.rows, l.taken = append(batch.rows, l.rows[l.taken:]...), 0
 	l.addCounts(batch.counts)
 }
 

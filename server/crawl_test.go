@@ -60,11 +60,12 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 		lumen.token(fields{"email": 7, "iat": time.Now().Unix()}),
 		removed.token(person("zoe")),
 	} {
-		if a := i.get(t, link(refused), wantsPage); a.status < 400 {
+		a := i.get(t, link(refused), wantsPage)
+		if a.status < 400 {
 			t.Fatalf("got %v, want a refusal", a)
 		}
+		i.logged(t, reference(a))
 	}
-	i.logged(t, "", 11)
 	return secrets
 }
 

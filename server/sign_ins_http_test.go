@@ -31,8 +31,8 @@ type loggedPage struct {
 	Next    *string        `json:"next"`
 }
 
-// logged waits until the log has n entries that fit a query, and returns them.
-func (i *instance) logged(t testing.TB, query string, n int, header ...string) []loggedSignIn {
+// entries waits until the log has n entries that fit a query, and returns them.
+func (i *instance) entries(t testing.TB, query string, n int, header ...string) []loggedSignIn {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); ; {
 		page := decode[loggedPage](t, i.admin(t, 200, "GET", "/sign-ins"+query, nil, header...))
@@ -65,7 +65,7 @@ func TestSignInLog(t *testing.T) {
 		old := i.get(t, link(lumen.token(person("anna").with(fields{"iat": time.Now().Unix() - 3600}))), wantsPage)
 		i.get(t, "/auth/callback/jwt-auth", wantsJSON)
 
-		all := i.logged(t, "", 6)
+		all := i.entries(t, "", 6)
 		var got []string
 		for _, entry := range all {
 			got = append(got, strings.TrimSpace(entry.Outcome+" "+entry.Reason))
@@ -93,9 +93,9 @@ func TestSignInLog(t *testing.T) {
 			{"?to=2020-01-01T00:00:00Z", 0},
 			{"?from=" + url.QueryEscape(time.Now().Add(-time.Hour).Format(time.RFC3339)), 6},
 		} {
-			i.logged(t, test.query, test.want)
+			i.entries(t, test.query, test.want)
 		}
-		i.logged(t, "", 0, "Host: other.example")
+		i.entries(t, "", 0, "Host: other.example")
 		for query, field := range map[string]string{
 			"?email=anna": "email", "?outcome=x": "outcome", "?from=yesterday": "from", "?integration=x": "integration",
 			"?before=1": "before", "?user=%00": "user",
@@ -209,7 +209,7 @@ func TestSignInLogAfterAnOutage(t *testing.T) {
 	i := launch(t, worldAt(gate.url, w.redis))
 	lumen := i.install(t, nil)
 	i.signIn(t, link(lumen.token(person("anna"))))
-	i.logged(t, "", 1)
+	i.entries(t, "", 1)
 	gate.shut()
 	a := i.get(t, link(lumen.token(person("anna"))), wantsJSON)
 	i.wantReason(t, a, 503, "store_unavailable")
@@ -220,11 +220,11 @@ func TestSignInLogAfterAnOutage(t *testing.T) {
 			t.Fatal("got no way back to the database")
 		}
 	}
-	entry := i.logged(t, "?reason=store_unavailable&reference="+a.header.Get("X-Request-Id"), 1)[0]
+	entry := i.entries(t, "?reason=store_unavailable&reference="+a.header.Get("X-Request-Id"), 1)[0]
 	if entry.Outcome != "refused" || entry.Count != 1 {
 		t.Errorf("got %+v, want the attempt that could not be answered", entry)
 	}
-	i.logged(t, "?reference="+forged.header.Get("X-Request-Id"), 1)
+	i.entries(t, "?reference="+forged.header.Get("X-Request-Id"), 1)
 }
 
 // TestLogCommand reads the log beside a running server, and follows it.
@@ -235,7 +235,7 @@ func TestLogCommand(t *testing.T) {
 		i.signIn(t, link(lumen.token(person("anna"))))
 		refused := i.get(t, link(lumen.token(person("berta").with(fields{"iat": 1, "sub": "\u001b[31mred"}))), wantsJSON)
 		reference := refused.header.Get("X-Request-Id")
-		i.logged(t, "", 2)
+		i.entries(t, "", 2)
 
 		out, _ := command(t, w, exitOK, "log")
 		lines := strings.Split(strings.TrimSpace(out), "\n")
