@@ -2,6 +2,7 @@ package provisioning_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -41,7 +42,7 @@ func (p *partner) examineAt(t testing.TB, specimen provisioning.Specimen) provis
 	return examination
 }
 
-// verdicts are the checks that did not pass, as "id verdict".
+// verdicts are the ids of the checks that failed.
 func verdicts(e provisioning.Examination) []string {
 	var lines []string
 	for _, c := range e.Checks {
@@ -279,4 +280,262 @@ func decoded(t testing.TB, secret string) string {
 		t.Fatalf("secret: %v", err)
 	}
 	return string(key)
+}
+
+// linesOf is a forecast in lines, as the page would show it.
+func linesOf(f *provisioning.Forecast) []string {
+	if f == nil {
+		return nil
+	}
+	lines := []string{string(f.Match)}
+	for _, mark := range []struct {
+		name string
+		is   bool
+	}{{"created", f.Created}, {"unchanged", f.Unchanged}, {"stale", f.Stale}, {"onboarding", f.Onboarding}} {
+		if mark.is {
+			lines[0] += " " + mark.name
+		}
+	}
+	for _, c := range f.Fields {
+		lines = append(lines, fmt.Sprintf("%s: %q → %q", c.Name, c.From, c.To))
+	}
+	for _, c := range f.Meta {
+		lines = append(lines, fmt.Sprintf("meta %s: %s → %s", c.Name, c.From, c.To))
+	}
+	for _, g := range f.Groups {
+		lines = append(lines, fmt.Sprintf("group %s added %t new %t otherwise %t", g.ID, g.Added, g.New, g.Otherwise))
+	}
+	for _, g := range f.Credits {
+		lines = append(lines, fmt.Sprintf("credit %s/%d added %t parked %t", g.OrderID, g.ID, g.Added, g.Parked))
+	}
+	return lines
+}
+
+// TestForecast holds what is foretold against the identity table and against
+// what a sign-in then does.
+func TestForecast(t *testing.T) {
+	cases := []struct {
+		name  string
+		wish  provisioning.Settings
+		given func(t *testing.T, p *place)
+		c     claims
+		want  []string
+	}{
+		{
+			name: "new", wish: provisioning.Settings{UnknownGroups: pointer(store.UnknownCreate)},
+			c: claims{"groups": []string{"staff", "fresh"}, "credits": []any{grant("o", 1), grant("o", 9)}, "meta": claims{"plan": "gold"}, "name": "Anna"},
+			want: []string{
+				"new created", `email: "" → "anna@example.com"`, `name: "" → "Anna"`, `meta plan:  → "gold"`,
+				"group fresh added true new true otherwise false", "group staff added true new false otherwise false",
+				"credit o/1 added true parked false", "credit o/9 added true parked true",
+			},
+		},
+		{name: "onboarding", c: claims{"onboard": true}, want: []string{"new created onboarding", `email: "" → "anna@example.com"`}},
+		{
+			name: "known by sub", given: func(t *testing.T, p *place) {
+				p.enter(t, p.anna(claims{"groups": []string{"staff", "readers"}, "credits": []any{grant("o", 1), grant("o", 2)}, "meta": claims{"plan": "gold", "seats": 3}, "name": "Anna"}))
+			},
+			c: claims{"email": "anne@example.com", "groups": []string{"admins", "staff"}, "credits": []any{grant("o", 2), grant("o", 3)}, "meta": claims{"plan": nil, "seats": 4, "more": []int{1}}, "name": "", "email_verified": true},
+			want: []string{
+				"subject", `email: "anna@example.com" → "anne@example.com"`, `email_verified: "" → "true"`, `name: "Anna" → ""`,
+				"meta more:  → [1]", `meta plan: "gold" → `, "meta seats: 3 → 4",
+				"group readers added false new false otherwise false", "group admins added true new false otherwise false",
+				"credit o/1 added false parked false", "credit o/3 added true parked false",
+			},
+		},
+		{
+			name: "known by e-mail", given: func(t *testing.T, p *place) { p.enter(t, p.anna(claims{"sub": nil})) },
+			c: claims{"sub": nil, "name": "Anna"}, want: []string{"email", `name: "" → "Anna"`},
+		},
+		{
+			name: "sub attached", given: func(t *testing.T, p *place) { p.enter(t, p.anna(claims{"sub": nil})) },
+			c: claims{"name": "Anna"}, want: []string{"attached", `name: "" → "Anna"`},
+		},
+		{
+			name: "linked", given: func(t *testing.T, p *place) { p.bareUser(t, "Anna@example.com") },
+			c: claims{}, want: []string{"linked", `email: "Anna@example.com" → "anna@example.com"`},
+		},
+		{
+			name: "trusted", wish: provisioning.Settings{LinkPolicy: pointer(store.LinkTrusted)},
+			given: func(t *testing.T, p *place) {
+				other := p.install(t, provisioning.Settings{})
+				other.enter(t, other.anna(claims{"sub": "elsewhere", "groups": []string{"staff"}}))
+			},
+			c: claims{"groups": []string{"staff"}}, want: []string{"trusted", "group staff added true new false otherwise true"},
+		},
+		{
+			name: "stale", given: func(t *testing.T, p *place) { p.enter(t, p.anna(claims{"name": "Anna"})) },
+			c: claims{"iat": epoch.Unix() - 60, "name": "Older"}, want: []string{"subject stale"},
+		},
+		{
+			name: "unchanged", given: func(t *testing.T, p *place) { p.enter(t, p.anna(claims{"name": "Anna", "iat": epoch.Unix() - 9})) },
+			c: claims{"name": "Anna"}, want: []string{"subject unchanged"},
+		},
+	}
+	scenarios := []scenario{}
+	for _, test := range cases {
+		scenarios = append(scenarios, scenario{test.name, test.wish, func(t *testing.T, p *place) {
+			if test.given != nil {
+				test.given(t, p)
+			}
+			p.mirror(t)
+			token := p.token(t, p.anna(test.c))
+			got := p.examine(t, "https://usher.example/auth/callback/jwt-auth?token="+token+"&go=/courses")
+			wantSame(t, "forecast", linesOf(got.Forecast), test.want)
+			if got.Target.Location() != "/courses" || len(got.Notes) != 0 || got.KeyID != p.key.ID || got.Integration == nil || got.Integration.ID != p.ID {
+				t.Errorf("got target %q, notes %q, key %q, want /courses, none, %q", got.Target.Location(), got.Notes, got.KeyID, p.key.ID)
+			}
+			signIn, err := p.svc.Redeem(t.Context(), p.arrive(token))
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := got.Forecast
+			added, removed, granted, revoked := 0, 0, 0, 0
+			for _, g := range f.Groups {
+				if g.Added {
+					added++
+				} else {
+					removed++
+				}
+			}
+			for _, g := range f.Credits {
+				if g.Added {
+					granted++
+				} else {
+					revoked++
+				}
+			}
+			wantSame(t, "what was foretold of memberships and credits",
+				[]int{added, removed, granted, revoked}, []int{signIn.Added, signIn.Removed, signIn.Granted, signIn.Revoked})
+			if f.Created != signIn.Created || f.Onboarding != signIn.Onboarding {
+				t.Errorf("got %+v, want what the sign-in did: %+v", f, signIn)
+			}
+			codes := func(warnings []provisioning.Warning) (codes []string) {
+				for _, w := range warnings {
+					codes = append(codes, w.Code)
+				}
+				return codes
+			}
+			wantSame(t, "warnings", codes(got.Warnings), codes(signIn.Warnings))
+		}})
+	}
+	play(t, scenarios)
+}
+
+// TestExamineRecord opens entries of the sign-in log, of which no signature is
+// kept.
+func TestExamineRecord(t *testing.T) {
+	play(t, []scenario{{"entries", provisioning.Settings{}, func(t *testing.T, p *place) {
+		user := p.enter(t, p.anna(claims{"jti": "used"})).UserID
+		p.mirror(t)
+		payload := func(c claims) string {
+			text, err := json.Marshal(p.anna(c))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(text)
+		}
+		header := `{"alg":"HS256","kid":"` + p.key.ID + `"}`
+		record := func(r provisioning.SignInRecord) provisioning.SignInRecord {
+			r.TenantID, r.At, r.Door = p.tenant.ID, p.clock.now().Add(-time.Hour), store.DoorGet
+			if r.Outcome == "" {
+				r.Outcome = store.Refused
+			}
+			return r
+		}
+		then := p.clock.now().Add(-time.Hour).Unix()
+		for _, test := range []struct {
+			name        string
+			record      provisioning.SignInRecord
+			reason      provisioning.Reason
+			failed      []string
+			fix         string
+			hasForecast bool
+		}{
+			{
+				"signed in", provisioning.SignInRecord{
+					Outcome: store.SignedIn, IntegrationID: p.ID, KeyID: p.key.ID, Header: header, UserID: user,
+					Payload: payload(claims{"iat": then, "jti": "used"}),
+				}, "", nil, "", true,
+			},
+			{
+				"too old", provisioning.SignInRecord{
+					Reason: "token_too_old", Detail: "age 412.0 s, maximum 180.0 s, tolerance 60.0 s", IntegrationID: p.ID, KeyID: p.key.ID, Header: header,
+					Payload: payload(claims{"iat": then - 412}),
+				}, provisioning.TokenTooOld, []string{"iat"}, "The link was 412 s old", true,
+			},
+			{
+				"a slip", provisioning.SignInRecord{
+					Reason: "signature_invalid", Detail: "signed with the base64-decoded secret (key " + p.key.ID + "); the secret's characters themselves are the key",
+					IntegrationID: p.ID, Header: header, Payload: payload(claims{"iat": then}),
+				}, provisioning.SignatureInvalid, []string{"signature"}, "Use the secret's characters as they are", true,
+			},
+			{
+				"used", provisioning.SignInRecord{
+					Reason: "token_replayed", IntegrationID: p.ID, KeyID: p.key.ID, Header: header, Payload: payload(claims{"iat": then, "jti": "used"}),
+				}, provisioning.TokenReplayed, []string{"replay"}, "Sign a new link", true,
+			},
+			{
+				"retired", provisioning.SignInRecord{
+					Reason: "key_retired", Detail: "key x is retired", IntegrationID: p.ID, KeyID: "x", Header: header, Payload: payload(claims{"iat": then}),
+				}, provisioning.KeyRetired, []string{"key"}, "Have the partner sign with a live key (" + p.key.ID + ")", true,
+			},
+			{
+				"algorithm", provisioning.SignInRecord{
+					Reason: "alg_not_allowed", Detail: "the header's alg is none of HS256", Header: `{"alg":"none"}`, Payload: payload(claims{"iat": then}),
+				}, provisioning.AlgNotAllowed, []string{"algorithm"}, "Sign with one of", true,
+			},
+			{
+				"nothing kept",
+				provisioning.SignInRecord{Reason: "token_malformed", Detail: "not three parts between dots"},
+				provisioning.TokenMalformed,
+				[]string{"form"},
+				"check that the link is whole", false,
+			},
+			{
+				"erased",
+				provisioning.SignInRecord{Reason: "token_expired", Detail: "exp was 90.0 s ago, tolerance 60.0 s", IntegrationID: p.ID, KeyID: p.key.ID},
+				provisioning.TokenExpired,
+				[]string{"exp"},
+				"sign", false,
+			},
+			{
+				"mended since", provisioning.SignInRecord{
+					Reason: "user_unknown", IntegrationID: p.ID, KeyID: p.key.ID, Header: header, Payload: payload(claims{"iat": then}),
+				}, "", nil, "", true,
+			},
+		} {
+			r := record(test.record)
+			got := p.examineAt(t, provisioning.Specimen{Record: &r})
+			if reasonOf(got) != test.reason || !cmp.Equal(verdicts(got), test.failed) || (got.Forecast != nil) != test.hasForecast ||
+				string(got.Recorded) != test.record.Reason || !strings.Contains(got.Fix(), test.fix) || !got.At.Equal(r.At) {
+				t.Errorf("%s: got %q, failed %q, forecast %t, recorded %q, fix %q, want %q, %q, %t:\n%s", test.name, reasonOf(got), verdicts(got),
+					got.Forecast != nil, got.Recorded, got.Fix(), test.reason, test.failed, test.hasForecast, show(got))
+			}
+			for _, c := range got.Checks {
+				if c.Text == "" {
+					t.Errorf("%s: check %s says nothing", test.name, c.ID)
+				}
+			}
+		}
+
+		// One whose integration was removed since would meet another end now.
+		if err := p.svc.Remove(t.Context(), p.tenant, p.ID, byAPI); err != nil {
+			t.Fatal(err)
+		}
+		r := record(provisioning.SignInRecord{Outcome: store.SignedIn, IntegrationID: p.ID, KeyID: p.key.ID, Header: header, Payload: payload(claims{"iat": then})})
+		if got := p.examineAt(t, provisioning.Specimen{Record: &r}); reasonOf(got) != provisioning.IntegrationRemoved || got.Forecast != nil {
+			t.Errorf("removed since: got %q, want %q:\n%s", reasonOf(got), provisioning.IntegrationRemoved, show(got))
+		}
+	}}})
+}
+
+func TestExamineRefusesLongTexts(t *testing.T) {
+	eachPlace(t, provisioning.Settings{}, func(t *testing.T, p *place) {
+		_, err := p.svc.Examine(t.Context(), provisioning.Specimen{Tenant: p.tenant, Text: strings.Repeat("x", provisioning.MaxSpecimenBytes+1)})
+		var invalid *provisioning.Invalid
+		if !errors.As(err, &invalid) || invalid.Field != "specimen" {
+			t.Errorf("got error %v, want an Invalid for specimen", err)
+		}
+	})
 }

@@ -117,6 +117,9 @@ func (e *examiner) fixSignature(r *Refusal) string {
 }
 
 func (e *examiner) fixDate(r *Refusal) string {
+	if e.claims == nil { // an entry of the log without the token's text
+		return "Have the partner sign the link when the person clicks, with iat, and set its clock by NTP."
+	}
 	n := &e.entry.integration
 	roomFor := func(d time.Duration) string {
 		if needed := ceilSeconds(d); needed <= int64(maxLeeway/time.Second) {
@@ -167,9 +170,18 @@ func (e *examiner) audience() string {
 	return e.entry.integration.AppID
 }
 
+// claim finds a claim; there is none in an entry of the log without the token's
+// text.
+func (e *examiner) claim(name string) jsonValue {
+	if e.claims == nil {
+		return nil
+	}
+	return e.claims.member(name)
+}
+
 func (e *examiner) fixClaim(r *Refusal) string {
 	if strings.HasSuffix(r.Expected, "milliseconds") {
-		value := e.claims.member(r.Path)
+		value := e.claim(r.Path)
 		if value.exists() && value.kind() == jsonNumber {
 			if millis, err := strconv.ParseInt(value.text(), 10, 64); err == nil {
 				return fmt.Sprintf("%s is in milliseconds: divide it by 1000 (%d instead of %d).", r.Path, millis/1000, millis)
@@ -186,7 +198,7 @@ func (e *examiner) fixClaim(r *Refusal) string {
 		return "Add these groups, or set what happens with unknown groups to ignore or create."
 	case r.Path == "credits" && strings.HasPrefix(r.Detail, "unknown"):
 		return "Add these credits, or set what happens with unknown credits to park or ignore."
-	case r.Path == "email" && e.claims.member("email").exists():
+	case r.Path == "email" && e.claim("email").exists():
 		return "Send the person's e-mail address as text: " + r.Expected + "."
 	}
 	return "Send " + r.Path + " as " + r.Expected + "."

@@ -173,3 +173,54 @@ func FuzzReadPasted(f *testing.F) {
 		}
 	})
 }
+
+// FuzzExamine takes hostile texts, and hostile entries of the log, through every
+// step that needs no database.
+func FuzzExamine(f *testing.F) {
+	for _, reason := range []string{"", "token_malformed", "signature_invalid", "key_retired", "token_expired", "claim_invalid", "token_replayed", "?"} {
+		f.Add(goodToken(), goodHeader, claimsWith(map[string]any{"exp": 1, "aud": "x"}), reason, "payload: x", "iat")
+		f.Add("?token=a.b.c&appId=x&appId=y", `{"alg":"none","kid":"k1"}`, "", reason, "", "exp")
+		f.Add("e30.e30.", "{", `{"iat":1e300,"iss":[],"jti":"`+strings.Repeat("j", 300)+`"}`, reason, "", "groups[1]")
+	}
+	retired := testKey("k2", "HS256", 1)
+	retired.RetiresAt = &retired.CreatedAt
+	ring, err := NewKeyring(oneIntegration(), append(testKeys("HS256"), retired), openPlain)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text, header, payload, reason, detail, path string) {
+		record := &SignInRecord{
+			Header: header, Payload: payload, Reason: reason, Detail: detail, Path: path, Expected: expectedMillis, At: testNow,
+			Outcome: store.Refused, IntegrationID: "i1", KeyID: "k1",
+		}
+		for _, specimen := range []Specimen{{Text: text, At: testNow}, {Record: record}} {
+			e := &examiner{verification: verification{ring: ring, now: specimen.At}}
+			if specimen.Record != nil {
+				e.takeRecord(specimen)
+			} else {
+				e.takeText(specimen)
+			}
+			for st := range stepUser {
+				check, err := e.check(t.Context(), st)
+				if err != nil || check.Text == "" || check.Verdict == "" {
+					t.Errorf("step %s of %+v: got %+v, error %v, want words and no error", stepNames[st].id, specimen, check, err)
+				}
+			}
+			if specimen.Record != nil {
+				continue
+			}
+			// It says what a sign-in would be told.
+			_, err := Verify(ring, e.link, testNow)
+			if e.known[stepSent] == nil && e.known[stepIntegration] == nil && reasonOf(t, err) != reasonOf(t, asError(e.out.Refusal)) {
+				t.Errorf("%q: got %v, Verify says %v", text, e.out.Refusal, err)
+			}
+		}
+	})
+}
+
+func asError(r *Refusal) error {
+	if r == nil {
+		return nil
+	}
+	return r
+}

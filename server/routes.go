@@ -82,7 +82,7 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		{http.MethodPost, "/integrations/:id/sign-out", admins.WriteIntegrations, a.SignEveryoneOut},
 		{http.MethodGet, "/integrations/:id/health", admins.ReadIntegrations, a.Health},
 		{http.MethodDelete, "/integrations/:id/keys/:kid", admins.WriteIntegrations, a.IfMatch(a.RetireKey)},
-		{http.MethodPost, "/integrations/:id/links", admins.WriteIntegrations, a.SignLink},
+		{http.MethodPost, "/integrations/:id/links", admins.WriteIntegrations, a.Once(a.SignLink)},
 		{http.MethodGet, "/integrations/:id/quick-start", admins.ReadIntegrations, a.QuickStart},
 		{http.MethodGet, "/activity", admins.ReadLog, a.Activity},
 		{http.MethodPost, "/doctor", admins.ReadLog, a.Examine},
