@@ -43,15 +43,24 @@ const (
 // counted is true when the sign-in counts towards the threshold.
 func (s *Service) guard(ctx context.Context, in Arrival, v Verified, st *store.State, p plan) (_ plan, counted bool, err error) {
 	n := &v.Integration
-	held, counted, err := s.store.GuardEmptying(ctx, store.Emptying{
-		TenantID: n.TenantID, IntegrationID: n.ID, UserID: p.user.ID, Reference: in.Reference,
-		Threshold: n.DriftThreshold, Window: driftWindow,
-	})
+	held, counted, err := s.store.GuardEmptying(ctx, emptying(n, p.user.ID, in.Reference))
 	if err != nil || !held {
 		return p, counted, err
 	}
-	p, err = (&planner{assertion: &v.Assertion, integration: n, state: st, newID: store.NewID, hold: true}).decide()
+	p, err = holding(&v.Assertion, n, st)
 	return p, false, err
+}
+
+func emptying(n *store.Integration, user, reference string) store.Emptying {
+	return store.Emptying{
+		TenantID: n.TenantID, IntegrationID: n.ID, UserID: user, Reference: reference,
+		Threshold: n.DriftThreshold, Window: driftWindow,
+	}
+}
+
+// holding is the plan without the removals.
+func holding(a *Assertion, n *store.Integration, st *store.State) (plan, error) {
+	return (&planner{assertion: a, integration: n, state: st, newID: store.NewID, hold: true}).decide()
 }
 
 // Alerts lists what the guard has seen and nobody has closed, newest first.

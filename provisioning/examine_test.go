@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -536,6 +537,29 @@ func TestExamineRefusesLongTexts(t *testing.T) {
 		var invalid *provisioning.Invalid
 		if !errors.As(err, &invalid) || invalid.Field != "specimen" {
 			t.Errorf("got error %v, want an Invalid for specimen", err)
+		}
+	})
+}
+
+// The doctor knows what the drift guard would do, and does not count for it.
+func TestForecastUnderTheDriftGuard(t *testing.T) {
+	eachPlace(t, guarded(2), func(t *testing.T, p *place) {
+		p.crowd(t, 5)
+		for i := range 4 {
+			c := claims{"sub": fmt.Sprint(i), "email": fmt.Sprintf("m%d@example.com", i), "iat": p.clock.now().Unix(), "groups": []string{}}
+			for range 3 {
+				got := p.examine(t, p.token(t, c))
+				codes := []string{}
+				for _, w := range got.Warnings {
+					codes = append(codes, w.Code)
+				}
+				if hold := i >= 2; len(got.Forecast.Groups) == 0 != hold || slices.Contains(codes, "removals_held") != hold {
+					t.Errorf("person %d: got groups %+v, warnings %q, want them held %v", i, got.Forecast.Groups, codes, hold)
+				}
+			}
+			if signIn := p.enter(t, c); held(signIn) != (i >= 2) {
+				t.Errorf("person %d: got held %v, want %v", i, held(signIn), i >= 2)
+			}
 		}
 	})
 }

@@ -75,6 +75,15 @@ func (e *examiner) foresee(ctx context.Context) error {
 		return err
 	}
 	e.plan, e.planned = decide(a, n, &e.state, store.NewID)
+	if e.planned == nil && e.plan.empties && n.DriftGuard {
+		held, err := s.store.WouldHold(ctx, emptying(n, e.plan.user.ID, ""))
+		if err != nil {
+			return err
+		}
+		if held {
+			e.plan, e.planned = holding(a, n, &e.state)
+		}
+	}
 	if _, refused := errors.AsType[*Refusal](e.planned); e.planned != nil && !refused {
 		return e.planned
 	}

@@ -64,40 +64,74 @@ func (s *Store) GuardEmptying(ctx context.Context, e Emptying) (held, counted bo
 			return err
 		}
 		now := s.now().UTC()
-		alert, err := currentAlert(ctx, tx, e.TenantID, e.IntegrationID, AlertGroupsEmptied)
-		switch {
-		case errors.Is(err, ErrNotFound):
-		case err != nil:
-			return err
-		case alert.State == AlertReleased && alert.ReleasedUntil != nil && now.Before(*alert.ReleasedUntil):
-			return nil
-		case alert.State == AlertReleased:
-			if err := setAlert(ctx, tx, e.TenantID, alert.ID, AlertClosed, nil, now); err != nil {
-				return err
-			}
-		default:
-			held = true
-			return noteEmptying(ctx, tx, e, now, true)
-		}
-		var others int64
-		err = tx.GetContext(ctx, &others, `
-SELECT count(*) FROM drift_people
- WHERE tenant_id = $1 AND integration_id = $2 AND user_id <> $3 AND NOT held AND at > $4`,
-			e.TenantID, e.IntegrationID, e.UserID, now.Add(-e.Window))
+		w, err := weigh(ctx, tx, e, now)
 		if err != nil {
 			return err
 		}
-		if others < e.Threshold {
-			counted = true
-			return noteEmptying(ctx, tx, e, now, false)
+		if w.over != "" {
+			if err := setAlert(ctx, tx, e.TenantID, w.over, AlertClosed, nil, now); err != nil {
+				return err
+			}
 		}
-		held = true
-		if err := openAlert(ctx, tx, e.TenantID, e.IntegrationID, AlertGroupsEmptied, "groups", now); err != nil {
-			return err
+		if w.opens {
+			if err := openAlert(ctx, tx, e.TenantID, e.IntegrationID, AlertGroupsEmptied, "groups", now); err != nil {
+				return err
+			}
 		}
-		return noteEmptying(ctx, tx, e, now, true)
+		held, counted = w.held, w.counted
+		if !held && !counted {
+			return nil
+		}
+		return noteEmptying(ctx, tx, e, now, held)
 	})
 	return held, counted, err
+}
+
+// WouldHold is GuardEmptying without the deed: whether the removals would be
+// held if the sign-in came now.
+func (s *Store) WouldHold(ctx context.Context, e Emptying) (bool, error) {
+	w, err := weigh(ctx, s.read, e, s.now().UTC())
+	return w.held, fault(err)
+}
+
+// weighed is what becomes of a sign-in's removals.
+type weighed struct {
+	held, counted bool
+	opens         bool   // an alert, by going above the threshold
+	over          string // the alert whose release is over; "" = none
+}
+
+// getter is a transaction or a pool of connections.
+type getter interface {
+	GetContext(ctx context.Context, dest any, query string, args ...any) error
+}
+
+func weigh(ctx context.Context, from getter, e Emptying, now time.Time) (weighed, error) {
+	var w weighed
+	alert, err := currentAlert(ctx, from, e.TenantID, e.IntegrationID, AlertGroupsEmptied)
+	switch {
+	case errors.Is(err, ErrNotFound):
+	case err != nil:
+		return w, err
+	case alert.State == AlertReleased && alert.ReleasedUntil != nil && now.Before(*alert.ReleasedUntil):
+		return w, nil
+	case alert.State == AlertReleased:
+		w.over = alert.ID
+	default:
+		w.held = true
+		return w, nil
+	}
+	var others int64
+	err = from.GetContext(ctx, &others, `
+SELECT count(*) FROM drift_people
+ WHERE tenant_id = $1 AND integration_id = $2 AND user_id <> $3 AND NOT held AND at > $4`,
+		e.TenantID, e.IntegrationID, e.UserID, now.Add(-e.Window))
+	if err != nil {
+		return w, err
+	}
+	w.counted = others < e.Threshold
+	w.held, w.opens = !w.counted, !w.counted
+	return w, nil
 }
 
 // ForgetEmptying takes back what GuardEmptying has counted of a person.
@@ -129,9 +163,9 @@ const alertColumns = `tenant_id, id, integration_id, kind, claim, state, release
 
 // currentAlert returns the alert of a kind about groups that is not closed, or
 // ErrNotFound.
-func currentAlert(ctx context.Context, tx *sqlx.Tx, tenant, integration, kind string) (Alert, error) {
+func currentAlert(ctx context.Context, from getter, tenant, integration, kind string) (Alert, error) {
 	var a Alert
-	err := tx.GetContext(ctx, &a, `
+	err := from.GetContext(ctx, &a, `
 SELECT `+alertColumns+` FROM alerts
  WHERE tenant_id = $1 AND integration_id = $2 AND kind = $3 AND claim = 'groups' AND state <> 'closed'`,
 		tenant, integration, kind)
