@@ -8,7 +8,7 @@ import (
 
 const (
 	// maxPeopleCounted bounds the work of a preview.
-	maxPeopleCounted = 20_000
+	maxPeopleCounted = 10_000
 	// maxPeopleAsked is for how many people the session store is asked, one
 	// after the other.
 	maxPeopleAsked = 200
