@@ -1,0 +1,589 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
+
+	"usher/sql/store/storetest"
+	"usher/testenv"
+)
+
+// eachDatabaseWorld is eachWorld with a view behind the program.
+func eachDatabaseWorld(t *testing.T, test func(t *testing.T, w world, db *storetest.Database)) {
+	t.Parallel()
+	t.Run("embedded", func(t *testing.T) {
+		t.Parallel()
+		db := storetest.New(t, testenv.SQLite)
+		test(t, world{environ: []string{"USHER_DATA_DIR=" + filepath.Dir(db.Address())}}, db)
+	})
+	if haveServers() {
+		t.Run("servers", func(t *testing.T) {
+			t.Parallel()
+			db := storetest.New(t, testenv.Postgres)
+			test(t, worldAt(db.Address(), testenv.RedisURL(t)), db)
+		})
+	}
+}
+
+// sweep makes what each route of the admin changes.
+type sweep struct {
+	i     *instance
+	host  string // header line of the tenant's host
+	as    string // header line of an owner's browser
+	lumen installed
+	made  int
+}
+
+func (s *sweep) next() string {
+	s.made++
+	return fmt.Sprintf("n%d", s.made)
+}
+
+func (s *sweep) api(t *testing.T, status int, method, path string, body any) answer {
+	t.Helper()
+	return s.i.admin(t, status, method, path, body, s.host)
+}
+
+func (s *sweep) id(t *testing.T, method, path string, body any) string {
+	t.Helper()
+	return decode[struct{ ID string }](t, s.api(t, http.StatusCreated, method, path, body)).ID
+}
+
+func (s *sweep) group(t *testing.T) string {
+	t.Helper()
+	return s.id(t, "POST", "/groups", fields{"external_id": s.next()})
+}
+
+func (s *sweep) credit(t *testing.T) string {
+	t.Helper()
+	s.made++
+	s.api(t, http.StatusCreated, "POST", "/credits", fields{"id": s.made, "name": "Credit"})
+	return strconv.Itoa(s.made)
+}
+
+// user signs somebody in, and returns the id and the address.
+func (s *sweep) user(t *testing.T, changes fields) (id, email string) {
+	t.Helper()
+	name := s.next()
+	s.i.signIn(t, link(s.lumen.token(person(name).with(changes))), s.host)
+	email = name + "@lumen.example"
+	return s.i.userID(t, email, s.host), email
+}
+
+func (s *sweep) integration(t *testing.T) installed {
+	t.Helper()
+	return s.i.install(t, fields{"name": "Made " + s.next()}, s.host)
+}
+
+func (s *sweep) session(t *testing.T, user string) string {
+	t.Helper()
+	return decode[struct{ Sessions []struct{ ID string } }](t, s.api(t, 200, "GET", "/users/"+user+"/sessions", nil)).Sessions[0].ID
+}
+
+func (s *sweep) administrator(t *testing.T) string {
+	t.Helper()
+	name := s.next()
+	return s.id(t, "POST", "/administrators", fields{"email": name + "@usher.example", "name": name, "role": "viewer"})
+}
+
+func (s *sweep) job(t *testing.T) string {
+	t.Helper()
+	return s.id(t, "POST", "/jobs", fields{"kind": "export_users"})
+}
+
+// a change is one call that changes something.
+type change struct {
+	path string // below /admin
+	body any    // fields for JSON, url.Values for a form
+}
+
+// form fills in a page's form as a browser and a careful person would.
+func (s *sweep) form(t *testing.T, page, action string, values ...string) change {
+	t.Helper()
+	a := s.i.get(t, page, s.host, s.as, wantsPage)
+	document, err := html.Parse(strings.NewReader(a.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range document.Descendants() {
+		to, _ := attribute(n, "action")
+		if method, _ := attribute(n, "method"); n.Data != "form" || to != action || !strings.EqualFold(method, "post") {
+			continue
+		}
+		sent := asSent(n)
+		for b := range n.Descendants() {
+			if b.Data == "b" && sent.Has("confirm") {
+				sent.Set("confirm", b.FirstChild.Data)
+			}
+		}
+		for at := 0; at < len(values); at += 2 {
+			sent.Set(values[at], values[at+1])
+		}
+		return change{action, sent}
+	}
+	t.Fatalf("%s has no form for %s: %v", page, action, a)
+	return change{}
+}
+
+// changes are the routes that change something for others than the caller, and
+// how each is called once so that it does.
+func (s *sweep) changes() map[string]func(t *testing.T) change {
+	const root = "/admin/api/v1"
+	api := func(path string, body fields) change { return change{root + path, body} }
+	return map[string]func(t *testing.T) change{
+		"POST /admin/api/v1/integrations":       func(*testing.T) change { return api("/integrations", fields{"name": s.next()}) },
+		"PATCH /admin/api/v1/integrations/:id":  func(t *testing.T) change { return api("/integrations/"+s.integration(t).ID, fields{"leeway": 7}) },
+		"DELETE /admin/api/v1/integrations/:id": func(t *testing.T) change { return api("/integrations/"+s.integration(t).ID, nil) },
+		"POST /admin/api/v1/integrations/:id/keys": func(t *testing.T) change {
+			return api("/integrations/"+s.integration(t).ID+"/keys", fields{})
+		},
+		"DELETE /admin/api/v1/integrations/:id/keys/:kid": func(t *testing.T) change {
+			n := s.integration(t)
+			s.api(t, 201, "POST", "/integrations/"+n.ID+"/keys", fields{})
+			return api("/integrations/"+n.ID+"/keys/"+n.kid(), nil)
+		},
+		"POST /admin/api/v1/integrations/:id/keys/:kid/keep": func(t *testing.T) change {
+			n := s.integration(t)
+			s.api(t, 201, "POST", "/integrations/"+n.ID+"/keys", fields{})
+			s.api(t, 204, "DELETE", "/integrations/"+n.ID+"/keys/"+n.kid()+"?at=2099-01-01T00:00:00Z", nil)
+			return api("/integrations/"+n.ID+"/keys/"+n.kid()+"/keep", nil)
+		},
+		"POST /admin/api/v1/integrations/:id/sign-out": func(t *testing.T) change {
+			return api("/integrations/"+s.integration(t).ID+"/sign-out", nil)
+		},
+		"POST /admin/api/v1/groups":       func(*testing.T) change { return api("/groups", fields{"external_id": s.next()}) },
+		"PATCH /admin/api/v1/groups/:id":  func(t *testing.T) change { return api("/groups/"+s.group(t), fields{"name": "New"}) },
+		"DELETE /admin/api/v1/groups/:id": func(t *testing.T) change { return api("/groups/"+s.group(t), nil) },
+		"PUT /admin/api/v1/groups/:id/members/:user": func(t *testing.T) change {
+			user, _ := s.user(t, nil)
+			return api("/groups/"+s.group(t)+"/members/"+user, fields{"pinned": true})
+		},
+		"DELETE /admin/api/v1/groups/:id/members/:user": func(t *testing.T) change {
+			user, _ := s.user(t, nil)
+			path := "/groups/" + s.group(t) + "/members/" + user
+			s.api(t, 204, "PUT", path, fields{"pinned": true})
+			return api(path, nil)
+		},
+		"POST /admin/api/v1/credits":      func(*testing.T) change { s.made++; return api("/credits", fields{"id": s.made, "name": "Credit"}) },
+		"PATCH /admin/api/v1/credits/:id": func(t *testing.T) change { return api("/credits/"+s.credit(t), fields{"name": "New"}) },
+		"PATCH /admin/api/v1/users/:id": func(t *testing.T) change {
+			user, _ := s.user(t, nil)
+			return api("/users/"+user, fields{"disabled": true})
+		},
+		"DELETE /admin/api/v1/users/:id": func(t *testing.T) change {
+			user, _ := s.user(t, nil)
+			return api("/users/"+user, nil)
+		},
+		"DELETE /admin/api/v1/users/:id/sessions/:session": func(t *testing.T) change {
+			user, _ := s.user(t, nil)
+			return api("/users/"+user+"/sessions/"+s.session(t, user), nil)
+		},
+		"POST /admin/api/v1/users/:id/sign-out": func(t *testing.T) change {
+			user, _ := s.user(t, nil)
+			return api("/users/"+user+"/sign-out", nil)
+		},
+		"POST /admin/api/v1/users/:id/merge": func(t *testing.T) change {
+			user, _ := s.user(t, nil)
+			gone, _ := s.user(t, nil)
+			return api("/users/"+user+"/merge", fields{"from": gone})
+		},
+		"POST /admin/api/v1/jobs": func(*testing.T) change { return api("/jobs", fields{"kind": "export_users"}) },
+		"POST /admin/api/v1/import": func(*testing.T) change {
+			return api("/import", fields{"rows": "kind,id,name\ngroup," + s.next() + ",Name\n"})
+		},
+		"POST /admin/api/v1/administrators": func(*testing.T) change {
+			name := s.next()
+			return api("/administrators", fields{"email": name + "@usher.example", "name": name, "role": "viewer"})
+		},
+		"PATCH /admin/api/v1/administrators/:id": func(t *testing.T) change {
+			return api("/administrators/"+s.administrator(t), fields{"role": "admin"})
+		},
+		"DELETE /admin/api/v1/administrators/:id": func(t *testing.T) change { return api("/administrators/"+s.administrator(t), nil) },
+		"POST /admin/api/v1/administrators/:id/link": func(t *testing.T) change {
+			return api("/administrators/"+s.administrator(t)+"/link", nil)
+		},
+		"POST /admin/api/v1/api-keys": func(*testing.T) change {
+			return api("/api-keys", fields{"name": s.next(), "scopes": []string{"users:read"}})
+		},
+		"DELETE /admin/api/v1/api-keys/:id": func(t *testing.T) change {
+			return api("/api-keys/"+s.id(t, "POST", "/api-keys", fields{"name": s.next(), "scopes": []string{"users:read"}}), nil)
+		},
+		"PATCH /admin/api/v1/settings": func(*testing.T) change { return api("/settings", fields{"name": "Tenant " + s.next()}) },
+
+		"POST /admin/groups": func(t *testing.T) change {
+			return s.form(t, "/admin/groups/new", "/admin/groups", "external_id", s.next())
+		},
+		"POST /admin/groups/:id": func(t *testing.T) change { g := "/admin/groups/" + s.group(t); return s.form(t, g, g, "name", "New") },
+		"POST /admin/groups/:id/members": func(t *testing.T) change {
+			_, email := s.user(t, nil)
+			g := "/admin/groups/" + s.group(t)
+			return s.form(t, g, g+"/members", "user", email)
+		},
+		"POST /admin/groups/:id/members/:user": func(t *testing.T) change {
+			user, _ := s.user(t, nil)
+			g := s.group(t)
+			s.api(t, 204, "PUT", "/groups/"+g+"/members/"+user, fields{"pinned": true})
+			return s.form(t, "/admin/groups/"+g, "/admin/groups/"+g+"/members/"+user, "act", "drop")
+		},
+		"POST /admin/groups/:id/delete": func(t *testing.T) change {
+			g := "/admin/groups/" + s.group(t) + "/delete"
+			return s.form(t, g, g)
+		},
+		"POST /admin/credits": func(t *testing.T) change {
+			s.made++
+			return s.form(t, "/admin/credits", "/admin/credits", "id", strconv.Itoa(s.made), "name", "Credit")
+		},
+		"POST /admin/credits/:id": func(t *testing.T) change { c := "/admin/credits/" + s.credit(t); return s.form(t, c, c, "name", "New") },
+		"POST /admin/settings": func(t *testing.T) change {
+			return s.form(t, "/admin/settings", "/admin/settings", "journal_days", "400")
+		},
+		"POST /admin/integrations": func(t *testing.T) change {
+			return s.form(t, "/admin/integrations/new", "/admin/integrations", "name", s.next())
+		},
+		"POST /admin/integrations/:id/settings": func(t *testing.T) change {
+			n := "/admin/integrations/" + s.integration(t).ID + "/settings"
+			return s.form(t, n, n, "leeway", "9")
+		},
+		"POST /admin/integrations/:id/keys": func(t *testing.T) change {
+			n := "/admin/integrations/" + s.integration(t).ID + "/keys"
+			return s.form(t, n+"/new", n)
+		},
+		"POST /admin/integrations/:id/sign-out": func(t *testing.T) change {
+			n := "/admin/integrations/" + s.integration(t).ID + "/sign-out"
+			return s.form(t, n, n)
+		},
+		"POST /admin/integrations/:id/remove": func(t *testing.T) change {
+			n := "/admin/integrations/" + s.integration(t).ID + "/remove"
+			return s.form(t, n, n)
+		},
+		"POST /admin/users/:id/disable": func(t *testing.T) change {
+			user, _ := s.user(t, nil)
+			return s.form(t, "/admin/users/"+user+"/disable", "/admin/users/"+user+"/disable")
+		},
+		"POST /admin/users/:id/enable": func(t *testing.T) change {
+			user, _ := s.user(t, nil)
+			s.api(t, 200, "PATCH", "/users/"+user, fields{"disabled": true})
+			return s.form(t, "/admin/users/"+user+"/enable", "/admin/users/"+user+"/enable")
+		},
+		"POST /admin/users/:id/sign-out": func(t *testing.T) change {
+			user, _ := s.user(t, nil)
+			return s.form(t, "/admin/users/"+user+"/sign-out", "/admin/users/"+user+"/sign-out")
+		},
+		"POST /admin/users/:id/erase": func(t *testing.T) change {
+			user, _ := s.user(t, nil)
+			return s.form(t, "/admin/users/"+user+"/erase", "/admin/users/"+user+"/erase")
+		},
+		"POST /admin/users/:id/sessions/:session/end": func(t *testing.T) change {
+			user, _ := s.user(t, nil)
+			return s.form(t, "/admin/users/"+user, "/admin/users/"+user+"/sessions/"+s.session(t, user)+"/end")
+		},
+		"POST /admin/jobs/export": func(*testing.T) change { return change{"/admin/jobs/export", url.Values{}} },
+		"POST /admin/settings/administrators": func(t *testing.T) change {
+			p := "/admin/settings/administrators"
+			return s.form(t, p, p, "email", s.next()+"@usher.example", "name", "Some body", "role", "viewer")
+		},
+		"POST /admin/settings/administrators/:id/remove": func(t *testing.T) change {
+			p := "/admin/settings/administrators/" + s.administrator(t) + "/remove"
+			return s.form(t, p, p)
+		},
+		"POST /admin/settings/administrators/:id/link": func(t *testing.T) change {
+			return change{"/admin/settings/administrators/" + s.administrator(t) + "/link", url.Values{}}
+		},
+		"POST /admin/settings/administrators/:id/disable": func(t *testing.T) change {
+			return change{"/admin/settings/administrators/" + s.administrator(t) + "/disable", url.Values{}}
+		},
+		"POST /admin/settings/administrators/:id/enable": func(t *testing.T) change {
+			id := s.administrator(t)
+			s.api(t, 200, "PATCH", "/administrators/"+id, fields{"disabled": true})
+			return change{"/admin/settings/administrators/" + id + "/enable", url.Values{}}
+		},
+		"POST /admin/settings/administrators/:id": func(t *testing.T) change {
+			p := "/admin/settings/administrators/" + s.administrator(t)
+			return s.form(t, p, p, "role", "admin")
+		},
+		"POST /admin/settings/api-keys": func(t *testing.T) change {
+			p := "/admin/settings/api-keys"
+			return s.form(t, p, p, "name", s.next(), "scopes", "users:read", "life", "30")
+		},
+		"POST /admin/settings/api-keys/:id/revoke": func(t *testing.T) change {
+			p := "/admin/settings/api-keys/" + s.id(t, "POST", "/api-keys", fields{"name": s.next(), "scopes": []string{"users:read"}}) + "/revoke"
+			return s.form(t, p, p)
+		},
+	}
+}
+
+// notSwept are the other routes that are not GET, and why.
+var notSwept = map[string]string{
+	"POST /admin/api/v1/doctor":                     "changes nothing",
+	"POST /admin/doctor":                            "changes nothing",
+	"POST /admin/api/v1/tenants":                    "its row is in the new tenant's log: TestTenantsAreAudited",
+	"PATCH /admin/api/v1/tenants/:id":               "TestTenantsAreAudited",
+	"POST /admin/settings/tenants":                  "TestTenantsAreAudited",
+	"POST /admin/settings/tenants/:id":              "TestTenantsAreAudited",
+	"POST /admin/api/v1/users/:id/credits/consume":  "the application's act, in the person's journal: TestConsume",
+	"POST /admin/api/v1/jobs/:id/cancel":            "needs a job that is not done yet",
+	"POST /admin/jobs/:id/cancel":                   "needs a job that is not done yet",
+	"POST /admin/api/v1/jobs/:id/download":          "needs a job that is done",
+	"POST /admin/jobs/:id/download":                 "needs a job that is done",
+	"POST /admin/api/v1/undo":                       "starts a job as POST /jobs does",
+	"POST /admin/undo":                              "starts a job as POST /jobs does",
+	"POST /admin/import":                            "starts a job as POST /import does",
+	"POST /admin/integrations/:id/removed":          "starts a job as POST /jobs does",
+	"PATCH /admin/api/v1/alerts/:id":                "needs a sync that is held",
+	"POST /admin/alerts/:id":                        "needs a sync that is held",
+	"POST /admin/api/v1/integrations/:id/links":     "signs a link and keeps nothing but the act",
+	"POST /admin/builder":                           "signs a link and keeps nothing but the act",
+	"POST /admin/integrations/:id/unknown":          "the same call as POST /groups",
+	"POST /admin/integrations/:id/keys/:kid/retire": "the same call as DELETE …/keys/:kid",
+	"POST /admin/integrations/:id/keys/:kid/keep":   "the same call as the API's",
+	"POST /admin/users/:id/merge":                   "the same call as the API's",
+	"POST /admin/account":                           "one's own account",
+	"POST /admin/account/password":                  "one's own account",
+	"POST /admin/account/sessions/end":              "one's own account",
+	"POST /admin/account/passkeys":                  "one's own account",
+	"POST /admin/account/passkeys/finish":           "one's own account",
+	"POST /admin/account/passkeys/:id/remove":       "one's own account",
+	"POST /admin/sign-in":                           "nobody is signed in yet",
+	"POST /admin/sign-in/passkey":                   "nobody is signed in yet",
+	"POST /admin/sign-in/passkey/finish":            "nobody is signed in yet",
+	"POST /admin/sign-out":                          "one's own session",
+	"POST /admin/setup":                             "nobody is signed in yet",
+	"POST /admin/join":                              "nobody is signed in yet",
+}
+
+// call sends a change, as an API key or from a browser.
+func (s *sweep) call(t *testing.T, route string, c change, header ...string) answer {
+	t.Helper()
+	method, _, _ := strings.Cut(route, " ")
+	if values, ok := c.body.(url.Values); ok {
+		return s.i.send(t, method, c.path, values.Encode(), append(header, s.host, "Content-Type: application/x-www-form-urlencoded", s.as)...)
+	}
+	body := ""
+	if c.body.(fields) != nil {
+		body = jsonText(c.body)
+	}
+	return s.i.send(t, method, c.path, body, append(header, s.host, asAdmin)...)
+}
+
+func newSweep(t *testing.T, i *instance, host string) *sweep {
+	t.Helper()
+	s := &sweep{i: i, host: "Host: " + host, made: 100}
+	s.as = i.owner(t, s.host)
+	s.lumen = i.install(t, nil, s.host)
+	return s
+}
+
+// TestEveryChangeIsAudited [I10]: one row for each change, on every route, and
+// none for what was refused, which leaves no trace at all.
+func TestEveryChangeIsAudited(t *testing.T) {
+	eachDatabaseWorld(t, func(t *testing.T, w world, db *storetest.Database) {
+		i := launch(t, w)
+		s := newSweep(t, i, "localhost:"+i.port)
+		tenant := db.Rows(t, `SELECT id FROM tenants`)[0]
+		seq := func() int {
+			n, err := strconv.Atoi(db.Rows(t, `SELECT seq FROM audit_heads WHERE tenant_id = $1`, tenant)[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		changes := s.changes()
+		for _, route := range everyRoute(t) {
+			method, path, _ := strings.Cut(route, " ")
+			if method == "GET" || method == "HEAD" || !strings.HasPrefix(path, "/admin") {
+				continue
+			}
+			prepare, swept := changes[route]
+			if !swept {
+				if notSwept[route] == "" {
+					t.Errorf("%s is not swept", route)
+				}
+				continue
+			}
+			change := prepare(t)
+			before := seq()
+			// Another site's page sends it, or somebody without a right.
+			refused := s.call(t, route, change, "Sec-Fetch-Site: cross-site", "Origin: https://evil.example")
+			if !strings.HasPrefix(path, "/admin/api/") {
+				if refused.status != http.StatusForbidden {
+					t.Errorf("%s from another site: got %v, want 403", route, refused)
+				}
+				if got := seq(); got != before {
+					t.Errorf("%s from another site: got %d rows in the audit log, want none", route, got-before)
+				}
+				refused = s.call(t, route, change)
+			}
+			if refused.status >= 400 {
+				t.Errorf("%s %s: got %v, want it done", route, change.path, refused)
+				continue
+			}
+			if got := seq() - before; got != 1 {
+				t.Errorf("%s: got %d rows in the audit log, want 1", route, got)
+			}
+			if strings.HasPrefix(path, "/admin/api/") && change.body.(fields) != nil {
+				before := seq()
+				wrong := change
+				wrong.body = change.body.(fields).with(fields{"nonsense": 1})
+				if a := s.call(t, route, wrong); a.status < 400 || seq() != before {
+					t.Errorf("%s with a strange field: got %v and %d rows, want it refused and none", route, a, seq()-before)
+				}
+			}
+		}
+		if got := i.get(t, "/admin/audit", s.as, wantsPage); got.status != 200 {
+			t.Errorf("got %v", got)
+		}
+		command(t, w, exitOK, "audit", "verify")
+	})
+}
+
+// watched leaves out what somebody's looking around may write.
+func watched(t *testing.T, db *storetest.Database, tenant string) []string {
+	t.Helper()
+	return db.Dump(t, tenant, "admin_sessions", "admin_attempts", "admin_tickets", "api_keys", "sign_ins", "sign_in_counts",
+		"idempotency", "kv_sessions", "used_tokens", "unknown_names", "claim_counts")
+}
+
+// TestOtherTenantsAreOutOfReach calls every change of one tenant as an owner
+// of, and with a key of, another.
+func TestOtherTenantsAreOutOfReach(t *testing.T) {
+	eachDatabaseWorld(t, func(t *testing.T, w world, db *storetest.Database) {
+		i := launch(t, w)
+		i.owner(t) // sets the instance up
+		a, b := i.addTenant(t, "acme", "a.localhost"), i.addTenant(t, "bolt", "b.localhost")
+		s := newSweep(t, i, strings.TrimPrefix(a.host, "Host: "))
+		tenant := db.Rows(t, `SELECT tenant_id FROM tenant_hosts WHERE host = 'a.localhost'`)[0]
+
+		// Somebody who is an owner of B and nothing else.
+		_, token, _ := strings.Cut(decode[struct{ Link struct{ URL string } }](t, i.admin(t, 201, "POST", "/administrators", fields{
+			"email": "bo@usher.example", "name": "Bo", "role": "owner",
+		}, b.host)).Link.URL, "token=")
+		joined := i.post(t, "/admin/join", url.Values{"token": {token}, "name": {"Bo"}, "password": {ownerPassword + "bo"}}.Encode(), b.host)
+		bo := "Cookie: __Host-usher-admin=" + joined.adminCookie()
+		scopes := []string{
+			"integrations:read", "integrations:write", "users:read", "users:write", "catalog:read", "catalog:write", "log:read",
+			"audit:read", "settings:read", "settings:write",
+		}
+		key := "Authorization: Bearer " + decode[struct{ Key string }](t, i.admin(t, 201, "POST", "/api-keys", fields{"name": "B's", "scopes": scopes}, b.host)).Key
+
+		changes := s.changes()
+		for _, route := range slices.Sorted(func(yield func(string) bool) {
+			for route := range changes {
+				if !yield(route) {
+					return
+				}
+			}
+		}) {
+			change := changes[route](t)
+			method, path, _ := strings.Cut(route, " ")
+			before := watched(t, db, tenant)
+			try := func(who, host string, want ...int) {
+				t.Helper()
+				var got answer
+				if values, form := change.body.(url.Values); form {
+					got = i.send(t, method, change.path, values.Encode(), host, isForm, who, wantsJSON)
+				} else {
+					body := "{}"
+					if change.body.(fields) != nil {
+						body = jsonText(change.body)
+					}
+					got = i.send(t, method, change.path, body, host, who, wantsJSON)
+				}
+				if !slices.Contains(want, got.status) {
+					t.Errorf("%s at %s: got %v, want one of %v", route, host, got, want)
+				}
+			}
+			who := key
+			if !strings.HasPrefix(path, "/admin/api/") {
+				who = bo
+			}
+			// At A's own host: B's people and keys are nobody there.
+			try(who, a.host, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound)
+			if strings.Contains(path, ":") {
+				// At B's host with A's ids: there is no such thing.
+				try(who, b.host, http.StatusNotFound, http.StatusForbidden)
+			}
+			if diff := cmp.Diff(before, watched(t, db, tenant)); diff != "" {
+				t.Errorf("%s by another tenant changed something (-before +after):\n%s", route, diff)
+			}
+		}
+		for _, route := range everyRoute(t) {
+			path, get := strings.CutPrefix(route, "GET /admin/")
+			if !get || !strings.Contains(path, ":") {
+				continue
+			}
+			path = strings.NewReplacer("integrations/:id", "integrations/"+a.lumen.ID, "users/:id", "users/"+a.user, ":kid", a.lumen.kid(),
+				"tenants/:id", "tenants/"+tenant, ":session", a.session, ":id", a.user, ":group", a.user, ":reference", "AAAAAAAAAAAAAAAA").Replace(path)
+			who := bo
+			if strings.HasPrefix(path, "api/") {
+				who = key
+			}
+			if got := i.get(t, "/admin/"+path, b.host, who, wantsJSON); got.status != http.StatusNotFound && got.status != http.StatusForbidden {
+				t.Errorf("GET /admin/%s at B: got %v, want 404 or 403", path, got)
+			}
+		}
+	})
+}
+
+// TestLookingChangesNothing opens every page of a full instance.
+func TestLookingChangesNothing(t *testing.T) {
+	eachDatabaseWorld(t, func(t *testing.T, w world, db *storetest.Database) {
+		i := launch(t, w)
+		owner := i.owner(t)
+		secrets := inhabit(t, i)
+		tenant := db.Rows(t, `SELECT id FROM tenants`)[0]
+		before := watched(t, db, tenant)
+		c := crawl(t, i, owner, secrets, "/admin")
+		if len(c.pages) < 30 {
+			t.Errorf("got %d pages, want many", len(c.pages))
+		}
+		for _, route := range everyRoute(t) {
+			if path, get := strings.CutPrefix(route, "GET /admin/api/v1"); get && !strings.Contains(path, ":") {
+				i.send(t, "GET", "/admin/api/v1"+path, "", asAdmin)
+			}
+		}
+		if diff := cmp.Diff(before, watched(t, db, tenant)); diff != "" {
+			t.Errorf("looking changed something (-before +after):\n%s", diff)
+		}
+	})
+}
+
+// TestTenantsAreAudited: what an operator does to a tenant is in that tenant's
+// log.
+func TestTenantsAreAudited(t *testing.T) {
+	eachDatabaseWorld(t, func(t *testing.T, w world, db *storetest.Database) {
+		i := launch(t, w)
+		owner := i.owner(t)
+		id := decode[struct{ ID string }](t, i.admin(t, 201, "POST", "/tenants", fields{"name": "Acme", "hosts": []string{"acme.localhost"}})).ID
+		i.admin(t, 200, "PATCH", "/tenants/"+id, fields{"hosts": []string{"acme.localhost", "b.localhost"}})
+		i.admin(t, 400, "PATCH", "/tenants/"+id, fields{"hosts": []string{"a b"}})
+		s := &sweep{i: i, host: "Host: localhost:" + i.port, as: owner}
+		path := "/admin/settings/tenants/" + id
+		for _, change := range []change{
+			s.form(t, path, path, "name", "Acme Ltd", "hosts", "acme.localhost\r\n"),
+			s.form(t, "/admin/settings/tenants", "/admin/settings/tenants", "name", "Bolt", "hosts", "bolt.localhost"),
+		} {
+			if got := s.call(t, "POST "+change.path, change); got.status != http.StatusSeeOther {
+				t.Errorf("%s: got %v, want 303", change.path, got)
+			}
+		}
+		want := []string{"tenant_added", "tenant_changed", "tenant_changed"}
+		if diff := cmp.Diff(want, db.Rows(t, `SELECT action FROM audit_log WHERE tenant_id = $1 ORDER BY seq`, id)); diff != "" {
+			t.Errorf("acts (-want +got):\n%s", diff)
+		}
+		if got := i.get(t, "/admin/audit", "Host: acme.localhost", i.owner(t, "Host: acme.localhost"), wantsPage); !strings.Contains(got.body, "<del>acme.localhost, b.localhost</del>") {
+			t.Errorf("got no change of hosts from and to in %v", got)
+		}
+		if out, _ := command(t, w, exitOK, "audit", "verify", "--host", "acme.localhost"); !strings.Contains(out, "Rows checked: 3") {
+			t.Errorf("got %q, want 3 rows checked", out)
+		}
+	})
+}
