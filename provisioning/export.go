@@ -52,8 +52,9 @@ type exportedGrant struct {
 	ConsumedAt  *time.Time `json:"consumed_at"`
 }
 
-// exportUsers writes the next people into a part of their own, sealed. Erased
-// ones are left out: there is nothing about them.
+// exportUsers writes the next people into a part of their own, sealed. Those who
+// were erased, or have become another user, are left out: there is nothing about
+// them.
 func (s *Service) exportUsers(ctx context.Context, b *store.Batch) (func(context.Context) error, error) {
 	if b.Job.Cursor == "" {
 		var err error
@@ -81,7 +82,7 @@ func (s *Service) exportUsers(ctx context.Context, b *store.Batch) (func(context
 	encoder := json.NewEncoder(&lines)
 	encoder.SetEscapeHTML(false)
 	for _, u := range users {
-		if u.Status == store.StatusErased {
+		if u.Status == store.StatusErased || u.Status == store.StatusMerged {
 			continue
 		}
 		if err := encoder.Encode(exportLine(u)); err != nil {

@@ -196,7 +196,7 @@ func readCatalogLine(line []byte) (CatalogRow, error) {
 		if !known {
 			return CatalogRow{}, fmt.Errorf("there is no member %.40q: kind, id, name, description", name)
 		}
-		if name == "id" && value[0] != '"' { // a credit's id may be a number
+		if name == "id" && strings.Trim(string(value), "0123456789") == "" { // a credit's may be a number
 			*into = string(value)
 			continue
 		}

@@ -53,6 +53,14 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 	i.admin(t, http.StatusOK, "PATCH", "/users/"+i.userID(t, "p3@lumen.example"), fields{"disabled": true})
 	i.signIn(t, link(other.token(person("twice").with(fields{"groups": []string{"optics"}, "credits": []fields{{"id": 7, "orderId": "L-9"}}}))))
 	i.admin(t, http.StatusOK, "POST", "/users/"+i.userID(t, "p0@lumen.example")+"/merge", fields{"from": i.userID(t, "twice@lumen.example")})
+	drifting := i.install(t, fields{"name": "Drifting", "drift_guard": true, "drift_threshold": 1})
+	secrets["drifting secret"] = drifting.secret()
+	for _, groups := range [][]string{{"algebra-1"}, {}} {
+		for _, name := range []string{"d1", "d2"} {
+			i.signIn(t, link(drifting.token(person(name).with(fields{"groups": groups}))))
+		}
+	}
+	i.admin(t, http.StatusCreated, "POST", "/jobs", fields{"kind": "export_users"})
 	for _, refused := range []string{
 		lumen.token(person("late").with(fields{"iat": time.Now().Unix() - 3600})),
 		lumen.token(person("soon").with(fields{"iat": time.Now().Unix() + 3600})),

@@ -55,7 +55,7 @@ func (a *Admin) ImportByForm(c *gin.Context) error {
 		if text, err = io.ReadAll(io.LimitReader(opened, provisioning.MaxImport+1)); err != nil {
 			return badRequest("file: it could not be read.")
 		}
-	} else if err != nil && !errors.Is(err, http.ErrMissingFile) {
+	} else if err != nil && !errors.Is(err, http.ErrMissingFile) && !errors.Is(err, http.ErrNotMultipart) {
 		return badRequest("The form could not be read: at most %d KiB at once.", provisioning.MaxImport>>10)
 	}
 	j, err := a.Provisioning.ImportCatalog(c.Request.Context(), handlers.TenantOf(c), text, by(c))

@@ -15,6 +15,7 @@ import (
 
 	"usher/handlers"
 	"usher/provisioning"
+	"usher/sessions/admins"
 	"usher/web"
 )
 
@@ -306,6 +307,9 @@ func (a *Admin) SignInEntryPage(c *gin.Context) error {
 		Doctor: "/admin/doctor?reference=" + url.QueryEscape(r.Reference),
 	}
 	page.Door = map[string]string{"get": "as a link", "post": "as a form"}[r.Door]
+	if r.Changed && actorOf(c).May(admins.ReadUsers) {
+		page.Undo = undoPath + "?reference=" + url.QueryEscape(r.Reference)
+	}
 	if r.Reason != "" {
 		title, advice := handlers.PublicText(r.Reason)
 		page.Public = title + ". " + advice

@@ -103,9 +103,10 @@ func (a *Admin) Undo(c *gin.Context) error {
 	return nil
 }
 
-// UndoPage: GET /admin/undo. Without a query it asks what to undo.
+// UndoPage: GET /admin/undo. Without a query, or with an integration and no
+// time, it asks what to undo.
 func (a *Admin) UndoPage(c *gin.Context) error {
-	if c.Query("reference") == "" && c.Query("integration") == "" && c.Query("emptied") == "" {
+	if c.Query("reference") == "" && c.Query("since") == "" && c.Query("emptied") == "" {
 		page, err := a.undoForms(c)
 		if err != nil {
 			return err
