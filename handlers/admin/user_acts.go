@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -166,38 +165,34 @@ func (a *Admin) userActForm(c *gin.Context, act userAct) error {
 	if err != nil {
 		return err
 	}
-	if act.typed && strings.TrimSpace(c.PostForm("confirm")) != wordOf(profile) {
+	values, err := form(c)
+	if err != nil {
+		return err
+	}
+	if fault := confirmed(values, wordOf(profile)); act.typed && fault != "" {
 		page, err := a.previewAct(c, profile, act)
 		if err != nil {
 			return err
 		}
-		page.Confirm.Fault = "Type it exactly as it stands here. Nothing has been done."
+		page.Confirm.Fault = fault
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	if err := act.do(a, c, profile.ID); err != nil {
-		return a.halfDone(err)
+		return a.unfinished(err, halfDone)
 	}
 	seeOther(c, usersPath+"/"+profile.ID+"?done="+act.done)
 	return nil
 }
 
-// halfDone says what to do when the stores did not take a whole act: each can
-// be done again.
-func (a *Admin) halfDone(err error) error {
-	if a.Unavailable(err) {
-		return &handlers.Fault{
-			Code: handlers.Code(provisioning.StoreUnavailable), Err: err,
-			Public: "It is not known to be done in full: not every session may have ended. Send the form again until it succeeds.",
-		}
-	}
-	return explain(err)
-}
+// halfDone is what to do when the stores did not take a whole act: each can be
+// done again.
+const halfDone = "It is not known to be done in full: not every session may have ended. Send the form again until it succeeds."
 
 // EndUserSession: POST /admin/users/:id/sessions/:session/end.
 func (a *Admin) EndUserSession(c *gin.Context) error {
 	err := a.Provisioning.EndSession(c.Request.Context(), handlers.TenantOf(c), c.Param("id"), c.Param("session"), by(c))
 	if err != nil {
-		return a.halfDone(err)
+		return a.unfinished(err, halfDone)
 	}
 	seeOther(c, usersPath+"/"+c.Param("id")+"?done=session-ended")
 	return nil

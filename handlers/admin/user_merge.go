@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -33,8 +32,8 @@ func (a *Admin) MergeUserPage(c *gin.Context) error {
 		return a.show(c, page)
 	}
 	found, _, err := a.Provisioning.Users(c.Request.Context(), handlers.TenantOf(c), provisioning.UserFilter{Search: page.From.Value}, "")
-	if faults := fieldFaults(err); faults != nil {
-		page.From.Fault = faults["q"]
+	if found, ok := faultsOf(err); ok {
+		point(found, &page.From)
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	if err != nil {
@@ -65,8 +64,8 @@ func (a *Admin) mergePage(c *gin.Context, profile provisioning.Profile) web.Merg
 // cannot be done.
 func (a *Admin) previewMerge(c *gin.Context, page *web.MergeUsers, from string) (status int, err error) {
 	m, err := a.Provisioning.PlanMerge(c.Request.Context(), handlers.TenantOf(c), page.ID, from)
-	if faults := fieldFaults(err); faults != nil {
-		page.Merging = &web.Merging{Fault: faults["from"]}
+	if found, ok := faultsOf(err); ok {
+		page.Merging = &web.Merging{Fault: found["from"]}
 		return http.StatusUnprocessableEntity, nil
 	}
 	if err != nil {
@@ -97,7 +96,11 @@ func (a *Admin) MergeUserForm(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	from := c.PostForm("from")
+	values, err := form(c)
+	if err != nil {
+		return err
+	}
+	from := values.Get("from")
 	gone, err := a.Provisioning.Profile(ctx, tenant, from)
 	if err != nil {
 		return explain(err)
@@ -114,20 +117,21 @@ func (a *Admin) MergeUserForm(c *gin.Context) error {
 		}
 		return a.showAs(c, status, page)
 	}
-	if strings.TrimSpace(c.PostForm("confirm")) != wordOf(gone) {
-		return again("Type it exactly as it stands here. Nothing has been done.")
+	if fault := confirmed(values, wordOf(gone)); fault != "" {
+		return again(fault)
 	}
-	if c.PostForm("seen") == "" {
+	if values.Get("seen") == "" {
 		return badRequest("seen: send what the preview has there.")
 	}
-	_, err = a.Provisioning.Merge(ctx, tenant, profile.ID, from, c.PostForm("seen"), by(c))
+	_, err = a.Provisioning.Merge(ctx, tenant, profile.ID, from, values.Get("seen"), by(c))
+	_, refused := faultsOf(err)
 	switch {
+	case refused:
+		return again("")
 	case errors.Is(err, provisioning.ErrChanged):
 		return again("One of the two has changed since you looked. Look again at what will happen. Nothing has been done.")
-	case fieldFaults(err) != nil:
-		return again("")
 	case err != nil:
-		return a.halfDone(err)
+		return a.unfinished(err, halfDone)
 	}
 	seeOther(c, usersPath+"/"+profile.ID+"?done=users-merged")
 	return nil

@@ -47,10 +47,15 @@ func (a *Admin) UserPage(c *gin.Context) error {
 		Write: actorOf(c).May(admins.WriteUsers), Audit: actorOf(c).May(admins.ReadAudit),
 		MergedInto: profile.MergedInto, Onboarding: profile.Onboarding, Created: profile.CreatedAt,
 		Facts: n.facts(profile, origins), Groups: n.groups(held), Credits: n.credits(held), Identities: n.identities(held),
-		Journal: n.journalLines(changes), Pager: pagesOf(c, next),
+		Journal: n.journalLines(changes), Pager: pager(c, next),
 	}
 	if profile.Meta != "{}" {
 		page.Meta = indented(profile.Meta)
+	}
+	for _, way := range []*string{&page.Pager.First, &page.Pager.Next} {
+		if *way != "" {
+			*way += "#journal"
+		}
 	}
 	list, err := a.Sessions.List(ctx, tenant.ID, profile.ID)
 	if err != nil {

@@ -2,10 +2,7 @@ package admin
 
 import (
 	"cmp"
-	"errors"
 	"net/http"
-	"net/url"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -57,9 +54,9 @@ func (a *Admin) UsersPage(c *gin.Context) error {
 		},
 	}
 	profiles, next, err := a.Provisioning.Users(c.Request.Context(), handlers.TenantOf(c), filter, c.Query("after"))
-	if faults := fieldFaults(err); faults != nil {
+	if found, ok := faultsOf(err); ok {
 		for i := range page.Filters {
-			page.Filters[i].Fault = faults[page.Filters[i].Name]
+			point(found, &page.Filters[i])
 		}
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
@@ -67,7 +64,7 @@ func (a *Admin) UsersPage(c *gin.Context) error {
 		return explain(err)
 	}
 	page.Users = userRows(profiles)
-	page.Pager = pagesOf(c, next)
+	page.Pager = pager(c, next)
 	return a.show(c, page)
 }
 
@@ -109,42 +106,4 @@ func nameOf(p provisioning.Profile) string {
 		full = p.FirstName + " " + p.LastName
 	}
 	return cmp.Or(p.Name, full, p.Email, p.ID)
-}
-
-// pagesOf leads through the list at the request's path, under its filters.
-func pagesOf(c *gin.Context, next string) web.Pager {
-	address := func(after string) string {
-		query := url.Values{}
-		for name, values := range c.Request.URL.Query() {
-			if name != "after" && name != "done" && values[0] != "" {
-				query.Set(name, values[0])
-			}
-		}
-		if after != "" {
-			query.Set("after", after)
-		}
-		if len(query) == 0 {
-			return c.Request.URL.Path
-		}
-		return c.Request.URL.Path + "?" + query.Encode()
-	}
-	var p web.Pager
-	if c.Query("after") != "" {
-		p.First = address("")
-	}
-	if next != "" {
-		p.Next = address(next)
-	}
-	return p
-}
-
-// fieldFaults are what is wrong with a form, by the names of its fields; nil
-// for an error that is no fault of the form.
-func fieldFaults(err error) map[string]string {
-	invalid, ok := errors.AsType[*provisioning.Invalid](err)
-	if !ok {
-		return nil
-	}
-	problem := invalid.Problem
-	return map[string]string{invalid.Field: strings.ToUpper(problem[:1]) + problem[1:] + "."}
 }

@@ -149,11 +149,11 @@ func joined(first, last string) string {
 }
 
 // lockUser locks a person's row, the first lock of every change of a person,
-// and returns ErrNotFound for one who was erased.
+// and returns ErrNotFound for one who was erased or merged into another.
 func (s *Store) lockUser(ctx context.Context, tx *sqlx.Tx, tenant, user string) error {
 	var id string
 	return tx.GetContext(ctx, &id, `
-SELECT id FROM users WHERE tenant_id = $1 AND id = $2 AND status <> 'erased'`+s.dialect.forUpdate(), tenant, user)
+SELECT id FROM users WHERE tenant_id = $1 AND id = $2 AND status NOT IN ('erased', 'merged')`+s.dialect.forUpdate(), tenant, user)
 }
 
 // touchUser makes what is being planned for a person be planned again, and the
