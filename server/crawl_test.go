@@ -97,7 +97,6 @@ func beforeSignIn(i *instance) []string {
 
 // unlinked are pages that no page leads to.
 var unlinked = []string{
-	"/admin/setup",                       // held by TestOwnerSignsIn: its link is good once
 	"/admin/account/passkeys/:id/remove", // held by TestPasskeyInBrowser, which has a passkey
 	"/admin/jobs",                        // opened after an act that starts one
 }
