@@ -64,7 +64,7 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 			t.Fatalf("got %v, want a refusal", a)
 		}
 	}
-	i.logged(t, "", 11)
+	i.logged(t, "", 12)
 	return secrets
 }
 
