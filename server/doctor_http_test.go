@@ -72,7 +72,7 @@ func TestDoctor(t *testing.T) {
 		old := n.token(person("ben").with(fields{"iat": time.Now().Unix() - 412}))
 		refused := i.get(t, link(old), wantsPage)
 		i.wantReason(t, refused, http.StatusUnauthorized, "token_too_old")
-		i.logged(t, "?reference="+reference(refused), 1)
+		i.logged(t, reference(refused))
 		owner := i.owner(t)
 		for name, a := range map[string]answer{
 			"pasted":    i.send(t, "POST", "/admin/doctor", url.Values{"specimen": {"Bearer " + old}}.Encode(), isForm, owner),
@@ -128,7 +128,7 @@ func TestDoctorOfAnotherTenant(t *testing.T) {
 		token := n.token(person("anna"))
 		i.signIn(t, link(token))
 		bad := i.get(t, link(token+"x"), wantsPage)
-		i.logged(t, "?reference="+reference(bad), 1)
+		i.logged(t, reference(bad))
 		i.admin(t, http.StatusCreated, "POST", "/tenants", fields{"name": "Two", "hosts": []string{"two.example"}})
 		there := "Host: two.example"
 		other := decode[examined](t, i.admin(t, http.StatusOK, "POST", "/doctor", fields{"specimen": token}, there))
