@@ -47,6 +47,13 @@ func (i *instance) examine(t testing.TB, body fields) examined {
 // reference is what a person reads on the page of a refusal.
 func reference(a answer) string { return a.header.Get("X-Request-Id") }
 
+// logged waits until the sign-in log has an entry, which the writer keeps a
+// moment later.
+func (i *instance) logged(t testing.TB, reference string) {
+	t.Helper()
+	i.entries(t, "?reference="+reference, 1)
+}
+
 func TestDoctor(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w world) {
 		i := launch(t, w)
