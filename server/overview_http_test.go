@@ -46,7 +46,7 @@ func TestOverview(t *testing.T) {
 		lumen := i.install(t, fields{"name": "Lumen & Söhne"})
 		shows("/admin", `href="/admin/integrations/`+lumen.ID+`">Get the code`)
 		i.get(t, link(lumen.token(person("anna").with(fields{"iat": time.Now().Unix() - 3600}))))
-		i.logged(t, "", 1)
+		i.entries(t, "", 1)
 		shows("/admin", "See the first sign-in", `href="/admin/sign-ins">Open the sign-in log`, "token_too_old")
 
 		i.signIn(t, link(lumen.token(person("anna"))))
@@ -54,7 +54,7 @@ func TestOverview(t *testing.T) {
 		for range 5 {
 			i.get(t, link(breakSignature(lumen.token(person("anna")))))
 		}
-		i.logged(t, "", 8)
+		i.entries(t, "", 8)
 		for _, target := range []string{"/admin", "/admin?span=7d", "/admin?span=30d", "/admin?span=nonsense"} {
 			page := shows(target, "Lumen &amp; Söhne", "6<small>75 % of all attempts</small>", "attempts in the last 24 hours were refused", "signature_invalid")
 			if strings.Contains(page, "From here to the first sign-in") {
