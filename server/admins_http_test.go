@@ -100,7 +100,7 @@ func TestAPIKeysOverHTTP(t *testing.T) {
 			t.Errorf("no right: got %v, want 422", a)
 		}
 		made := i.post(t, "/admin/settings/api-keys", form.Encode(), owner)
-		_, rest, _ := strings.Cut(made.body, `<pre id="key">`)
+		_, rest, _ := strings.Cut(made.body, `<pre id="key" tabindex="0">`)
 		key, _, _ := strings.Cut(rest, "<")
 		if made.status != 200 || !strings.HasPrefix(key, "usk_") {
 			t.Fatalf("got %v, want a key", made)

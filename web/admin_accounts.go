@@ -54,7 +54,7 @@ func (AdminRemoval) template() string { return "admin/removal" }
 type AdminSelf struct {
 	Frame
 	Email     string
-	Role      string
+	Rights    string // the role, and whether an operator
 	Name      Field
 	Password  []Field
 	Passkeys  []AdminPasskey

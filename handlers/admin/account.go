@@ -53,11 +53,11 @@ func (a *Admin) selfPage(c *gin.Context) (web.AdminSelf, error) {
 		return web.AdminSelf{}, err
 	}
 	page := web.AdminSelf{
-		Frame: a.frame(c, accountPath, "Your account"), Email: own.Email, Role: own.Role,
+		Frame: a.frame(c, accountPath, "Your account"), Email: own.Email, Rights: own.Role,
 		Name: web.Field{Name: "name", Label: "Name", Value: own.Name, Autocomplete: "name", Required: true},
 	}
 	if own.Operator {
-		page.Role += ", operator over all tenants"
+		page.Rights += ", operator over all tenants"
 	}
 	if own.Password != "" {
 		page.Password = append(page.Password, web.Field{
