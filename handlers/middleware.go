@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base32"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,7 +50,7 @@ func (h *HTTP) NewEngine(trustedProxies []netip.Prefix, inFlight int) (*gin.Engi
 		return nil, fmt.Errorf("trusted proxies: %w", err)
 	}
 	engine.Use(
-		requestID(trustedProxies),
+		h.requestID(trustedProxies),
 		h.accessLog,
 		h.recoverPanic,
 		h.securityHeaders,
@@ -76,11 +77,11 @@ func RequestID(ctx context.Context) string {
 
 // requestID gives the request its id. One that comes along is kept only when
 // a trusted proxy has sent it: it ends up in the log and on pages.
-func requestID(trusted []netip.Prefix) gin.HandlerFunc {
+func (h *HTTP) requestID(trusted []netip.Prefix) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		id := c.Request.Header.Get(requestIDHeader)
 		if !wellFormedID(id) || !sentBy(c.Request, trusted) {
-			id = newRequestID()
+			id = newRequestID(h.Now())
 		}
 		c.Header(requestIDHeader, id)
 		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), requestIDKey{}, id))
@@ -91,11 +92,14 @@ func requestID(trusted []netip.Prefix) gin.HandlerFunc {
 // person reads a reference out.
 var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
 
-// newRequestID makes an id of 80 random bits, 16 characters.
-func newRequestID() string {
-	var random [10]byte
-	_, _ = rand.Read(random[:]) // never fails
-	return crockford.EncodeToString(random[:])
+// newRequestID makes an id of 16 characters: 32 bits of the time in seconds and
+// 48 random ones. In the order of time, new references land at the end of the
+// sign-in log's index, which is many times cheaper than anywhere in it.
+func newRequestID(now time.Time) string {
+	var id [10]byte
+	_, _ = rand.Read(id[4:])                              // never fails
+	binary.BigEndian.PutUint32(id[:], uint32(now.Unix())) //nolint:gosec // wraps in 2106, which only costs the order
+	return crockford.EncodeToString(id[:])
 }
 
 // wellFormedID accepts what other programs use as request ids: 8 to 64

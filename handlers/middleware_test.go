@@ -65,10 +65,15 @@ func TestRequestIDsDiffer(t *testing.T) {
 	t.Parallel()
 	seen := make(map[string]bool)
 	for range 1000 {
-		seen[newRequestID()] = true
+		seen[newRequestID(time.Unix(1_800_000_000, 0))] = true
 	}
 	if len(seen) != 1000 {
 		t.Errorf("got %d distinct ids of 1000", len(seen))
+	}
+	for early := range seen {
+		if late := newRequestID(time.Unix(1_800_000_001, 0)); late <= early {
+			t.Errorf("got id %s a second after %s, want them in the order of time", late, early)
+		}
 	}
 }
 
