@@ -64,6 +64,9 @@ func (s *Service) Run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), spendTime)
+			s.WriteUnknown(last)
+			cancel()
 			return
 		case <-erased.C:
 			s.signIns.blank(ctx)

@@ -2,6 +2,7 @@ package provisioning
 
 import (
 	"context"
+	"slices"
 
 	"usher/sql/store"
 )
@@ -54,18 +55,54 @@ func (s *Service) HoldingsLeft(ctx context.Context, tenant store.Tenant, id stri
 }
 
 // countSessions counts the sessions that began with a link of the integration.
-// Sessions are found by their users, so with many people only some are asked
-// for; more says so.
+// Sessions are found by their users, so with many people only those are asked
+// for who came last; more says so.
 func (s *Service) countSessions(ctx context.Context, tenant store.Tenant, integration string) (count int, more bool, err error) {
 	users, err := s.store.PeopleOf(ctx, tenant.ID, integration, maxPeopleAsked+1)
 	if err != nil {
 		return 0, false, err
 	}
 	if len(users) > maxPeopleAsked {
-		users, more = users[:maxPeopleAsked], true
+		more = true
+		came, err := s.cameLast(ctx, tenant, integration)
+		if err != nil {
+			return 0, false, err
+		}
+		// The log may not go back far enough for all of them.
+		for _, user := range users {
+			if !slices.Contains(came, user) {
+				came = append(came, user)
+			}
+		}
+		users = came[:maxPeopleAsked]
 	}
 	count, err = s.ender.CountIntegration(ctx, tenant.ID, integration, users)
 	return count, more, unended(err)
+}
+
+// maxLogPages is how many pages of the sign-in log are read for a preview.
+const maxLogPages = 10
+
+// cameLast returns who signed in lately with a link of the integration, the
+// last first, at most maxPeopleAsked.
+func (s *Service) cameLast(ctx context.Context, tenant store.Tenant, integration string) ([]string, error) {
+	var users []string
+	filter, before := SignInFilter{IntegrationID: integration, Outcome: store.SignedIn}, ""
+	for range maxLogPages {
+		records, next, err := s.SignIns(ctx, tenant, filter, before)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range records {
+			if r.UserID != "" && !slices.Contains(users, r.UserID) && len(users) < maxPeopleAsked {
+				users = append(users, r.UserID)
+			}
+		}
+		if before = next; next == "" || len(users) == maxPeopleAsked {
+			break
+		}
+	}
+	return users, nil
 }
 
 // SignEveryoneOut ends every session that began with a link of the integration.

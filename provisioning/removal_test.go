@@ -62,6 +62,30 @@ func TestRemovalPreview(t *testing.T) {
 	})
 }
 
+// TestSessionsOfMany: with very many people those are asked for who came last.
+func TestSessionsOfMany(t *testing.T) {
+	eachPlace(t, provisioning.Settings{}, func(t *testing.T, p *place) {
+		for n := range 205 {
+			user := p.bareUser(t, fmt.Sprintf("p%d@example.com", n))
+			p.db.Exec(t, `
+INSERT INTO identities (tenant_id, id, integration_id, user_id, subject, unresolved, created_at)
+VALUES ($1, $2, $3, $4, $5, false, $6)`, p.tenant.ID, newID(t), p.ID, user, fmt.Sprint("p", n), p.clock.now())
+		}
+		stop := running(p.svc)
+		p.attempt(t, p.svc, "LATE", p.token(t, p.anna(nil)))
+		stop()
+		p.mirror(t)
+		r, err := p.svc.Removal(t.Context(), p.tenant, p.ID)
+		if err != nil || r.Sessions != 200 || !r.SessionsMore || r.People != 206 {
+			t.Errorf("got %+v, error %v, want 200 sessions or more of 206 people", r, err)
+		}
+		anna := p.enter(t, p.anna(nil)).UserID
+		if got := p.ender.asked; len(got) != 200 || got[0] != anna {
+			t.Errorf("got %d people asked for, the first %s, want 200 and first %s, who came last", len(got), got[0], anna)
+		}
+	})
+}
+
 func TestSignEveryoneOut(t *testing.T) {
 	eachPlace(t, provisioning.Settings{}, func(t *testing.T, p *place) {
 		ctx := t.Context()

@@ -42,6 +42,7 @@ func (c *clock) advance(d time.Duration) { c.moved.Add(int64(d)) }
 type ender struct {
 	mu    sync.Mutex
 	ended []string // "user <id> <epoch>", "integration <id> <generation>"
+	asked []string // for whose sessions the last count was
 	fault error    // what the next calls return
 }
 
@@ -57,6 +58,7 @@ func (e *ender) EndIntegration(_ context.Context, _, integration string, generat
 func (e *ender) CountIntegration(_ context.Context, _, _ string, users []string) (int, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.asked = users
 	return len(users), e.fault
 }
 

@@ -174,7 +174,7 @@ func TestLifeInPages(t *testing.T) {
 		if i.alive(t, anna) || i.alive(t, berta) {
 			t.Errorf("got a session alive after everyone was signed out")
 		}
-		last := link(signed("HS512", newSecret, fields{"kid": newer}, person("berta")))
+		last := link(signed("HS512", newSecret, fields{"kid": newer}, person("berta").with(fields{"groups": []string{"beta"}})))
 		berta = i.signIn(t, last)
 		wantSeen(t, i.page(t, home+"/remove"), "only way in", "Memberships", "cannot sign in afterwards")
 		if got := i.submit(t, home+"/remove"); got.status != 422 || !i.alive(t, berta) {
@@ -188,8 +188,18 @@ func TestLifeInPages(t *testing.T) {
 			t.Errorf("got a session alive after the removal")
 		}
 		i.wantReason(t, i.get(t, last, wantsJSON), 401, "integration_removed")
-		if got := i.get(t, home, i.owner(t)); got.status != 404 {
-			t.Errorf("the page of a removed integration: got %v, want 404", got)
+		wantWent(t, i.get(t, home, i.owner(t)), home+"/removed")
+
+		// What it gave can still be taken.
+		wantSeen(t, i.page(t, home+"/removed"), "1 membership of a group", "Take them away")
+		if got := i.submit(t, home+"/removed", "confirm", "no"); got.status != 422 {
+			t.Errorf("taking what it gave unconfirmed: got %v", got)
+		}
+		wantWent(t, i.submit(t, home+"/removed", "confirm", "Lumen & Söhne"), "/admin/jobs/")
+		for deadline := time.Now().Add(20 * time.Second); strings.Contains(i.page(t, home+"/removed"), "Take them away"); {
+			if time.Now().After(deadline) {
+				t.Fatal("got what it gave still there")
+			}
 		}
 	})
 }
