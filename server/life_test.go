@@ -191,7 +191,7 @@ func TestLifeInBrowser(t *testing.T) {
 	l.enters(t, 1)
 
 	l.logs(t, reference)
-	l.arrive(t, "entry", l.press(t, reference), "key_retired")
+	l.arrive(t, "entry", l.follow(t, "main tbody a"), reference, "key_retired")
 	l.arrive(t, "doctor", l.press(t, "Examine in the link doctor"), "key_retired", l.keys[0].ID, "Fix:")
 
 	l.open(t, "/admin")
