@@ -120,6 +120,7 @@ var unlinked = []string{
 	"/admin/jobs/:id/cancel",          // only while a job runs
 	"/admin/jobs/:id/download",        // only when an export has come to its end
 	"/admin/integrations/:id/removed", // only while a removal has not been carried through
+	"/admin/undo",                     // after what is to be undone was chosen
 	"/admin/users/:id/merge",          // after the other user was chosen
 	"/admin/jobs",                     // opened after an act that starts one
 }
