@@ -59,7 +59,7 @@ func openBrowser(t *testing.T) context.Context {
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
 	allocator, endAllocator := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
 	browser, end := chromedp.NewContext(allocator)
-	bounded, cancel := context.WithTimeout(browser, 2*time.Minute)
+	bounded, cancel := context.WithTimeout(browser, 10*time.Minute)
 	t.Cleanup(func() {
 		cancel()
 		end()

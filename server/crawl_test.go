@@ -120,6 +120,7 @@ var unlinked = []string{
 	"/admin/jobs/:id/cancel",          // only while a job runs
 	"/admin/jobs/:id/download",        // only when an export has come to its end
 	"/admin/integrations/:id/removed", // only while a removal has not been carried through
+	"/admin/undo",                     // after what is to be undone was chosen
 	"/admin/users/:id/merge",          // after the other user was chosen
 	"/admin/jobs",                     // opened after an act that starts one
 }
@@ -168,8 +169,9 @@ func (c *crawler) posts(pattern string) bool {
 // forEveryone are the forms that a viewer may send: they change nothing, or
 // only what is the viewer's own.
 var forEveryone = []string{
-	"/admin/sign-in", "/admin/sign-out", "/admin/setup", "/admin/join", "/admin/doctor",
+	"/admin/sign-in", "/admin/sign-in/*more", "/admin/sign-out", "/admin/setup", "/admin/join", "/admin/doctor",
 	"/admin/account", "/admin/account/*more",
+	"/admin/jobs/:id/*more", // each kind of job asks for a right of its own: held by TestJobsOverHTTP
 }
 
 // TestViewer looks at everything as somebody who may only look: no page leads

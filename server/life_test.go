@@ -191,7 +191,7 @@ func TestLifeInBrowser(t *testing.T) {
 	l.enters(t, 1)
 
 	l.logs(t, reference)
-	l.arrive(t, "entry", l.press(t, reference), "key_retired")
+	l.arrive(t, "entry", l.follow(t, "main tbody a"), reference, "key_retired")
 	l.arrive(t, "doctor", l.press(t, "Examine in the link doctor"), "key_retired", l.keys[0].ID, "Fix:")
 
 	l.open(t, "/admin")
@@ -199,7 +199,7 @@ func TestLifeInBrowser(t *testing.T) {
 	l.remove(t, name)
 	l.refused(t, 1, http.StatusUnauthorized, "integration_removed")
 	l.open(t, "/admin/audit")
-	l.arrive(t, "audit", http.StatusOK, "integration_removed", "Olga Owner")
+	l.arrive(t, "audit", http.StatusOK, "Integration removed", "Olga Owner")
 	for _, key := range l.keys {
 		if strings.Contains(i.log.String(), key.Secret) {
 			t.Error("got a secret in the log")

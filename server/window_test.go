@@ -129,9 +129,15 @@ func (w *window) goTo(t *testing.T, target string) int64 {
 func (w *window) press(t *testing.T, text string) int64 {
 	t.Helper()
 	w.mark(t, text)
-	response, err := chromedp.RunResponse(w.browser, chromedp.Click(chromedp.CSS("[data-pressed]")))
+	return w.follow(t, "[data-pressed]")
+}
+
+// follow is press for the first element that a selector finds.
+func (w *window) follow(t *testing.T, selector string) int64 {
+	t.Helper()
+	response, err := chromedp.RunResponse(w.browser, chromedp.Click(chromedp.CSS(selector)))
 	if err != nil {
-		t.Fatalf("press %q: %v", text, err)
+		t.Fatalf("follow %s: %v", selector, err)
 	}
 	if response == nil {
 		return 0

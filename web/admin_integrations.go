@@ -215,6 +215,7 @@ type RemovedIntegration struct {
 	Memberships, Grants int64 // that they still have from it
 	More                bool  // those are lower bounds
 	MayDrop             bool
+	MayAudit            bool // the audit log may be opened
 	Confirm             Confirm
 }
 

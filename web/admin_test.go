@@ -113,6 +113,10 @@ func checkAdminPage(t *testing.T, page any, doc *html.Node) {
 		if n.Data == "script" && (attr(n, "src") == "" || n.FirstChild != nil) {
 			t.Errorf("%T: got an inline script, want none", page)
 		}
+		scrolls := n.Data == "pre" || attr(n, "class") == "scroll"
+		if scrolls && attr(n, "tabindex") != "0" {
+			t.Errorf("%T: got <%s id=%q> that scrolls, want it to be reached by keyboard", page, n.Data, attr(n, "id"))
+		}
 	}
 	checkElements(t, page, nodes)
 	checkLabels(t, page, nodes)
