@@ -142,7 +142,7 @@ func TestCrawl(t *testing.T) {
 		drifted := decode[struct {
 			Alerts []struct{ Integration string }
 		}](t, i.admin(t, http.StatusOK, "GET", "/alerts", nil))
-		c := crawl(t, i, owner, secrets, "/admin", "/admin/undo?emptied="+drifted.Alerts[0].Integration)
+		c := crawl(t, i, owner, secrets, "/admin/undo?emptied="+drifted.Alerts[0].Integration, "/admin")
 		before.open(t, strings.TrimPrefix(i.invite(t, "admin"), i.origin), "an invitation")
 		for _, route := range c.routes {
 			method, path, _ := strings.Cut(route, " ")
