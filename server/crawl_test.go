@@ -139,7 +139,9 @@ func TestCrawl(t *testing.T) {
 		owner := i.owner(t)
 		secrets := inhabit(t, i)
 		// The pages that only ask what to undo would crowd this one out.
-		drifted := decode[struct{ Alerts []struct{ Integration string } }](t, i.admin(t, http.StatusOK, "GET", "/alerts", nil))
+		drifted := decode[struct {
+			Alerts []struct{ Integration string }
+		}](t, i.admin(t, http.StatusOK, "GET", "/alerts", nil))
 		c := crawl(t, i, owner, secrets, "/admin/undo?emptied="+drifted.Alerts[0].Integration, "/admin")
 		before.open(t, strings.TrimPrefix(i.invite(t, "admin"), i.origin), "an invitation")
 		for _, route := range c.routes {
