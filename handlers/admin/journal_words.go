@@ -94,6 +94,7 @@ type changeDetail struct {
 	Pinned      bool      `json:"pinned"`
 	OrderID     string    `json:"order_id"`
 	ID          int64     `json:"id"`
+	Integration string    `json:"integration"`
 	Identities  []string  `json:"identities"`
 	Groups      []string  `json:"groups"`
 	Credits     int64     `json:"credits"`
@@ -182,6 +183,10 @@ func (n names) inWords(change provisioning.Change, d changeDetail) string {
 		return "Revoked " + credit
 	case provisioning.WhatCreditConsumed:
 		return "Used " + credit
+	case provisioning.WhatIdentityDetached:
+		return "Not known to " + n.of(d.Integration) + " any more"
+	case provisioning.WhatSubjectUnset:
+		return "The sub “" + d.Subject + "” was taken from an identity, which is known by its address again"
 	case provisioning.WhatUserDisabled:
 		return "Disabled"
 	case provisioning.WhatUserEnabled:
