@@ -118,5 +118,7 @@ var icons = map[string]string{
 	"/admin/groups":       "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM2.5 20a6.5 6.5 0 0 1 13 0M15.5 4a3.5 3.5 0 0 1 0 7M18 14a6.5 6.5 0 0 1 3.5 6",
 	"/admin/credits":      "M3 9V6h18v3a3 3 0 0 0 0 6v3H3v-3a3 3 0 0 0 0-6zM14 6v12",
 	"/admin/audit":        "M12 3l8 3v6c0 5-4 8-8 9-4-1-8-4-8-9V6zM9 12l2 2 4-4",
+	"/admin/alerts":       "M6 17V11a6 6 0 0 1 12 0v6l2 2H4zM10 21h4",
+	"/admin/jobs":         "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 7v5l3 2",
 	"/admin/settings":     "M4 7h9M17 7h3M4 17h3M11 17h9M15 5v4M9 15v4",
 }
