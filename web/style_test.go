@@ -24,7 +24,7 @@ func TestStylesheetStaysSmall(t *testing.T) {
 	if got := len(stylesheet(t, "usher.css")); got > 8<<10 {
 		t.Errorf("usher.css: got %d bytes, want at most %d", got, 8<<10)
 	}
-	for _, name := range []string{"usher.css", "demo.css"} {
+	for _, name := range []string{"usher.css", "demo.css", "admin.css"} {
 		for _, foreign := range []string{"@import", "url(", "http"} {
 			if strings.Contains(stylesheet(t, name), foreign) {
 				t.Errorf("%s: got %q, want a sheet that loads nothing", name, foreign)
@@ -70,6 +70,45 @@ func TestContrast(t *testing.T) {
 				if got := contrast(t, colours[pair[0]], colours[pair[1]]); got < 4.5 {
 					t.Errorf("%s%s: %s on %s: got %.2f to 1, want at least 4.5", name, site, pair[0], pair[1], got)
 				}
+			}
+		}
+	}
+}
+
+// TestAdminContrast: the words of a state on its own tint, text on what is sunk,
+// and the edges of fields, which need 3 to 1 (1.4.11).
+func TestAdminContrast(t *testing.T) {
+	t.Parallel()
+	light, dark := schemes(t, "usher.css", ":root")
+	day, night := schemes(t, "admin.css", ":root")
+	maps.Copy(light, day)
+	maps.Copy(dark, night)
+	for name, colours := range map[string]map[string]string{"light": light, "dark": dark} {
+		for _, pair := range []struct {
+			text, behind string
+			least        float64
+		}{
+			{"good", "good-tint", 4.5},
+			{"bad", "bad-tint", 4.5},
+			{"warn", "warn-tint", 4.5},
+			{"warn", "card", 4.5},
+			{"ink", "good-tint", 4.5},
+			{"ink", "bad-tint", 4.5},
+			{"ink", "warn-tint", 4.5},
+			{"accent", "good-tint", 4.5},
+			{"accent", "bad-tint", 4.5},
+			{"accent", "warn-tint", 4.5},
+			{"ink", "sunk", 4.5},
+			{"soft", "sunk", 4.5},
+			{"accent", "sunk", 4.5},
+			{"card", "bad", 4.5},
+			{"field", "card", 3},
+			{"field", "paper", 3},
+			{"bad", "card", 3},
+			{"accent", "card", 3},
+		} {
+			if got := contrast(t, colours[pair.text], colours[pair.behind]); got < pair.least {
+				t.Errorf("%s: %s on %s: got %.2f to 1, want at least %.1f", name, pair.text, pair.behind, got, pair.least)
 			}
 		}
 	}
