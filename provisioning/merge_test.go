@@ -168,7 +168,7 @@ func TestMergeRefused(t *testing.T) {
 		wantError(t, "erase", p.svc.Erase(t.Context(), p.tenant, erased, byAPI), nil)
 		p.merge(t, a, c)
 		ended := len(p.ender.all())
-		before, there := p.db.Dump(t, p.tenant.ID), p.db.Dump(t, elsewhere.tenant.ID)
+		there := p.db.Dump(t, elsewhere.tenant.ID)
 		var invalid *provisioning.Invalid
 		for _, test := range []struct {
 			name, keep, gone, seen string
@@ -196,7 +196,7 @@ func TestMergeRefused(t *testing.T) {
 			}
 		}
 		d := make("d")
-		before = p.db.Dump(t, p.tenant.ID)
+		before := p.db.Dump(t, p.tenant.ID)
 		_, err := p.svc.Merge(t.Context(), p.tenant, a, d, "1.7", byAPI)
 		wantError(t, "after a change", err, provisioning.ErrChanged)
 		by := byAPI

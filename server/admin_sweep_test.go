@@ -95,11 +95,6 @@ func (s *sweep) administrator(t *testing.T) string {
 	return s.id(t, "POST", "/administrators", fields{"email": name + "@usher.example", "name": name, "role": "viewer"})
 }
 
-func (s *sweep) job(t *testing.T) string {
-	t.Helper()
-	return s.id(t, "POST", "/jobs", fields{"kind": "export_users"})
-}
-
 // a change is one call that changes something.
 type change struct {
 	path string // below /admin

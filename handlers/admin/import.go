@@ -13,8 +13,6 @@ import (
 	"usher/web"
 )
 
-const importPath = "/admin/import"
-
 // Import: POST /admin/api/v1/import with {"rows": "…"}.
 func (a *Admin) Import(c *gin.Context) error {
 	var body struct {

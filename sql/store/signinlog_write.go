@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
 )
 
 // signInFields are the columns of an entry, in the order of its values.
@@ -56,7 +55,7 @@ func (s *Store) LogSignIns(ctx context.Context, rows []SignIn, counts []SignInCo
 // appendSignIns copies the rows in one go. SQLite has no such thing, and no
 // round trips to save.
 func (s *Store) appendSignIns(ctx context.Context, tx *sqlx.Tx, rows []SignIn) error {
-	insert := pq.CopyIn("sign_ins", signInFields...)
+	insert := `COPY sign_ins (` + strings.Join(signInFields, ", ") + `) FROM STDIN`
 	if s.dialect == sqlite {
 		insert = `INSERT INTO sign_ins (` + strings.Join(signInFields, ", ") + `) VALUES (` + places(1, len(signInFields)) + `)`
 	}
