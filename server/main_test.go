@@ -28,7 +28,7 @@ func TestRun(t *testing.T) {
 		{"version's Go", []string{"version"}, nil, exitOK, runtime.Version(), ""},
 		{"help", []string{"--help"}, nil, exitOK, "4  a check found a fault", ""},
 		{"help topic", []string{"help", "environment"}, nil, exitOK, "DATABASE_URL_FILE", ""},
-		{"unknown command", []string{"serv"}, nil, exitUsage, "", `unknown command "serv": did you mean serve?`},
+		{"unknown command", []string{"serfe"}, nil, exitUsage, "", `unknown command "serfe": did you mean serve?`},
 		{"unlike any command", []string{"xyzzy"}, nil, exitUsage, "", `unknown command "xyzzy"`},
 		{"unknown flag", []string{"serve", "--port=1"}, nil, exitUsage, "", "unknown flag: --port"},
 		{"argument too many", []string{"version", "now"}, nil, exitUsage, "", `usher version takes no arguments, got "now"`},

