@@ -74,11 +74,16 @@ const lockPause = 20 * time.Millisecond
 
 // SessionLock implements goose's lock.SessionLocker. It waits until ctx ends;
 // asking again and again instead of queueing keeps the statement within its
-// time bounds.
+// time bounds. The steps, which run on the same connection, are not bounded: an
+// index on a large table takes its time.
 func (schemaLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	for {
 		var got bool
-		if err := conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock(`+schemaLockKey+`)`).Scan(&got); err != nil || got {
+		if err := conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock(`+schemaLockKey+`)`).Scan(&got); err != nil {
+			return err
+		}
+		if got {
+			_, err := conn.ExecContext(ctx, `SET statement_timeout = 0`)
 			return err
 		}
 		if err := pause(ctx, lockPause); err != nil {
@@ -89,6 +94,9 @@ func (schemaLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 
 // SessionUnlock implements goose's lock.SessionLocker.
 func (schemaLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+	if _, err := conn.ExecContext(ctx, `RESET statement_timeout`); err != nil {
+		return err
+	}
 	var held bool
 	err := conn.QueryRowContext(ctx, `SELECT pg_advisory_unlock(`+schemaLockKey+`)`).Scan(&held)
 	if err == nil && !held {

@@ -2,13 +2,13 @@
 -- Whom a user was merged into; null = nobody. Such a user has the status
 -- "merged", holds nothing any more and keeps its journal.
 ALTER TABLE users ADD COLUMN merged_into uuid;
-CREATE INDEX users_merged ON users (merged_into, tenant_id) WHERE merged_into IS NOT NULL;
+CREATE INDEX IF NOT EXISTS users_merged ON users (merged_into, tenant_id) WHERE merged_into IS NOT NULL;
 
 -- The list of users: newest first, those who are not active, by the beginning
 -- of the e-mail (byte by byte, whatever the database's collation).
-CREATE INDEX users_newest ON users (tenant_id, id);
-CREATE INDEX users_out ON users (tenant_id, status, id) WHERE status <> 'active';
-CREATE INDEX users_email ON users (tenant_id, email_key COLLATE "C");
+CREATE INDEX IF NOT EXISTS users_newest ON users (tenant_id, id);
+CREATE INDEX IF NOT EXISTS users_out ON users (tenant_id, status, id) WHERE status <> 'active';
+CREATE INDEX IF NOT EXISTS users_email ON users (tenant_id, email_key COLLATE "C");
 
 -- +goose Down
 SELECT 1; -- Migrations only go forward: the previous version runs beside this one.

@@ -37,8 +37,8 @@ CREATE TABLE job_parts (
 CREATE INDEX job_parts_expires ON job_parts (expires_at);
 
 -- Undoing goes by the sign-in, or by what an integration did.
-CREATE INDEX journal_reference ON journal (reference, user_id, tenant_id);
-CREATE INDEX journal_integration ON journal (integration_id, user_id, at, tenant_id);
+CREATE INDEX IF NOT EXISTS journal_reference ON journal (reference, user_id, tenant_id);
+CREATE INDEX IF NOT EXISTS journal_integration ON journal (integration_id, user_id, at, tenant_id);
 
 -- The drift guard.
 ALTER TABLE integrations ADD COLUMN drift_guard boolean NOT NULL DEFAULT false;

@@ -14,7 +14,7 @@ CREATE TABLE unknown_names (
 );
 
 -- Who is known by an integration: for the preview of its removal.
-CREATE INDEX identities_integration ON identities (integration_id, user_id, tenant_id);
+CREATE INDEX IF NOT EXISTS identities_integration ON identities (integration_id, user_id, tenant_id);
 
 -- +goose Down
 SELECT 1; -- Migrations only go forward: the previous version runs beside this one.

@@ -26,9 +26,9 @@ ALTER TABLE tenants ADD COLUMN sign_in_log_days integer NOT NULL DEFAULT 90;
 ALTER TABLE tenants ADD COLUMN journal_days integer NOT NULL DEFAULT 0;
 ALTER TABLE tenants ADD COLUMN audit_days integer NOT NULL DEFAULT 0;
 
-CREATE INDEX journal_at ON journal (at, tenant_id);
-CREATE INDEX group_members_page ON group_members (group_id, user_id, tenant_id);
-CREATE INDEX grants_credit ON grants (credit_id, tenant_id);
+CREATE INDEX IF NOT EXISTS journal_at ON journal (at, tenant_id);
+CREATE INDEX IF NOT EXISTS group_members_page ON group_members (group_id, user_id, tenant_id);
+CREATE INDEX IF NOT EXISTS grants_credit ON grants (credit_id, tenant_id);
 CREATE INDEX audit_log_actor ON audit_log (actor, seq, tenant_id);
 CREATE INDEX audit_log_action ON audit_log (action, seq, tenant_id);
 CREATE INDEX audit_log_object ON audit_log (object, seq, tenant_id);
