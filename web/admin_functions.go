@@ -120,7 +120,5 @@ var icons = map[string]string{
 	"/admin/alerts":       "M6 16v-5a6 6 0 0 1 12 0v5l2 2H4zM10 21h4",
 	"/admin/jobs":         "M12 12V7M12 12l3 2M4 12a8 8 0 1 0 2.5-5.8M4 4v4h4",
 	"/admin/audit":        "M12 3l8 3v6c0 5-4 8-8 9-4-1-8-4-8-9V6zM9 12l2 2 4-4",
-	"/admin/alerts":       "M6 17V11a6 6 0 0 1 12 0v6l2 2H4zM10 21h4",
-	"/admin/jobs":         "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 7v5l3 2",
 	"/admin/settings":     "M4 7h9M17 7h3M4 17h3M11 17h9M15 5v4M9 15v4",
 }
