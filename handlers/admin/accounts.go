@@ -2,7 +2,6 @@ package admin
 
 import (
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -29,14 +28,6 @@ func answerAccount(a admins.Account) accountAnswer {
 		ID: a.ID, Email: a.Email, Name: a.Name, Role: a.Role, Operator: a.Operator, Disabled: a.Disabled,
 		CreatedAt: a.CreatedAt.UTC(), JoinedAt: inUTC(a.JoinedAt),
 	}
-}
-
-func inUTC(at *time.Time) *time.Time {
-	if at == nil {
-		return nil
-	}
-	utc := at.UTC()
-	return &utc
 }
 
 // linkAnswer is a one-time link, which is shown this once.
@@ -70,12 +61,7 @@ func (a *Admin) Administrators(c *gin.Context) error {
 	for _, account := range accounts {
 		answers = append(answers, answerAccount(account))
 	}
-	page := gin.H{"administrators": answers, "next": nil}
-	if next != "" {
-		page["next"] = next
-	}
-	c.JSON(http.StatusOK, page)
-	return nil
+	return list(c, "administrators", answers, next)
 }
 
 // Administrator: GET /admin/api/v1/administrators/:id.
@@ -232,22 +218,15 @@ func (a *Admin) AdministratorsPage(c *gin.Context) error {
 }
 
 func (a *Admin) administratorsPage(c *gin.Context, status int, invite []web.Field) error {
-	after := c.Query("after")
-	accounts, next, err := a.Admins.Accounts(c.Request.Context(), handlers.TenantOf(c), after)
+	accounts, next, err := a.Admins.Accounts(c.Request.Context(), handlers.TenantOf(c), c.Query("after"))
 	if err != nil {
 		return explain(err)
 	}
 	page := web.AdminAccounts{
-		Frame: a.frame(c, "/admin/settings", "Administrators"), Tabs: settingsTabs(c, administratorsPath),
+		Frame: a.frame(c, "/admin/settings", "Administrators"), Tabs: settingsTabs(c, administratorsPath), Pager: pager(c, administratorsPath, next),
 	}
 	for _, account := range accounts {
 		page.Accounts = append(page.Accounts, shownAccount(c, account))
-	}
-	if after != "" {
-		page.Pager.First = administratorsPath
-	}
-	if next != "" {
-		page.Pager.Next = administratorsPath + "?after=" + url.QueryEscape(next)
 	}
 	if actorOf(c).May(admins.WriteSettings) {
 		page.Invite = invite

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -43,12 +42,7 @@ func (a *Admin) APIKeys(c *gin.Context) error {
 	for _, k := range keys {
 		answers = append(answers, answerAPIKey(k))
 	}
-	page := gin.H{"api_keys": answers, "next": nil}
-	if next != "" {
-		page["next"] = next
-	}
-	c.JSON(http.StatusOK, page)
-	return nil
+	return list(c, "api_keys", answers, next)
 }
 
 // MakeAPIKey: POST /admin/api/v1/api-keys. The key is shown this once.
@@ -133,12 +127,13 @@ func (a *Admin) APIKeysPage(c *gin.Context) error {
 }
 
 func (a *Admin) apiKeysPage(c *gin.Context, status int, fields []web.Field) error {
-	before := c.Query("before")
-	keys, next, err := a.Admins.APIKeys(c.Request.Context(), handlers.TenantOf(c), before)
+	keys, next, err := a.Admins.APIKeys(c.Request.Context(), handlers.TenantOf(c), c.Query("before"))
 	if err != nil {
 		return explain(err)
 	}
-	page := web.AdminAPIKeys{Frame: a.frame(c, "/admin/settings", "API keys"), Tabs: settingsTabs(c, apiKeysPath)}
+	page := web.AdminAPIKeys{
+		Frame: a.frame(c, "/admin/settings", "API keys"), Tabs: settingsTabs(c, apiKeysPath), Pager: pagerBy(c, apiKeysPath, "before", next),
+	}
 	may := actorOf(c).May(admins.WriteSettings)
 	for _, k := range keys {
 		shown := web.AdminAPIKey{
@@ -156,12 +151,6 @@ func (a *Admin) apiKeysPage(c *gin.Context, status int, fields []web.Field) erro
 			}
 		}
 		page.Keys = append(page.Keys, shown)
-	}
-	if before != "" {
-		page.Pager.First = apiKeysPath
-	}
-	if next != "" {
-		page.Pager.Next = apiKeysPath + "?before=" + url.QueryEscape(next)
 	}
 	if may {
 		page.Make = fields

@@ -75,9 +75,6 @@ func confirmed(values url.Values, word string) string {
 	return notTyped
 }
 
-// pageRows is how many rows of a list a page shows.
-const pageRows = 50
-
 // faults are what is wrong with a form, by the names of its fields.
 type faults map[string]string
 
@@ -126,33 +123,4 @@ func revisionOf(c *gin.Context) []int64 {
 		return []int64{}
 	}
 	return []int64{revision}
-}
-
-// pager is the way through a list: path with the query's other parameters, and
-// next as the following page's after ("" = none).
-func pager(c *gin.Context, next string) web.Pager {
-	path, query := c.Request.URL.Path, c.Request.URL.Query()
-	address := func(after string) string {
-		kept := url.Values{}
-		for name, values := range query {
-			if name != "after" && name != "done" && values[0] != "" {
-				kept.Set(name, values[0])
-			}
-		}
-		if after != "" {
-			kept.Set("after", after)
-		}
-		if len(kept) == 0 {
-			return path
-		}
-		return path + "?" + kept.Encode()
-	}
-	var p web.Pager
-	if query.Get("after") != "" {
-		p.First = address("")
-	}
-	if next != "" {
-		p.Next = address(next)
-	}
-	return p
 }

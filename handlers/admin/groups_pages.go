@@ -25,7 +25,7 @@ func (a *Admin) GroupsPage(c *gin.Context) error {
 	}
 	page := web.Groups{
 		Frame: a.frame(c, groupsPath, "Groups"), Write: actorOf(c).May(admins.WriteCatalog),
-		Prefix: web.Field{Name: "prefix", Label: "Id begins with", Type: "search", Value: prefix}, Pager: pager(c, next),
+		Prefix: web.Field{Name: "prefix", Label: "Id begins with", Type: "search", Value: prefix}, Pager: pager(c, groupsPath, next),
 	}
 	for _, g := range groups {
 		page.Groups = append(page.Groups, web.GroupRow{ID: g.ID, ExternalID: g.ExternalID, Name: g.Name, CreatedAt: g.CreatedAt})
@@ -103,7 +103,7 @@ func (a *Admin) showGroup(c *gin.Context, status int, forms groupForms) error {
 	page := web.GroupPage{
 		Frame: a.frame(c, groupsPath, g.Name), Write: actorOf(c).May(admins.WriteCatalog),
 		ID: g.ID, ExternalID: g.ExternalID, Description: g.Description, Revision: g.Revision, CreatedAt: g.CreatedAt,
-		Members: use.Members, Sources: names.counts(use), Fault: forms.fault, Pager: pager(c, next),
+		Members: use.Members, Sources: names.counts(use), Fault: forms.fault, Pager: pager(c, groupsPath+"/"+g.ID, next),
 		Fields: []web.Field{
 			forms.wrong.field(web.Field{Name: "name", Label: "Name", Value: name, Required: true}),
 			forms.wrong.field(web.Field{Name: "description", Label: "Description", Type: "textarea", Value: description}),

@@ -54,16 +54,10 @@ type SignInAnswer struct {
 
 // AnswerSignIn makes the answer of an entry, without the token's texts.
 func AnswerSignIn(r provisioning.SignInRecord) SignInAnswer {
-	known := func(id string) *string {
-		if id == "" {
-			return nil
-		}
-		return &id
-	}
 	answer := SignInAnswer{
 		ID: r.ID, Reference: r.Reference, At: r.At.UTC(), Door: r.Door, Outcome: r.Outcome, Reason: r.Reason,
 		Detail: r.Detail, Path: r.Path, Expected: r.Expected,
-		Integration: known(r.IntegrationID), Key: known(r.KeyID), User: known(r.UserID),
+		Integration: orNull(r.IntegrationID), Key: orNull(r.KeyID), User: orNull(r.UserID),
 		Email: r.Email, Subject: r.Subject, IssuedAt: inUTC(r.IssuedAt), Warnings: []warningAnswer{},
 		Created: r.Created, Changed: r.Changed, Added: r.Added, Removed: r.Removed, Granted: r.Granted, Revoked: r.Revoked,
 		Target: r.Target, Network: r.Network, UserAgent: r.UserAgent, Count: r.Count,
@@ -103,12 +97,7 @@ func (a *Admin) SignIns(c *gin.Context) error {
 	for _, r := range records {
 		answers = append(answers, AnswerSignIn(r))
 	}
-	page := gin.H{"sign_ins": answers, "next": nil}
-	if next != "" {
-		page["next"] = next
-	}
-	c.JSON(http.StatusOK, page)
-	return nil
+	return list(c, "sign_ins", answers, next)
 }
 
 // SignInByReference: GET /admin/api/v1/sign-ins/:reference, with the token's
@@ -166,26 +155,12 @@ func (a *Admin) SignInsPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	page := web.SignIns{Frame: a.frame(c, signInsPath, "Sign-in log"), Filters: signInFields(c, names, faults)}
-	query := url.Values{}
-	for _, f := range page.Filters {
-		if value := c.Query(f.Name); value != "" {
-			query.Set(f.Name, value)
-		}
+	page := web.SignIns{
+		Frame: a.frame(c, signInsPath, "Sign-in log"), Filters: signInFields(c, names, faults),
+		Filtered: filter != provisioning.SignInFilter{} || len(faults) > 0, Pager: pagerBy(c, signInsPath, "before", next),
 	}
-	if user := c.Query("user"); user != "" {
-		query.Set("user", user)
-	}
-	page.Filtered = len(query) > 0
 	for _, r := range records {
 		page.Rows = append(page.Rows, signInRow(r, names))
-	}
-	if c.Query("before") != "" {
-		page.Pager.First = signInsPath + "?" + query.Encode()
-	}
-	if next != "" {
-		query.Set("before", next)
-		page.Pager.Next = signInsPath + "?" + query.Encode()
 	}
 	if len(faults) > 0 {
 		return a.showAs(c, http.StatusUnprocessableEntity, page)

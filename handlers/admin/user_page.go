@@ -15,9 +15,6 @@ import (
 	"usher/web"
 )
 
-// journalPage is how many lines of a journal a page has.
-const journalPage = 50
-
 // UserPage: GET /admin/users/:id?after=.
 func (a *Admin) UserPage(c *gin.Context) error {
 	ctx, tenant := c.Request.Context(), handlers.TenantOf(c)
@@ -37,7 +34,7 @@ func (a *Admin) UserPage(c *gin.Context) error {
 	if err != nil {
 		return explain(err)
 	}
-	changes, next, err := a.Provisioning.JournalPage(ctx, tenant, profile.ID, c.Query("after"), journalPage)
+	changes, next, err := a.Provisioning.JournalPage(ctx, tenant, profile.ID, c.Query("after"), pageRows)
 	if err != nil {
 		return explain(err)
 	}
@@ -47,7 +44,7 @@ func (a *Admin) UserPage(c *gin.Context) error {
 		Write: actorOf(c).May(admins.WriteUsers), Audit: actorOf(c).May(admins.ReadAudit),
 		MergedInto: profile.MergedInto, Onboarding: profile.Onboarding, Created: profile.CreatedAt,
 		Facts: n.facts(profile, origins), Groups: n.groups(held), Credits: n.credits(held), Identities: n.identities(held),
-		Journal: n.journalLines(changes), Pager: pager(c, next),
+		Journal: n.journalLines(changes), Pager: pager(c, userPath(profile.ID), next),
 	}
 	if profile.Meta != "{}" {
 		page.Meta = indented(profile.Meta)

@@ -29,16 +29,7 @@ func (a *Admin) Users(c *gin.Context) error {
 	for _, profile := range profiles {
 		users = append(users, answerUser(profile))
 	}
-	c.JSON(http.StatusOK, gin.H{"users": users, "next": orNull(next)})
-	return nil
-}
-
-// orNull is a cursor in its JSON form: null at the end of a list.
-func orNull(next string) *string {
-	if next == "" {
-		return nil
-	}
-	return &next
+	return list(c, "users", users, next)
 }
 
 // UsersPage: GET /admin/users?q=|group=&status=&after=.
@@ -64,7 +55,7 @@ func (a *Admin) UsersPage(c *gin.Context) error {
 		return explain(err)
 	}
 	page.Users = userRows(profiles)
-	page.Pager = pager(c, next)
+	page.Pager = pager(c, usersPath, next)
 	return a.show(c, page)
 }
 
