@@ -40,14 +40,9 @@ func (a *Admin) answerLink(c *gin.Context, link admins.Link) linkAnswer {
 	return linkAnswer{URL: a.linkURL(c, link), ExpiresAt: link.Expires.UTC()}
 }
 
-// linkURL is where a one-time link leads. Like every absolute link it comes
-// from the configuration, not from the request.
+// linkURL is where a one-time link leads.
 func (a *Admin) linkURL(c *gin.Context, link admins.Link) string {
-	origin := a.Origin
-	if origins := handlers.TenantOrigins(a.Origin, handlers.TenantOf(c)); len(origins) > 0 {
-		origin = origins[0]
-	}
-	return origin.String() + joinPath + "?token=" + link.Token
+	return a.originOfLinks(c).String() + joinPath + "?token=" + link.Token
 }
 
 // Administrators: GET /admin/api/v1/administrators?after=. "next" is the next
@@ -200,18 +195,6 @@ func inviteFields(c *gin.Context, wish admins.NewAccount) []web.Field {
 	return fields
 }
 
-// fault marks the field that was not accepted, and reports whether there is
-// one of this name.
-func fault(fields []web.Field, wrong *admins.Invalid) bool {
-	for i := range fields {
-		if fields[i].Name == wrong.Field {
-			fields[i].Fault = sentence(wrong.Problem)
-			return true
-		}
-	}
-	return false
-}
-
 // AdministratorsPage: GET /admin/settings/administrators?after=.
 func (a *Admin) AdministratorsPage(c *gin.Context) error {
 	return a.administratorsPage(c, http.StatusOK, inviteFields(c, admins.NewAccount{Role: admins.Admin}))
@@ -241,9 +224,9 @@ func (a *Admin) InviteByForm(c *gin.Context) error {
 		Operator: c.PostForm("operator") != "",
 	}
 	account, link, err := a.Admins.Invite(c.Request.Context(), handlers.TenantOf(c), wish, actorOf(c), by(c))
-	if wrong, ok := asInvalid(err); ok {
+	if found, ok := faultsOf(err); ok {
 		fields := inviteFields(c, wish)
-		fault(fields, wrong)
+		found.mark(fields)
 		return a.administratorsPage(c, http.StatusUnprocessableEntity, fields)
 	} else if err != nil {
 		return explain(err)
@@ -374,8 +357,7 @@ func (a *Admin) RemoveByForm(c *gin.Context) error {
 		return err
 	}
 	page := a.removalPage(c, account)
-	if c.PostForm("confirm") != page.Confirm.Word {
-		page.Confirm.Fault = notTyped
+	if page.Confirm.Fault = confirmed(c, page.Confirm.Word); page.Confirm.Fault != "" {
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	err = a.Admins.Remove(c.Request.Context(), handlers.TenantOf(c), account.ID, actorOf(c), by(c))
@@ -387,6 +369,3 @@ func (a *Admin) RemoveByForm(c *gin.Context) error {
 	seeOther(c, administratorsPath+"?done=administrator_removed")
 	return nil
 }
-
-// notTyped is what is wrong with a confirmation.
-const notTyped = "This is not what stands above, letter by letter."

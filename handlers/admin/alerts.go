@@ -189,8 +189,7 @@ func (a *Admin) DecideByForm(c *gin.Context) error {
 	}
 	decision, until := c.PostForm("decision"), time.Time{}
 	if decision == provisioning.DecideRelease {
-		if c.PostForm("confirm") != page.Confirm.Word {
-			page.Confirm.Fault = notTyped
+		if page.Confirm.Fault = confirmed(c, page.Confirm.Word); page.Confirm.Fault != "" {
 			return a.showAs(c, http.StatusUnprocessableEntity, page)
 		}
 		for _, r := range releases {

@@ -176,21 +176,17 @@ func (a *Admin) MakeAPIKeyByForm(c *gin.Context) error {
 		return badRequest("life: one of the choices of the form.")
 	}
 	k, key, err := a.Admins.MakeAPIKey(c.Request.Context(), handlers.TenantOf(c), wish, actorOf(c), by(c))
-	if wrong, ok := asInvalid(err); ok {
+	if found, ok := faultsOf(err); ok {
 		fields := makeFields(c, wish.Name, chosen, life)
-		fault(fields, wrong)
+		found.mark(fields)
 		return a.apiKeysPage(c, http.StatusUnprocessableEntity, fields)
 	} else if err != nil {
 		return explain(err)
 	}
-	origin := a.Origin
-	if origins := handlers.TenantOrigins(a.Origin, handlers.TenantOf(c)); len(origins) > 0 {
-		origin = origins[0]
-	}
 	return a.show(c, web.AdminNewAPIKey{
 		Frame: a.frame(c, "/admin/settings", "Your new API key"), Tabs: settingsTabs(c, apiKeysPath),
 		Name: k.Name, Key: key, Expires: k.ExpiresAt, Back: apiKeysPath,
-		Example: "curl -H 'Authorization: Bearer " + key + "' " + origin.String() + "/admin/api/v1/integrations",
+		Example: "curl -H 'Authorization: Bearer " + key + "' " + a.originOfLinks(c).String() + "/admin/api/v1/integrations",
 	})
 }
 
@@ -226,8 +222,7 @@ func (a *Admin) RevokeByForm(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.PostForm("confirm") != page.Confirm.Word {
-		page.Confirm.Fault = notTyped
+	if page.Confirm.Fault = confirmed(c, page.Confirm.Word); page.Confirm.Fault != "" {
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	if err := a.Admins.RevokeAPIKey(c.Request.Context(), handlers.TenantOf(c), c.Param("id"), by(c)); err != nil {

@@ -253,8 +253,8 @@ func (a *Admin) RemoveGroup(c *gin.Context) error {
 	if err != nil {
 		return explain(err)
 	}
-	if strings.TrimSpace(c.PostForm("confirm")) != strings.TrimSpace(g.ExternalID) {
-		return a.showGroupDeletion(c, http.StatusUnprocessableEntity, "", "This is not the group’s id.")
+	if fault := confirmed(c, g.ExternalID); fault != "" {
+		return a.showGroupDeletion(c, http.StatusUnprocessableEntity, "", fault)
 	}
 	who := by(c)
 	who.IfMatch = revisionOf(c)

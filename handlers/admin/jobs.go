@@ -63,7 +63,7 @@ var jobScopes = map[string]admins.Scope{
 func mayJob(c *gin.Context, kind string) error {
 	scope, known := jobScopes[kind]
 	if actor := actorOf(c); known && !actor.May(scope) {
-		return &handlers.Fault{Code: handlers.NotAllowed, Public: "This needs the right “" + string(scope) + "”, which " + actor.Name + " does not have."}
+		return lacks(actor, scope)
 	}
 	return nil
 }

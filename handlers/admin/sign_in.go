@@ -17,10 +17,6 @@ import (
 	"usher/web"
 )
 
-// Public makes a handler of a page that anybody may open. It follows the Tenant
-// middleware, and SameOrigin for everything but GET.
-func (a *Admin) Public(handle handlers.Handler) gin.HandlerFunc { return a.Wrap(handle) }
-
 // stranger says who acts on a page that nobody is signed in for: the service
 // puts the account in once it knows it.
 func stranger(c *gin.Context) provisioning.By {
@@ -97,7 +93,7 @@ func (a *Admin) welcome(c *gin.Context, cookie, next string) error {
 func (a *Admin) notSignedIn(c *gin.Context, err error, next, email string) error {
 	status, text := http.StatusUnprocessableEntity, "The address and the password do not belong together, or the account is switched off."
 	if many, ok := errors.AsType[*admins.TooMany](err); ok {
-		status, text = http.StatusTooManyRequests, "Too many attempts. Try again in "+inWords(many.Wait)+"."
+		status, text = http.StatusTooManyRequests, tryAgain(many)
 		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(many.Wait.Seconds()))))
 	} else if !errors.Is(err, admins.ErrWrong) {
 		return explain(err)
@@ -113,11 +109,13 @@ func (a *Admin) notSignedIn(c *gin.Context, err error, next, email string) error
 	return a.showAs(c, status, page)
 }
 
-func inWords(d time.Duration) string {
-	if d < time.Minute {
-		return "a minute"
+// tryAgain says when to try again.
+func tryAgain(many *admins.TooMany) string {
+	wait := "a minute"
+	if many.Wait > time.Minute {
+		wait = strconv.Itoa(int(math.Ceil(many.Wait.Minutes()))) + " minutes"
 	}
-	return strconv.Itoa(int(math.Ceil(d.Minutes()))) + " minutes"
+	return "Too many attempts. Try again in " + wait + "."
 }
 
 // SignOut: POST /admin/sign-out.
@@ -200,7 +198,7 @@ func (a *Admin) enrolled(c *gin.Context, cookie string, err error) error {
 	if errors.Is(err, admins.ErrNotFound) {
 		return a.deadLink(c)
 	}
-	wrong, ok := errors.AsType[*admins.Invalid](err)
+	found, ok := faultsOf(err)
 	if !ok {
 		return explain(err)
 	}
@@ -212,21 +210,10 @@ func (a *Admin) enrolled(c *gin.Context, cookie string, err error) error {
 	}
 	page := a.enrolPage(c, kind, account, c.PostForm("token"))
 	for i := range page.Fields {
-		f := &page.Fields[i]
-		if f.Type != "password" {
+		if f := &page.Fields[i]; f.Type != "password" {
 			f.Value = c.PostForm(f.Name)
 		}
-		if f.Name == wrong.Field {
-			f.Fault = sentence(wrong.Problem)
-		}
 	}
+	found.mark(page.Fields)
 	return a.showAs(c, http.StatusUnprocessableEntity, page)
-}
-
-// sentence makes one of the words behind a field's name.
-func sentence(text string) string {
-	if text == "" {
-		return ""
-	}
-	return strings.ToUpper(text[:1]) + text[1:] + "."
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -126,7 +125,7 @@ func signInFilter(c *gin.Context) provisioning.SignInFilter {
 // SignInsPage: GET /admin/sign-ins.
 func (a *Admin) SignInsPage(c *gin.Context) error {
 	filter := signInFilter(c)
-	faults := map[string]string{}
+	wrong := faults{}
 	for _, end := range []struct {
 		name string
 		into *time.Time
@@ -134,21 +133,20 @@ func (a *Admin) SignInsPage(c *gin.Context) error {
 		if text := c.Query(end.name); text != "" {
 			at, err := readInstant(text)
 			if err != nil {
-				faults[end.name] = "Write a date and a time, as in 2026-11-22T14:30."
+				wrong[end.name] = "Write a date and a time, as in 2026-11-22T14:30."
 			}
 			*end.into = at
 		}
 	}
 	var records []provisioning.SignInRecord
 	var next string
-	if len(faults) == 0 {
+	if len(wrong) == 0 {
 		var err error
 		records, next, err = a.Provisioning.SignIns(c.Request.Context(), handlers.TenantOf(c), filter, c.Query("before"))
-		var wrong *provisioning.Invalid
-		if errors.As(err, &wrong) {
-			faults[wrong.Field] = strings.ToUpper(wrong.Problem[:1]) + wrong.Problem[1:] + "."
+		if found, ok := faultsOf(err); ok {
+			wrong = found
 		} else if err != nil {
-			return err
+			return explain(err)
 		}
 	}
 	names, err := a.Provisioning.IntegrationNames(c.Request.Context(), handlers.TenantOf(c))
@@ -156,19 +154,19 @@ func (a *Admin) SignInsPage(c *gin.Context) error {
 		return err
 	}
 	page := web.SignIns{
-		Frame: a.frame(c, signInsPath, "Sign-in log"), Filters: signInFields(c, names, faults),
-		Filtered: filter != provisioning.SignInFilter{} || len(faults) > 0, Pager: pagerBy(c, signInsPath, "before", next),
+		Frame: a.frame(c, signInsPath, "Sign-in log"), Filters: signInFields(c, names, wrong),
+		Filtered: filter != provisioning.SignInFilter{} || len(wrong) > 0, Pager: pagerBy(c, signInsPath, "before", next),
 	}
 	for _, r := range records {
 		page.Rows = append(page.Rows, signInRow(r, names))
 	}
-	if len(faults) > 0 {
+	if len(wrong) > 0 {
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	return a.show(c, page)
 }
 
-func signInFields(c *gin.Context, names map[string]string, faults map[string]string) []web.Field {
+func signInFields(c *gin.Context, names map[string]string, wrong faults) []web.Field {
 	choose := func(name, all string, values []web.Option) []web.Option {
 		options := []web.Option{{Label: all}}
 		for _, o := range values {
@@ -194,8 +192,9 @@ func signInFields(c *gin.Context, names map[string]string, faults map[string]str
 		{Name: "to", Label: "Before (UTC)", Type: "datetime-local"},
 	}
 	for i := range fields {
-		fields[i].Value, fields[i].Fault = c.Query(fields[i].Name), faults[fields[i].Name]
+		fields[i].Value = c.Query(fields[i].Name)
 	}
+	wrong.mark(fields)
 	return fields
 }
 

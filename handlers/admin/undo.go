@@ -232,8 +232,7 @@ func (a *Admin) UndoByForm(c *gin.Context) error {
 	if err != nil {
 		return explain(err)
 	}
-	if c.PostForm("confirm") != page.Confirm.Word {
-		page.Confirm.Fault = notTyped
+	if page.Confirm.Fault = confirmed(c, page.Confirm.Word); page.Confirm.Fault != "" {
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	undone, err := a.Provisioning.Undo(c.Request.Context(), handlers.TenantOf(c), wish, by(c))

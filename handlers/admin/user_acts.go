@@ -165,11 +165,7 @@ func (a *Admin) userActForm(c *gin.Context, act userAct) error {
 	if err != nil {
 		return err
 	}
-	values, err := form(c)
-	if err != nil {
-		return err
-	}
-	if fault := confirmed(values, wordOf(profile)); act.typed && fault != "" {
+	if fault := confirmed(c, wordOf(profile)); act.typed && fault != "" {
 		page, err := a.previewAct(c, profile, act)
 		if err != nil {
 			return err

@@ -33,7 +33,7 @@ func (a *Admin) MergeUserPage(c *gin.Context) error {
 	}
 	found, _, err := a.Provisioning.Users(c.Request.Context(), handlers.TenantOf(c), provisioning.UserFilter{Search: page.From.Value}, "")
 	if found, ok := faultsOf(err); ok {
-		point(found, &page.From)
+		found.point(&page.From)
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	if err != nil {
@@ -96,11 +96,7 @@ func (a *Admin) MergeUserForm(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	values, err := form(c)
-	if err != nil {
-		return err
-	}
-	from := values.Get("from")
+	from := c.PostForm("from")
 	gone, err := a.Provisioning.Profile(ctx, tenant, from)
 	if err != nil {
 		return explain(err)
@@ -117,13 +113,13 @@ func (a *Admin) MergeUserForm(c *gin.Context) error {
 		}
 		return a.showAs(c, status, page)
 	}
-	if fault := confirmed(values, wordOf(gone)); fault != "" {
+	if fault := confirmed(c, wordOf(gone)); fault != "" {
 		return again(fault)
 	}
-	if values.Get("seen") == "" {
+	if c.PostForm("seen") == "" {
 		return badRequest("seen: send what the preview has there.")
 	}
-	_, err = a.Provisioning.Merge(ctx, tenant, profile.ID, from, values.Get("seen"), by(c))
+	_, err = a.Provisioning.Merge(ctx, tenant, profile.ID, from, c.PostForm("seen"), by(c))
 	_, refused := faultsOf(err)
 	switch {
 	case refused:

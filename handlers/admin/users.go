@@ -46,9 +46,7 @@ func (a *Admin) UsersPage(c *gin.Context) error {
 	}
 	profiles, next, err := a.Provisioning.Users(c.Request.Context(), handlers.TenantOf(c), filter, c.Query("after"))
 	if found, ok := faultsOf(err); ok {
-		for i := range page.Filters {
-			point(found, &page.Filters[i])
-		}
+		found.mark(page.Filters)
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	if err != nil {
