@@ -119,7 +119,7 @@ func TestUserPages(t *testing.T) {
 		}](t, i.get(t, "/auth/sessions", holding(first)))
 		for _, s := range own.Sessions {
 			if s.Current {
-				i.acts(t, path+"/sessions/"+s.ID+"/end", nil, path+"?done=session-ended")
+				i.acts(t, path+"/sessions/"+s.ID+"/end", nil, path+"?done=session_ended")
 				if a := i.post(t, path+"/sessions/"+s.ID+"/end", "", i.owner(t)); a.status != 404 {
 					t.Errorf("ending it again: got %v, want 404", a)
 				}
@@ -132,16 +132,16 @@ func TestUserPages(t *testing.T) {
 			t.Errorf("got %d sessions, then %v and %v alive, want 3, and the second alone", wantsSessions, i.alive(t, first), i.alive(t, second))
 		}
 		wants(t, "sign-out preview", i.page(t, path+"/sign-out"), "All 2 sessions end at once.")
-		i.acts(t, path+"/sign-out", nil, path+"?done=user-signed-out")
+		i.acts(t, path+"/sign-out", nil, path+"?done=user_signed_out")
 		if i.alive(t, second) {
 			t.Errorf("got a session alive after signing out everywhere")
 		}
-		wants(t, "after", i.page(t, path+"?done=user-signed-out"), "Signed out everywhere.", "Signed in nowhere.")
+		wants(t, "after", i.page(t, path+"?done=user_signed_out"), "Signed out everywhere.", "Signed in nowhere.")
 
 		// Disabled and enabled.
 		third := i.signIn(t, link(lumen.token(person("anna").with(fields{"jti": "3"}))))
 		wants(t, "disable preview", i.page(t, path+"/disable"), "The one session ends at once.", "No link signs the person in")
-		i.acts(t, path+"/disable", nil, path+"?done=user-disabled")
+		i.acts(t, path+"/disable", nil, path+"?done=user_disabled")
 		if i.alive(t, third) {
 			t.Errorf("got a session alive after disabling")
 		}
@@ -150,7 +150,7 @@ func TestUserPages(t *testing.T) {
 			t.Errorf("disabling a disabled one: got %v, want to be sent back", a)
 		}
 		i.page(t, path+"/enable")
-		i.acts(t, path+"/enable", nil, path+"?done=user-enabled")
+		i.acts(t, path+"/enable", nil, path+"?done=user_enabled")
 		i.signIn(t, link(lumen.token(person("anna").with(fields{"jti": "5"}))))
 
 		// Erased, once the address is typed.
@@ -164,7 +164,7 @@ func TestUserPages(t *testing.T) {
 		if got, want := i.journalOf(t, anna), "user_enabled user_disabled signed_out session_ended credit_parked credit_granted group_added user_created"; got != want {
 			t.Errorf("got journal %s, want %s", got, want)
 		}
-		i.acts(t, path+"/erase", url.Values{"confirm": {" anna@lumen.example "}}, path+"?done=user-erased")
+		i.acts(t, path+"/erase", url.Values{"confirm": {" anna@lumen.example "}}, path+"?done=user_erased")
 		if left := i.page(t, path); strings.Contains(left, "Meier") || strings.Contains(left, "anna@") || !strings.Contains(left, "Erased: nothing personal is left") {
 			t.Errorf("got %s after the erasure", left)
 		}
@@ -208,7 +208,7 @@ func TestMergeInTheAdmin(t *testing.T) {
 			t.Errorf("the wrong word: got %v, want 422", a)
 		}
 		form.Set("confirm", "a.meier@lumen.example")
-		i.acts(t, path, form, "/admin/users/"+keep+"?done=users-merged")
+		i.acts(t, path, form, "/admin/users/"+keep+"?done=users_merged")
 		if i.alive(t, goneSession) || !i.alive(t, keepSession) {
 			t.Errorf("got %v and %v alive, want the session of the one who stays", i.alive(t, goneSession), i.alive(t, keepSession))
 		}

@@ -1,13 +1,10 @@
 package admin
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -149,16 +146,16 @@ func (a *Admin) SignInsPage(c *gin.Context) error {
 			return explain(err)
 		}
 	}
-	names, err := a.Provisioning.IntegrationNames(c.Request.Context(), handlers.TenantOf(c))
+	n, err := a.names(c)
 	if err != nil {
 		return err
 	}
 	page := web.SignIns{
-		Frame: a.frame(c, signInsPath, "Sign-in log"), Filters: signInFields(c, names, wrong),
+		Frame: a.frame(c, signInsPath, "Sign-in log"), Filters: signInFields(c, n, wrong),
 		Filtered: filter != provisioning.SignInFilter{} || len(wrong) > 0, Pager: pagerBy(c, signInsPath, "before", next),
 	}
 	for _, r := range records {
-		page.Rows = append(page.Rows, signInRow(r, names))
+		page.Rows = append(page.Rows, signInRow(r, n))
 	}
 	if len(wrong) > 0 {
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
@@ -166,7 +163,7 @@ func (a *Admin) SignInsPage(c *gin.Context) error {
 	return a.show(c, page)
 }
 
-func signInFields(c *gin.Context, names map[string]string, wrong faults) []web.Field {
+func signInFields(c *gin.Context, n names, wrong faults) []web.Field {
 	choose := func(name, all string, values []web.Option) []web.Option {
 		options := []web.Option{{Label: all}}
 		for _, o := range values {
@@ -179,8 +176,8 @@ func signInFields(c *gin.Context, names map[string]string, wrong faults) []web.F
 	for _, reason := range provisioning.Reasons() {
 		reasons = append(reasons, web.Option{Value: string(reason), Label: string(reason)})
 	}
-	for _, id := range idsByName(names) {
-		integrations = append(integrations, web.Option{Value: id, Label: names[id]})
+	for _, id := range n.sorted() {
+		integrations = append(integrations, web.Option{Value: id, Label: n[id]})
 	}
 	fields := []web.Field{
 		{Name: "reference", Label: "Reference", Type: "search"},
@@ -196,13 +193,6 @@ func signInFields(c *gin.Context, names map[string]string, wrong faults) []web.F
 	}
 	wrong.mark(fields)
 	return fields
-}
-
-// idsByName are the ids in the order of the names.
-func idsByName(names map[string]string) []string {
-	ids := slices.Collect(maps.Keys(names))
-	slices.SortFunc(ids, func(a, b string) int { return cmp.Or(cmp.Compare(names[a], names[b]), cmp.Compare(a, b)) })
-	return ids
 }
 
 var outcomeOptions = []web.Option{
@@ -226,10 +216,10 @@ func outcomePill(outcome string) web.Pill {
 	return web.Pill{Kind: kind, Text: outcome}
 }
 
-func signInRow(r provisioning.SignInRecord, names map[string]string) web.SignInRow {
+func signInRow(r provisioning.SignInRecord, n names) web.SignInRow {
 	row := web.SignInRow{
 		At: r.At, Outcome: outcomePill(r.Outcome), Reason: r.Reason, Person: personOf(r), PersonPath: userPath(r.UserID),
-		Integration: integrationName(names, r.IntegrationID), Key: r.KeyID, Reference: r.Reference, Count: r.Count,
+		Integration: n.integration(r.IntegrationID), Key: r.KeyID, Reference: r.Reference, Count: r.Count,
 	}
 	if r.IssuedAt != nil {
 		row.Age = web.Span(r.At.Sub(*r.IssuedAt))
@@ -255,14 +245,6 @@ func userPath(id string) string {
 		return ""
 	}
 	return "/admin/users/" + id
-}
-
-// integrationName is an integration's name, or its id when it has none any more.
-func integrationName(names map[string]string, id string) string {
-	if name := names[id]; name != "" {
-		return name
-	}
-	return id
 }
 
 // SignInEntryPage: GET /admin/sign-ins/:reference.

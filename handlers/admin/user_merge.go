@@ -71,9 +71,9 @@ func (a *Admin) previewMerge(c *gin.Context, page *web.MergeUsers, from string) 
 	if err != nil {
 		return 0, explain(err)
 	}
-	known, err := a.Provisioning.IntegrationNames(c.Request.Context(), handlers.TenantOf(c))
+	n, err := a.names(c)
 	if err != nil {
-		return 0, explain(err)
+		return 0, err
 	}
 	gone, err := a.Provisioning.Profile(c.Request.Context(), handlers.TenantOf(c), from)
 	if err != nil {
@@ -81,7 +81,7 @@ func (a *Admin) previewMerge(c *gin.Context, page *web.MergeUsers, from string) 
 	}
 	page.Merging = &web.Merging{
 		Gone: headOf(gone), Seen: m.Seen, Confirm: web.Confirm{Word: wordOf(gone)},
-		Effects: append(names(known).mergerInWords(m), web.Effect{
+		Effects: append(n.mergerInWords(m), web.Effect{
 			Kind: "remove", Text: "Of " + nameOf(gone) + ": " + a.sessionsToEnd(c, from),
 		}),
 		Keeps: []web.UserFact{{Label: "E-mail", Value: m.Keep.Email}, {Label: "Profile", Value: "of " + page.Name}},
@@ -129,7 +129,7 @@ func (a *Admin) MergeUserForm(c *gin.Context) error {
 	case err != nil:
 		return a.unfinished(err, halfDone)
 	}
-	seeOther(c, usersPath+"/"+profile.ID+"?done=users-merged")
+	seeOther(c, usersPath+"/"+profile.ID+"?done=users_merged")
 	return nil
 }
 

@@ -22,9 +22,9 @@ func (a *Admin) UserPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	known, err := a.Provisioning.IntegrationNames(ctx, tenant)
+	n, err := a.names(c)
 	if err != nil {
-		return explain(err)
+		return err
 	}
 	held, err := a.Provisioning.Belongings(ctx, tenant, profile.ID)
 	if err != nil {
@@ -38,7 +38,6 @@ func (a *Admin) UserPage(c *gin.Context) error {
 	if err != nil {
 		return explain(err)
 	}
-	n := names(known)
 	page := web.User{
 		Frame: a.frame(c, usersPath, nameOf(profile)), UserHead: headOf(profile),
 		Write: actorOf(c).May(admins.WriteUsers), Audit: actorOf(c).May(admins.ReadAudit),

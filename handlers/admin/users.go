@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"cmp"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -86,13 +85,4 @@ func userRows(profiles []provisioning.Profile) []web.UserRow {
 		rows = append(rows, row)
 	}
 	return rows
-}
-
-// nameOf is what to call a user on a page.
-func nameOf(p provisioning.Profile) string {
-	full := p.FirstName + p.LastName
-	if p.FirstName != "" && p.LastName != "" {
-		full = p.FirstName + " " + p.LastName
-	}
-	return cmp.Or(p.Name, full, p.Email, p.ID)
 }
