@@ -130,23 +130,23 @@ func attention(h provisioning.Health, alert provisioning.Alert, path string) web
 		w.Grave = true
 		w.Text = "Its last key is retired on " + at + "; after that every link of it is refused. Add a key."
 	case provisioning.OldKeyInUse:
-		w.Text = fmt.Sprintf("The key %s is retired on %s, and has signed %d sign-ins in the last 24 hours. The site has to move to another key before then.", alert.Key, at, alert.Count)
+		w.Text = fmt.Sprintf("The key %s is retired on %s, and has signed %s in the last 24 hours. The site has to move to another key before then.", alert.Key, at, counted(alert.Count, "link", "links"))
 	case provisioning.GroupsHeld:
 		w.Grave = true
-		w.Text = fmt.Sprintf("The drift guard holds: its links empty the groups of one person after another. %d people keep theirs until you decide.", alert.Count)
+		w.Text = fmt.Sprintf("The drift guard holds: its links empty the groups of one person after another. %s theirs until you decide.", counted(alert.Count, "person keeps", "people keep"))
 		w.Path = alertsPath
 	case provisioning.ClaimGone:
 		w.Text = "Its links do not have “" + alert.Claim + "” any more, which nearly all had before."
 		w.Path = alertsPath
 	case provisioning.ManyRefusals:
-		w.Text = fmt.Sprintf("%d attempts in the last 24 hours were refused, a fifth of all or more. The sign-in log says why.", alert.Count)
+		w.Text = counted(alert.Count, "attempt", "attempts") + " of the last 24 hours failed, a fifth of all or more. The sign-in log says why."
 		w.Path = "/admin/sign-ins?outcome=refused&integration=" + h.ID
 	case provisioning.ClockAhead:
 		w.Text = fmt.Sprintf("Half of its tokens arrive %d s or more before they were issued: the site's clock is ahead.", seconds)
 	case provisioning.ClockBehind:
 		w.Text = fmt.Sprintf("Half of its tokens arrive %d s or more after they were issued: the site's clock is behind, or its links are made long before they are opened.", seconds)
 	case provisioning.Silent:
-		w.Text = fmt.Sprintf("Nobody has signed in for 24 hours, after %d sign-ins in the six days before.", alert.Count)
+		w.Text = fmt.Sprintf("Nobody has signed in for 24 hours, after %s in the six days before.", counted(alert.Count, "sign-in", "sign-ins"))
 	}
 	return w
 }

@@ -305,8 +305,8 @@ func (a *Admin) ofIntegration(c *gin.Context, page *web.SignInEntry, id string) 
 		return err
 	}
 	if clock.N > 0 {
-		page.Clock = fmt.Sprintf("%s after signing; nine of ten between %s and %s (%d tokens)",
-			web.Span(clock.Median), web.Span(clock.Low), web.Span(clock.High), clock.N)
+		page.Clock = fmt.Sprintf("%s after signing; nine of ten between %s and %s (%s)",
+			web.Span(clock.Median), web.Span(clock.Low), web.Span(clock.High), counted(int64(clock.N), "token", "tokens"))
 	}
 	return nil
 }
