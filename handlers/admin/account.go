@@ -12,8 +12,6 @@ import (
 	"usher/web"
 )
 
-const accountPath = "/admin/account"
-
 // inTheWay is the sentence for an error that the person can do something about;
 // "" for every other, and for none.
 func inTheWay(err error) string {

@@ -206,7 +206,7 @@ func (a *Admin) administratorsPage(c *gin.Context, status int, invite []web.Fiel
 		return explain(err)
 	}
 	page := web.AdminAccounts{
-		Frame: a.frame(c, "/admin/settings", "Administrators"), Tabs: settingsTabs(c, administratorsPath), Pager: pager(c, administratorsPath, next),
+		Frame: a.frame(c, settingsPath, "Administrators"), Tabs: settingsTabs(c, administratorsPath), Pager: pager(c, administratorsPath, next),
 	}
 	for _, account := range accounts {
 		page.Accounts = append(page.Accounts, shownAccount(c, account))
@@ -238,7 +238,7 @@ func (a *Admin) InviteByForm(c *gin.Context) error {
 // but in this answer.
 func (a *Admin) showLink(c *gin.Context, account admins.Account, link admins.Link) error {
 	page := web.AdminLink{
-		Frame: a.frame(c, "/admin/settings", "A link for "+account.Name), Email: account.Email, URL: a.linkURL(c, link),
+		Frame: a.frame(c, settingsPath, "A link for "+account.Name), Email: account.Email, URL: a.linkURL(c, link),
 		Expires: link.Expires, Reset: account.JoinedAt != nil, Back: administratorsPath,
 	}
 	return a.show(c, page)
@@ -261,7 +261,7 @@ func (a *Admin) AdministratorPage(c *gin.Context) error {
 
 func (a *Admin) administratorPage(c *gin.Context, account admins.Account, status int, fault string) error {
 	page := web.AdminAccountPage{
-		Frame: a.frame(c, "/admin/settings", account.Name), Tabs: settingsTabs(c, administratorsPath),
+		Frame: a.frame(c, settingsPath, account.Name), Tabs: settingsTabs(c, administratorsPath),
 		Account: shownAccount(c, account), Fault: fault,
 	}
 	if actorOf(c).May(admins.WriteSettings) {
@@ -340,7 +340,7 @@ func (a *Admin) RemovalPage(c *gin.Context) error {
 func (a *Admin) removalPage(c *gin.Context, account admins.Account) web.AdminRemoval {
 	path := administratorsPath + "/" + account.ID
 	return web.AdminRemoval{
-		Frame: a.frame(c, "/admin/settings", "Remove "+account.Name), Tabs: settingsTabs(c, administratorsPath),
+		Frame: a.frame(c, settingsPath, "Remove "+account.Name), Tabs: settingsTabs(c, administratorsPath),
 		What: account.Name + " will not administer this tenant any more.",
 		Effects: []string{
 			"Every session of this account ends at once.", "Its passkeys and one-time links are dead.",

@@ -85,8 +85,6 @@ func (a *Admin) Public(handle handlers.Handler) gin.HandlerFunc {
 	})
 }
 
-const signInPath = "/admin/sign-in"
-
 type actorKey struct{}
 
 func (a *Admin) allowed(c *gin.Context, actor admins.Actor, scope admins.Scope, handle handlers.Handler) error {

@@ -132,7 +132,7 @@ func (a *Admin) apiKeysPage(c *gin.Context, status int, fields []web.Field) erro
 		return explain(err)
 	}
 	page := web.AdminAPIKeys{
-		Frame: a.frame(c, "/admin/settings", "API keys"), Tabs: settingsTabs(c, apiKeysPath), Pager: pagerBy(c, apiKeysPath, "before", next),
+		Frame: a.frame(c, settingsPath, "API keys"), Tabs: settingsTabs(c, apiKeysPath), Pager: pagerBy(c, apiKeysPath, "before", next),
 	}
 	may := actorOf(c).May(admins.WriteSettings)
 	for _, k := range keys {
@@ -184,7 +184,7 @@ func (a *Admin) MakeAPIKeyByForm(c *gin.Context) error {
 		return explain(err)
 	}
 	return a.show(c, web.AdminNewAPIKey{
-		Frame: a.frame(c, "/admin/settings", "Your new API key"), Tabs: settingsTabs(c, apiKeysPath),
+		Frame: a.frame(c, settingsPath, "Your new API key"), Tabs: settingsTabs(c, apiKeysPath),
 		Name: k.Name, Key: key, Expires: k.ExpiresAt, Back: apiKeysPath,
 		Example: "curl -H 'Authorization: Bearer " + key + "' " + a.originOfLinks(c).String() + "/admin/api/v1/integrations",
 	})
@@ -209,7 +209,7 @@ func (a *Admin) revokePage(c *gin.Context) (web.AdminRemoval, error) {
 		used = "It was last used at " + k.UsedAt.UTC().Format("15:04 UTC on 2 January 2006") + "."
 	}
 	return web.AdminRemoval{
-		Frame: a.frame(c, "/admin/settings", "Revoke "+k.Name), Tabs: settingsTabs(c, apiKeysPath),
+		Frame: a.frame(c, settingsPath, "Revoke "+k.Name), Tabs: settingsTabs(c, apiKeysPath),
 		What:    "The key usk_…" + k.Ending + " will be refused from now on.",
 		Effects: []string{used, "It cannot be brought back; a new one can be made."},
 		Action:  apiKeysPath + "/" + k.ID + "/revoke", Submit: "Revoke", Back: apiKeysPath, Confirm: web.Confirm{Word: k.Name},

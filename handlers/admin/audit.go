@@ -18,8 +18,6 @@ import (
 	"usher/web"
 )
 
-const auditPath = "/admin/audit"
-
 // auditFilter reads what part of the audit log is asked for.
 func auditFilter(c *gin.Context) (provisioning.AuditFilter, error) {
 	f := provisioning.AuditFilter{

@@ -16,8 +16,6 @@ import (
 	"usher/web"
 )
 
-const builderPath = "/admin/builder"
-
 // SignLink: POST /admin/api/v1/integrations/:id/links.
 func (a *Admin) SignLink(c *gin.Context) error {
 	var body struct {

@@ -133,8 +133,6 @@ func (a *Admin) ChangeCredit(c *gin.Context) error {
 	return nil
 }
 
-const creditsPath = "/admin/credits"
-
 // CreditsPage: GET /admin/credits?after=.
 func (a *Admin) CreditsPage(c *gin.Context) error {
 	return a.showCredits(c, http.StatusOK, "", "", nil)

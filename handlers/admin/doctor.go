@@ -15,8 +15,6 @@ import (
 	"usher/web"
 )
 
-const doctorPath = "/admin/doctor"
-
 // specimen is a link to be examined as if it came to this tenant.
 func (a *Admin) specimen(c *gin.Context, text string, at time.Time) provisioning.Specimen {
 	tenant := handlers.TenantOf(c)

@@ -18,18 +18,18 @@ var sections = []struct {
 	label, path string
 	scope       admins.Scope
 }{
-	{"Overview", "/admin", admins.ReadLog},
-	{"Integrations", "/admin/integrations", admins.ReadIntegrations},
-	{"Sign-in log", "/admin/sign-ins", admins.ReadLog},
-	{"Link doctor", "/admin/doctor", admins.ReadLog},
-	{"Link builder", "/admin/builder", admins.WriteIntegrations},
-	{"Users", "/admin/users", admins.ReadUsers},
-	{"Groups", "/admin/groups", admins.ReadCatalog},
-	{"Credits", "/admin/credits", admins.ReadCatalog},
+	{"Overview", homePath, admins.ReadLog},
+	{"Integrations", integrationsPath, admins.ReadIntegrations},
+	{"Sign-in log", signInsPath, admins.ReadLog},
+	{"Link doctor", doctorPath, admins.ReadLog},
+	{"Link builder", builderPath, admins.WriteIntegrations},
+	{"Users", usersPath, admins.ReadUsers},
+	{"Groups", groupsPath, admins.ReadCatalog},
+	{"Credits", creditsPath, admins.ReadCatalog},
 	{"Alerts", alertsPath, admins.ReadLog},
 	{"Jobs", jobsPath, admins.ReadLog},
-	{"Audit log", "/admin/audit", admins.ReadAudit},
-	{"Settings", "/admin/settings", admins.ReadSettings},
+	{"Audit log", auditPath, admins.ReadAudit},
+	{"Settings", settingsPath, admins.ReadSettings},
 }
 
 // notices are what is said after an act, by the code in ?done=. The codes are

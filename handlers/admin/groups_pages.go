@@ -14,8 +14,6 @@ import (
 	"usher/web"
 )
 
-const groupsPath = "/admin/groups"
-
 // GroupsPage: GET /admin/groups?prefix=&after=.
 func (a *Admin) GroupsPage(c *gin.Context) error {
 	prefix := c.Query("prefix")

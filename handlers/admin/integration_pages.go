@@ -2,7 +2,6 @@ package admin
 
 import (
 	"math"
-	"net/url"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -12,12 +11,6 @@ import (
 	"usher/sessions/admins"
 	"usher/web"
 )
-
-const integrationsPath = "/admin/integrations"
-
-func integrationPath(id, rest string) string {
-	return integrationsPath + "/" + url.PathEscape(id) + rest
-}
 
 // IntegrationsPage: GET /admin/integrations.
 func (a *Admin) IntegrationsPage(c *gin.Context) error {

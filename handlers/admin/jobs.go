@@ -15,8 +15,6 @@ import (
 	"usher/web"
 )
 
-const jobsPath = "/admin/jobs"
-
 // jobAnswer is a job in the API.
 type jobAnswer struct {
 	ID         string          `json:"id"`

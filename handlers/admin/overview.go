@@ -56,13 +56,13 @@ func (a *Admin) OverviewPage(c *gin.Context) error {
 		return explain(err)
 	}
 
-	page := web.Overview{Frame: a.frame(c, "/admin", "Overview"), SpanName: chosen.name}
+	page := web.Overview{Frame: a.frame(c, homePath, "Overview"), SpanName: chosen.name}
 	for _, s := range spans {
-		page.Spans = append(page.Spans, web.NavItem{Label: s.label, Path: "/admin?span=" + s.code, Current: s == chosen})
+		page.Spans = append(page.Spans, web.NavItem{Label: s.label, Path: homePath + "?span=" + s.code, Current: s == chosen})
 	}
 	countAttempts(&page, chosen, periods)
 	for _, h := range reports {
-		path := "/admin/integrations/" + h.ID
+		path := integrationPath(h.ID, "")
 		for _, alert := range h.Alerts {
 			page.Attention = append(page.Attention, attention(h, alert, path))
 		}
@@ -111,7 +111,7 @@ func countAttempts(page *web.Overview, s span, periods []provisioning.Period) {
 	page.Reasons = web.BarList{Title: "Refusals by reason in " + s.name, Name: "Reason", Count: "Refused"}
 	for _, reason := range slices.Sorted(maps.Keys(reasons)) {
 		page.Reasons.Bars = append(page.Reasons.Bars, web.NamedCount{
-			Name: reason, Path: "/admin/sign-ins?reason=" + url.QueryEscape(reason), Count: reasons[reason], Class: "bad",
+			Name: reason, Path: signInsPath + "?reason=" + url.QueryEscape(reason), Count: reasons[reason], Class: "bad",
 		})
 	}
 	slices.SortStableFunc(page.Reasons.Bars, func(a, b web.NamedCount) int { return cmp.Compare(b.Count, a.Count) })
@@ -139,8 +139,9 @@ func attention(h provisioning.Health, alert provisioning.Alert, path string) web
 		w.Text = "Its links do not have “" + alert.Claim + "” any more, which nearly all had before."
 		w.Path = alertsPath
 	case provisioning.ManyRefusals:
-		w.Text = counted(alert.Count, "attempt", "attempts") + " of the last 24 hours failed, a fifth of all or more. The sign-in log says why."
-		w.Path = "/admin/sign-ins?outcome=refused&integration=" + h.ID
+		w.Text = counted(alert.Count, "attempt in the last 24 hours was", "attempts in the last 24 hours were") +
+			" refused, a fifth of all or more. The sign-in log says why."
+		w.Path = signInsPath + "?outcome=refused&integration=" + h.ID
 	case provisioning.ClockAhead:
 		w.Text = fmt.Sprintf("Half of its tokens arrive %d s or more before they were issued: the site's clock is ahead.", seconds)
 	case provisioning.ClockBehind:
@@ -171,13 +172,13 @@ func setup(actor admins.Actor, reports []provisioning.Health, signIns int64) *we
 	}
 	first := web.SetupStep{
 		Label: "See the first sign-in", Text: "Open the link. When it is refused, the sign-in log says why, and what helps.",
-		Path: "/admin/sign-ins", Press: "Open the sign-in log",
+		Path: signInsPath, Press: "Open the sign-in log",
 	}
 	if actor.May(admins.WriteIntegrations) {
-		install.Path, install.Press = "/admin/integrations/new", "Install an integration"
+		install.Path, install.Press = integrationsPath+"/new", "Install an integration"
 	}
 	if len(reports) > 0 {
-		send.Path, send.Press = "/admin/integrations/"+reports[0].ID, "Get the code"
+		send.Path, send.Press = integrationPath(reports[0].ID, ""), "Get the code"
 	}
 	steps := []web.SetupStep{install, send, first}
 	for i := range steps {

@@ -11,8 +11,6 @@ import (
 	"usher/web"
 )
 
-const passkeysPath = accountPath + "/passkeys"
-
 // site is where passkeys of this request are good.
 func (a *Admin) site(c *gin.Context) admins.Site {
 	origin := a.originOf(c)

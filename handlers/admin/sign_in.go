@@ -29,22 +29,21 @@ func client(c *gin.Context) admins.Client {
 }
 
 // nextPath returns where to go on after a sign-in: a path of the admin, or
-// /admin for everything else.
+// its first page for everything else.
 func nextPath(text string) string {
-	const home = "/admin"
-	if len(text) > 2048 || text != home && !strings.HasPrefix(text, "/admin/") && !strings.HasPrefix(text, "/admin?") {
-		return home
+	if len(text) > 2048 || text != homePath && !strings.HasPrefix(text, "/admin/") && !strings.HasPrefix(text, "/admin?") {
+		return homePath
 	}
 	for i := range len(text) {
 		// What browsers skip or turn round (tab, backslash) leads elsewhere.
 		if text[i] <= ' ' || text[i] > '~' || text[i] == '\\' {
-			return home
+			return homePath
 		}
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.IsAbs() || u.Host != "" || strings.Contains(u.Path, "//") || strings.Contains(u.Path, "/.") ||
 		strings.HasPrefix(u.Path, "/admin/api/") || strings.HasPrefix(u.Path, signInPath) {
-		return home
+		return homePath
 	}
 	return text
 }
@@ -128,12 +127,6 @@ func (a *Admin) SignOut(c *gin.Context) error {
 	return nil
 }
 
-// The paths of one-time links.
-const (
-	setupPath = "/admin/setup"
-	joinPath  = "/admin/join"
-)
-
 // Enrol: GET /admin/setup?token= and GET /admin/join?token=. It changes
 // nothing: whoever looks at a link before the person does leaves it good.
 func (a *Admin) Enrol(c *gin.Context) error {
@@ -193,7 +186,7 @@ func (a *Admin) Join(c *gin.Context) error {
 // form again.
 func (a *Admin) enrolled(c *gin.Context, cookie string, err error) error {
 	if err == nil {
-		return a.welcome(c, cookie, "/admin")
+		return a.welcome(c, cookie, homePath)
 	}
 	if errors.Is(err, admins.ErrNotFound) {
 		return a.deadLink(c)

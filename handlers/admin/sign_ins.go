@@ -15,8 +15,6 @@ import (
 	"usher/web"
 )
 
-const signInsPath = "/admin/sign-ins"
-
 // SignInAnswer is an entry of the sign-in log in the API.
 type SignInAnswer struct {
 	ID          string          `json:"id"`
@@ -240,13 +238,6 @@ func personOf(r provisioning.SignInRecord) string {
 	return ""
 }
 
-func userPath(id string) string {
-	if id == "" {
-		return ""
-	}
-	return "/admin/users/" + id
-}
-
 // SignInEntryPage: GET /admin/sign-ins/:reference.
 func (a *Admin) SignInEntryPage(c *gin.Context) error {
 	ctx, tenant := c.Request.Context(), handlers.TenantOf(c)
@@ -260,7 +251,7 @@ func (a *Admin) SignInEntryPage(c *gin.Context) error {
 		Person: personOf(r), Subject: r.Subject, UserPath: userPath(r.UserID), Key: r.KeyID, IssuedAt: r.IssuedAt,
 		Target: r.Target, Network: r.Network, UserAgent: r.UserAgent,
 		Header: indented(r.Header), Payload: indented(r.Payload), Changes: changesOf(r),
-		Doctor: "/admin/doctor?reference=" + url.QueryEscape(r.Reference),
+		Doctor: doctorPath + "?reference=" + url.QueryEscape(r.Reference),
 	}
 	page.Door = map[string]string{"get": "as a link", "post": "as a form"}[r.Door]
 	if r.Changed && actorOf(c).May(admins.ReadUsers) {
@@ -295,7 +286,7 @@ func (a *Admin) ofIntegration(c *gin.Context, page *web.SignInEntry, id string) 
 	} else if err != nil {
 		return err
 	}
-	page.Integration, page.IntegrationPath = n.Name, "/admin/integrations/"+n.ID
+	page.Integration, page.IntegrationPath = n.Name, integrationPath(n.ID, "")
 	page.Limit = "none, with a tolerance of " + web.Span(n.Leeway)
 	if n.MaxAge > 0 {
 		page.Limit = web.Span(n.MaxAge) + ", with a tolerance of " + web.Span(n.Leeway)

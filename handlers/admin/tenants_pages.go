@@ -15,11 +15,6 @@ import (
 	"usher/web"
 )
 
-const (
-	settingsPath = "/admin/settings"
-	tenantsPath  = "/admin/settings/tenants"
-)
-
 // retention are the fields that say how long logs are kept.
 var retention = []struct {
 	name, label, hint string

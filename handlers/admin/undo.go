@@ -15,8 +15,6 @@ import (
 	"usher/web"
 )
 
-const undoPath = "/admin/undo"
-
 // undoFields say what shall be undone, in a request of the API.
 type undoFields struct {
 	Reference   string    `json:"reference"`
@@ -183,7 +181,7 @@ func (a *Admin) undoPage(c *gin.Context, wish provisioning.UndoWish) (web.AdminU
 		if err != nil {
 			return web.AdminUndo{}, err
 		}
-		page.Confirm.Word, page.Back = n.Name, "/admin/integrations/"+n.ID
+		page.Confirm.Word, page.Back = n.Name, integrationPath(n.ID, "")
 		if wish.Emptied != "" {
 			page.What, page.Back = "What "+n.Name+" took from people's groups before the drift guard held.", alertsPath
 			hide("emptied", wish.Emptied)

@@ -111,7 +111,7 @@ func (a *Admin) userActPage(c *gin.Context, act userAct) error {
 		return err
 	}
 	if !slices.Contains(act.from, profile.Status) {
-		seeOther(c, usersPath+"/"+profile.ID) // there is nothing to be done
+		seeOther(c, userPath(profile.ID)) // there is nothing to be done
 		return nil
 	}
 	page, err := a.previewAct(c, profile, act)
@@ -168,7 +168,7 @@ func (a *Admin) userActForm(c *gin.Context, act userAct) error {
 	if err := act.do(a, c, profile.ID); err != nil {
 		return a.unfinished(err, halfDone)
 	}
-	seeOther(c, usersPath+"/"+profile.ID+"?done="+act.done)
+	seeOther(c, userPath(profile.ID)+"?done="+act.done)
 	return nil
 }
 
@@ -182,6 +182,6 @@ func (a *Admin) EndUserSession(c *gin.Context) error {
 	if err != nil {
 		return a.unfinished(err, halfDone)
 	}
-	seeOther(c, usersPath+"/"+c.Param("id")+"?done=session_ended")
+	seeOther(c, userPath(c.Param("id"))+"?done=session_ended")
 	return nil
 }

@@ -129,7 +129,7 @@ func (a *Admin) MergeUserForm(c *gin.Context) error {
 	case err != nil:
 		return a.unfinished(err, halfDone)
 	}
-	seeOther(c, usersPath+"/"+profile.ID+"?done=users_merged")
+	seeOther(c, userPath(profile.ID)+"?done=users_merged")
 	return nil
 }
 

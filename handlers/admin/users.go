@@ -10,8 +10,6 @@ import (
 	"usher/web"
 )
 
-const usersPath = "/admin/users"
-
 // Users: GET /admin/api/v1/users?q=|email=|email_prefix=|sub=|group=&status=&after=.
 func (a *Admin) Users(c *gin.Context) error {
 	if email, asked := c.GetQuery("email"); asked && email == "" {
