@@ -32,8 +32,10 @@ func (c Clock) Advice(maxAge, leeway time.Duration) (tone, sentence string) {
 	switch {
 	case c.N == 0:
 		return "", "No link that says when it was made has arrived in 30 days."
+	case c.N == 1:
+		return "", "One link has arrived, which is too few to compare the clocks."
 	case c.N < minArrivals:
-		return "", fmt.Sprintf("Only %d links have arrived, which is too few to compare the clocks.", c.N)
+		return "", fmt.Sprintf("%d links have arrived, which is too few to compare the clocks.", c.N)
 	case -c.Median > leeway:
 		return ClockWrong, fmt.Sprintf("The partner's clock is about %s ahead of ours, more than the tolerance of %s: most links are refused (issued_in_future).",
 			spell(c.Median), spell(leeway)) + takeTime

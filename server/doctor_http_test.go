@@ -82,7 +82,7 @@ func TestDoctor(t *testing.T) {
 		i.logged(t, reference(refused))
 		owner := i.owner(t)
 		for name, a := range map[string]answer{
-			"pasted":    i.send(t, "POST", "/admin/doctor", url.Values{"specimen": {"Bearer " + old}}.Encode(), isForm, owner),
+			"pasted":    i.post(t, "/admin/doctor", url.Values{"specimen": {"Bearer " + old}}.Encode(), owner),
 			"by its id": i.get(t, "/admin/doctor?reference="+reference(refused), owner),
 		} {
 			page := html.UnescapeString(a.body)
@@ -119,7 +119,7 @@ func TestDoctor(t *testing.T) {
 		}
 		i.admin(t, http.StatusNotFound, "POST", "/doctor", fields{"reference": "nobody-knows-it"})
 		for name, form := range map[string]url.Values{"nothing": {}, "no time": {"specimen": {"x"}, "at": {"noon"}}, "too long": {"specimen": {strings.Repeat("x", 90<<10)}}} {
-			a := i.send(t, "POST", "/admin/doctor", form.Encode(), isForm, owner)
+			a := i.post(t, "/admin/doctor", form.Encode(), owner)
 			if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `class="fault"`) {
 				t.Errorf("form, %s: got %v, want 422 and what is wrong", name, a)
 			}
@@ -167,7 +167,7 @@ func TestBuilder(t *testing.T) {
 					sent[name] = value
 				}
 			}
-			return i.send(t, "POST", "/admin/builder", sent.Encode(), isForm, owner)
+			return i.post(t, "/admin/builder", sent.Encode(), owner)
 		}
 		linkOn := func(a answer) string {
 			t.Helper()

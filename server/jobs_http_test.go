@@ -70,7 +70,7 @@ func TestJobsOverHTTP(t *testing.T) {
 		if page.status != 200 || !strings.Contains(page.body, "/admin/jobs/"+j.ID+"/download") || page.header.Get("Refresh") != "" {
 			t.Errorf("got page %v with Refresh %q, want a download and no reloading", page, page.header.Get("Refresh"))
 		}
-		if byForm := i.send(t, "POST", "/admin/jobs/"+j.ID+"/download", "", isForm, i.owner(t)); byForm.body != a.body {
+		if byForm := i.post(t, "/admin/jobs/"+j.ID+"/download", "", i.owner(t)); byForm.body != a.body {
 			t.Errorf("got %v by the form, want the same lines", byForm)
 		}
 		i.admin(t, 404, "POST", "/jobs/x/download", nil)
@@ -94,7 +94,7 @@ func TestJobsOverHTTP(t *testing.T) {
 
 		// An import: by the API with a fault, by the form without.
 		i.wantReason(t, i.send(t, "POST", "/admin/api/v1/import", jsonText(fields{"rows": "kind,id,name\ngroup,a,A\nx,b,B"}), asAdmin), 400, "bad_request")
-		bad := i.send(t, "POST", "/admin/import", "rows=kind%2Cid%2Cname%0Agroup%2Ca%2CA%0Ax%2Cb%2CB", isForm, i.owner(t))
+		bad := i.post(t, "/admin/import", "rows=kind%2Cid%2Cname%0Agroup%2Ca%2CA%0Ax%2Cb%2CB", i.owner(t))
 		if bad.status != http.StatusUnprocessableEntity || !strings.Contains(bad.body, "line 3: kind: group or credit") {
 			t.Errorf("got %v, want 422 and the faulty line", bad)
 		}
@@ -153,13 +153,13 @@ func TestUndoOverHTTP(t *testing.T) {
 		if page.status != 200 || !strings.Contains(page.body, "Back into the group") || groups() != 0 {
 			t.Errorf("got %v, want what would be undone, and nothing done", page)
 		}
-		if a := i.send(t, "POST", "/admin/undo", "confirm=no&reference="+reference, isForm, i.owner(t)); a.status != 422 || groups() != 0 {
+		if a := i.post(t, "/admin/undo", "confirm=no&reference="+reference, i.owner(t)); a.status != 422 || groups() != 0 {
 			t.Errorf("got %v without the word typed, want 422 and nothing done", a)
 		}
 		if a := i.send(t, "POST", "/admin/undo", "confirm=undo&reference="+reference, isForm, i.owner(t), "Origin: https://evil.example"); a.status != 403 || groups() != 0 {
 			t.Errorf("got %v from another site, want 403 and nothing done", a)
 		}
-		if a := i.send(t, "POST", "/admin/undo", "confirm=undo&reference="+reference, isForm, i.owner(t)); a.status != 303 || groups() != 1 {
+		if a := i.post(t, "/admin/undo", "confirm=undo&reference="+reference, i.owner(t)); a.status != 303 || groups() != 1 {
 			t.Errorf("got %v with the word typed, want 303 and the group back", a)
 		}
 		if a := i.get(t, "/admin/undo?reference=nothing", i.owner(t)); a.status != 422 || !strings.Contains(a.body, "It has changed nothing") {
@@ -203,13 +203,13 @@ func TestAlertsOverHTTP(t *testing.T) {
 		if a := i.get(t, path, i.owner(t)); a.status != 200 || !strings.Contains(a.body, "Let removals through") || !strings.Contains(a.body, "/admin/undo?emptied="+lumen.ID) {
 			t.Errorf("got %v, want what can be decided", a)
 		}
-		if a := i.send(t, "POST", path, "decision=release&until=1h&confirm=no", isForm, i.owner(t)); a.status != 422 || alerts()[0].State != "open" {
+		if a := i.post(t, path, "decision=release&until=1h&confirm=no", i.owner(t)); a.status != 422 || alerts()[0].State != "open" {
 			t.Errorf("got %v without the name typed, want 422", a)
 		}
-		if a := i.send(t, "POST", path, "decision=hold", isForm, i.owner(t)); a.status != 303 || alerts()[0].State != "holding" {
+		if a := i.post(t, path, "decision=hold", i.owner(t)); a.status != 303 || alerts()[0].State != "holding" {
 			t.Errorf("got %v, want it held", a)
 		}
-		if a := i.send(t, "POST", path, "decision=release&until=1h&confirm=Lumen+Learning", isForm, i.owner(t)); a.status != 303 || alerts()[0].State != "released" {
+		if a := i.post(t, path, "decision=release&until=1h&confirm=Lumen+Learning", i.owner(t)); a.status != 303 || alerts()[0].State != "released" {
 			t.Errorf("got %v with the name typed, want it let through", a)
 		}
 		i.admin(t, 400, "PATCH", "/alerts/"+all[0].ID, fields{"decision": "dismiss"})

@@ -12,15 +12,10 @@ import (
 	"usher/web"
 )
 
-const accountPath = "/admin/account"
-
-// asInvalid returns which field an error is about.
-func asInvalid(err error) (*admins.Invalid, bool) { return errors.AsType[*admins.Invalid](err) }
-
 // inTheWay is the sentence for an error that the person can do something about;
 // "" for every other, and for none.
 func inTheWay(err error) string {
-	wrong, invalid := asInvalid(err)
+	wrong, invalid := errors.AsType[*admins.Invalid](err)
 	switch {
 	case invalid:
 		return sentence(wrong.Error())
@@ -94,12 +89,13 @@ func (a *Admin) selfPage(c *gin.Context) (web.AdminSelf, error) {
 // Rename: POST /admin/account.
 func (a *Admin) Rename(c *gin.Context) error {
 	err := a.Admins.Rename(c.Request.Context(), actorOf(c), c.PostForm("name"), by(c))
-	if wrong, ok := asInvalid(err); ok {
+	if found, ok := faultsOf(err); ok {
 		page, err := a.selfPage(c)
 		if err != nil {
 			return err
 		}
-		page.Name.Value, page.Name.Fault = c.PostForm("name"), sentence(wrong.Problem)
+		page.Name.Value = c.PostForm("name")
+		found.point(&page.Name)
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	} else if err != nil {
 		return explain(err)
@@ -112,16 +108,16 @@ func (a *Admin) Rename(c *gin.Context) error {
 func (a *Admin) ChangePassword(c *gin.Context) error {
 	err := a.Admins.ChangePassword(c.Request.Context(), handlers.TenantOf(c), actorOf(c), c.PostForm("old_password"),
 		c.PostForm("password"), admins.ReadCookie(c.Request), by(c))
-	wrong, invalid := asInvalid(err)
-	if many, ok := errors.AsType[*admins.TooMany](err); ok {
-		wrong, invalid = &admins.Invalid{Field: "old_password", Problem: "too many attempts; try again in " + inWords(many.Wait)}, true
+	found, ok := faultsOf(err)
+	if many, is := errors.AsType[*admins.TooMany](err); is {
+		found, ok = faults{"old_password": tryAgain(many)}, true
 	}
-	if invalid {
+	if ok {
 		page, err := a.selfPage(c)
 		if err != nil {
 			return err
 		}
-		fault(page.Password, wrong)
+		found.mark(page.Password)
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	} else if err != nil {
 		return explain(err)

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -31,14 +30,6 @@ func answerAccount(a admins.Account) accountAnswer {
 	}
 }
 
-func inUTC(at *time.Time) *time.Time {
-	if at == nil {
-		return nil
-	}
-	utc := at.UTC()
-	return &utc
-}
-
 // linkAnswer is a one-time link, which is shown this once.
 type linkAnswer struct {
 	URL       string    `json:"url"`
@@ -49,14 +40,9 @@ func (a *Admin) answerLink(c *gin.Context, link admins.Link) linkAnswer {
 	return linkAnswer{URL: a.linkURL(c, link), ExpiresAt: link.Expires.UTC()}
 }
 
-// linkURL is where a one-time link leads. Like every absolute link it comes
-// from the configuration, not from the request.
+// linkURL is where a one-time link leads.
 func (a *Admin) linkURL(c *gin.Context, link admins.Link) string {
-	origin := a.Origin
-	if origins := handlers.TenantOrigins(a.Origin, handlers.TenantOf(c)); len(origins) > 0 {
-		origin = origins[0]
-	}
-	return origin.String() + joinPath + "?token=" + link.Token
+	return a.originOfLinks(c).String() + joinPath + "?token=" + link.Token
 }
 
 // Administrators: GET /admin/api/v1/administrators?after=. "next" is the next
@@ -70,12 +56,7 @@ func (a *Admin) Administrators(c *gin.Context) error {
 	for _, account := range accounts {
 		answers = append(answers, answerAccount(account))
 	}
-	page := gin.H{"administrators": answers, "next": nil}
-	if next != "" {
-		page["next"] = next
-	}
-	c.JSON(http.StatusOK, page)
-	return nil
+	return list(c, "administrators", answers, next)
 }
 
 // Administrator: GET /admin/api/v1/administrators/:id.
@@ -214,40 +195,21 @@ func inviteFields(c *gin.Context, wish admins.NewAccount) []web.Field {
 	return fields
 }
 
-// fault marks the field that was not accepted, and reports whether there is
-// one of this name.
-func fault(fields []web.Field, wrong *admins.Invalid) bool {
-	for i := range fields {
-		if fields[i].Name == wrong.Field {
-			fields[i].Fault = sentence(wrong.Problem)
-			return true
-		}
-	}
-	return false
-}
-
 // AdministratorsPage: GET /admin/settings/administrators?after=.
 func (a *Admin) AdministratorsPage(c *gin.Context) error {
 	return a.administratorsPage(c, http.StatusOK, inviteFields(c, admins.NewAccount{Role: admins.Admin}))
 }
 
 func (a *Admin) administratorsPage(c *gin.Context, status int, invite []web.Field) error {
-	after := c.Query("after")
-	accounts, next, err := a.Admins.Accounts(c.Request.Context(), handlers.TenantOf(c), after)
+	accounts, next, err := a.Admins.Accounts(c.Request.Context(), handlers.TenantOf(c), c.Query("after"))
 	if err != nil {
 		return explain(err)
 	}
 	page := web.AdminAccounts{
-		Frame: a.frame(c, "/admin/settings", "Administrators"), Tabs: settingsTabs(c, administratorsPath),
+		Frame: a.frame(c, settingsPath, "Administrators"), Tabs: settingsTabs(c, administratorsPath), Pager: pager(c, administratorsPath, next),
 	}
 	for _, account := range accounts {
 		page.Accounts = append(page.Accounts, shownAccount(c, account))
-	}
-	if after != "" {
-		page.Pager.First = administratorsPath
-	}
-	if next != "" {
-		page.Pager.Next = administratorsPath + "?after=" + url.QueryEscape(next)
 	}
 	if actorOf(c).May(admins.WriteSettings) {
 		page.Invite = invite
@@ -262,9 +224,9 @@ func (a *Admin) InviteByForm(c *gin.Context) error {
 		Operator: c.PostForm("operator") != "",
 	}
 	account, link, err := a.Admins.Invite(c.Request.Context(), handlers.TenantOf(c), wish, actorOf(c), by(c))
-	if wrong, ok := asInvalid(err); ok {
+	if found, ok := faultsOf(err); ok {
 		fields := inviteFields(c, wish)
-		fault(fields, wrong)
+		found.mark(fields)
 		return a.administratorsPage(c, http.StatusUnprocessableEntity, fields)
 	} else if err != nil {
 		return explain(err)
@@ -276,7 +238,7 @@ func (a *Admin) InviteByForm(c *gin.Context) error {
 // but in this answer.
 func (a *Admin) showLink(c *gin.Context, account admins.Account, link admins.Link) error {
 	page := web.AdminLink{
-		Frame: a.frame(c, "/admin/settings", "A link for "+account.Name), Email: account.Email, URL: a.linkURL(c, link),
+		Frame: a.frame(c, settingsPath, "A link for "+account.Name), Email: account.Email, URL: a.linkURL(c, link),
 		Expires: link.Expires, Reset: account.JoinedAt != nil, Back: administratorsPath,
 	}
 	return a.show(c, page)
@@ -299,7 +261,7 @@ func (a *Admin) AdministratorPage(c *gin.Context) error {
 
 func (a *Admin) administratorPage(c *gin.Context, account admins.Account, status int, fault string) error {
 	page := web.AdminAccountPage{
-		Frame: a.frame(c, "/admin/settings", account.Name), Tabs: settingsTabs(c, administratorsPath),
+		Frame: a.frame(c, settingsPath, account.Name), Tabs: settingsTabs(c, administratorsPath),
 		Account: shownAccount(c, account), Fault: fault,
 	}
 	if actorOf(c).May(admins.WriteSettings) {
@@ -378,7 +340,7 @@ func (a *Admin) RemovalPage(c *gin.Context) error {
 func (a *Admin) removalPage(c *gin.Context, account admins.Account) web.AdminRemoval {
 	path := administratorsPath + "/" + account.ID
 	return web.AdminRemoval{
-		Frame: a.frame(c, "/admin/settings", "Remove "+account.Name), Tabs: settingsTabs(c, administratorsPath),
+		Frame: a.frame(c, settingsPath, "Remove "+account.Name), Tabs: settingsTabs(c, administratorsPath),
 		What: account.Name + " will not administer this tenant any more.",
 		Effects: []string{
 			"Every session of this account ends at once.", "Its passkeys and one-time links are dead.",
@@ -395,8 +357,7 @@ func (a *Admin) RemoveByForm(c *gin.Context) error {
 		return err
 	}
 	page := a.removalPage(c, account)
-	if c.PostForm("confirm") != page.Confirm.Word {
-		page.Confirm.Fault = notTyped
+	if page.Confirm.Fault = confirmed(c, page.Confirm.Word); page.Confirm.Fault != "" {
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	err = a.Admins.Remove(c.Request.Context(), handlers.TenantOf(c), account.ID, actorOf(c), by(c))
@@ -408,6 +369,3 @@ func (a *Admin) RemoveByForm(c *gin.Context) error {
 	seeOther(c, administratorsPath+"?done=administrator_removed")
 	return nil
 }
-
-// notTyped is what is wrong with a confirmation.
-const notTyped = "This is not what stands above, letter by letter."

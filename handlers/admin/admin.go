@@ -59,7 +59,7 @@ func (a *Admin) Page(scope admins.Scope, handle handlers.Handler) gin.HandlerFun
 
 // Own is Page for what every administrator may do.
 func (a *Admin) Own(handle handlers.Handler) gin.HandlerFunc {
-	return a.Wrap(func(c *gin.Context) error {
+	return a.Public(func(c *gin.Context) error {
 		actor, err := a.signedIn(c)
 		if fault, ok := errors.AsType[*handlers.Fault](err); ok && fault.Code == handlers.NotSignedIn &&
 			c.Request.Method == http.MethodGet {
@@ -75,17 +75,32 @@ func (a *Admin) Own(handle handlers.Handler) gin.HandlerFunc {
 	})
 }
 
-const signInPath = "/admin/sign-in"
+// Public is Page for what anybody may open.
+func (a *Admin) Public(handle handlers.Handler) gin.HandlerFunc {
+	return a.Wrap(func(c *gin.Context) error {
+		if err := readForm(c); err != nil {
+			return err
+		}
+		return handle(c)
+	})
+}
 
 type actorKey struct{}
 
 func (a *Admin) allowed(c *gin.Context, actor admins.Actor, scope admins.Scope, handle handlers.Handler) error {
 	handlers.Note(c, slog.String("actor", actor.String()))
 	if !actor.May(scope) {
-		return &handlers.Fault{Code: handlers.NotAllowed, Public: "This needs the right “" + string(scope) + "”, which " + actor.Name + " does not have."}
+		return lacks(actor, scope)
 	}
 	c.Set(actorKey{}, actor)
 	return handle(c)
+}
+
+// lacks refuses somebody who does not have a right.
+func lacks(actor admins.Actor, scope admins.Scope) error {
+	return &handlers.Fault{
+		Code: handlers.NotAllowed, Public: "This needs the right “" + string(scope) + "”, which " + actor.Name + " does not have.",
+	}
 }
 
 // actorOf returns whom API or Page has let in.

@@ -15,8 +15,6 @@ import (
 	"usher/web"
 )
 
-const alertsPath = "/admin/alerts"
-
 // alertAnswer is an alert of the drift guard in the API.
 type alertAnswer struct {
 	ID            string     `json:"id"`
@@ -150,7 +148,7 @@ func (a *Admin) alertPage(c *gin.Context) (web.AdminAlert, error) {
 func (a *Admin) shownAlert(c *gin.Context, alert provisioning.DriftAlert, integration string) web.AdminAlert {
 	row := alertRow(alert, integration)
 	page := web.AdminAlert{
-		Frame: a.frame(c, alertsPath, row.Text), AdminAlertRow: row, IntegrationPath: "/admin/integrations/" + alert.IntegrationID,
+		Frame: a.frame(c, alertsPath, row.Text), AdminAlertRow: row, IntegrationPath: integrationPath(alert.IntegrationID, ""),
 		Emptied: alert.Emptied, Held: alert.Held, GroupsEmptied: emptied(alert), Dismissed: alert.State == "dismissed",
 		Release: web.Field{Name: "until", Label: "For", Type: "select"}, Confirm: web.Confirm{Word: integration},
 	}
@@ -189,8 +187,7 @@ func (a *Admin) DecideByForm(c *gin.Context) error {
 	}
 	decision, until := c.PostForm("decision"), time.Time{}
 	if decision == provisioning.DecideRelease {
-		if c.PostForm("confirm") != page.Confirm.Word {
-			page.Confirm.Fault = notTyped
+		if page.Confirm.Fault = confirmed(c, page.Confirm.Word); page.Confirm.Fault != "" {
 			return a.showAs(c, http.StatusUnprocessableEntity, page)
 		}
 		for _, r := range releases {

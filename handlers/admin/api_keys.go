@@ -2,7 +2,6 @@ package admin
 
 import (
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -43,12 +42,7 @@ func (a *Admin) APIKeys(c *gin.Context) error {
 	for _, k := range keys {
 		answers = append(answers, answerAPIKey(k))
 	}
-	page := gin.H{"api_keys": answers, "next": nil}
-	if next != "" {
-		page["next"] = next
-	}
-	c.JSON(http.StatusOK, page)
-	return nil
+	return list(c, "api_keys", answers, next)
 }
 
 // MakeAPIKey: POST /admin/api/v1/api-keys. The key is shown this once.
@@ -133,12 +127,13 @@ func (a *Admin) APIKeysPage(c *gin.Context) error {
 }
 
 func (a *Admin) apiKeysPage(c *gin.Context, status int, fields []web.Field) error {
-	before := c.Query("before")
-	keys, next, err := a.Admins.APIKeys(c.Request.Context(), handlers.TenantOf(c), before)
+	keys, next, err := a.Admins.APIKeys(c.Request.Context(), handlers.TenantOf(c), c.Query("before"))
 	if err != nil {
 		return explain(err)
 	}
-	page := web.AdminAPIKeys{Frame: a.frame(c, "/admin/settings", "API keys"), Tabs: settingsTabs(c, apiKeysPath)}
+	page := web.AdminAPIKeys{
+		Frame: a.frame(c, settingsPath, "API keys"), Tabs: settingsTabs(c, apiKeysPath), Pager: pagerBy(c, apiKeysPath, "before", next),
+	}
 	may := actorOf(c).May(admins.WriteSettings)
 	for _, k := range keys {
 		shown := web.AdminAPIKey{
@@ -156,12 +151,6 @@ func (a *Admin) apiKeysPage(c *gin.Context, status int, fields []web.Field) erro
 			}
 		}
 		page.Keys = append(page.Keys, shown)
-	}
-	if before != "" {
-		page.Pager.First = apiKeysPath
-	}
-	if next != "" {
-		page.Pager.Next = apiKeysPath + "?before=" + url.QueryEscape(next)
 	}
 	if may {
 		page.Make = fields
@@ -187,21 +176,17 @@ func (a *Admin) MakeAPIKeyByForm(c *gin.Context) error {
 		return badRequest("life: one of the choices of the form.")
 	}
 	k, key, err := a.Admins.MakeAPIKey(c.Request.Context(), handlers.TenantOf(c), wish, actorOf(c), by(c))
-	if wrong, ok := asInvalid(err); ok {
+	if found, ok := faultsOf(err); ok {
 		fields := makeFields(c, wish.Name, chosen, life)
-		fault(fields, wrong)
+		found.mark(fields)
 		return a.apiKeysPage(c, http.StatusUnprocessableEntity, fields)
 	} else if err != nil {
 		return explain(err)
 	}
-	origin := a.Origin
-	if origins := handlers.TenantOrigins(a.Origin, handlers.TenantOf(c)); len(origins) > 0 {
-		origin = origins[0]
-	}
 	return a.show(c, web.AdminNewAPIKey{
-		Frame: a.frame(c, "/admin/settings", "Your new API key"), Tabs: settingsTabs(c, apiKeysPath),
+		Frame: a.frame(c, settingsPath, "Your new API key"), Tabs: settingsTabs(c, apiKeysPath),
 		Name: k.Name, Key: key, Expires: k.ExpiresAt, Back: apiKeysPath,
-		Example: "curl -H 'Authorization: Bearer " + key + "' " + origin.String() + "/admin/api/v1/integrations",
+		Example: "curl -H 'Authorization: Bearer " + key + "' " + a.originOfLinks(c).String() + "/admin/api/v1/integrations",
 	})
 }
 
@@ -224,7 +209,7 @@ func (a *Admin) revokePage(c *gin.Context) (web.AdminRemoval, error) {
 		used = "It was last used at " + k.UsedAt.UTC().Format("15:04 UTC on 2 January 2006") + "."
 	}
 	return web.AdminRemoval{
-		Frame: a.frame(c, "/admin/settings", "Revoke "+k.Name), Tabs: settingsTabs(c, apiKeysPath),
+		Frame: a.frame(c, settingsPath, "Revoke "+k.Name), Tabs: settingsTabs(c, apiKeysPath),
 		What:    "The key usk_…" + k.Ending + " will be refused from now on.",
 		Effects: []string{used, "It cannot be brought back; a new one can be made."},
 		Action:  apiKeysPath + "/" + k.ID + "/revoke", Submit: "Revoke", Back: apiKeysPath, Confirm: web.Confirm{Word: k.Name},
@@ -237,8 +222,7 @@ func (a *Admin) RevokeByForm(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.PostForm("confirm") != page.Confirm.Word {
-		page.Confirm.Fault = notTyped
+	if page.Confirm.Fault = confirmed(c, page.Confirm.Word); page.Confirm.Fault != "" {
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	if err := a.Admins.RevokeAPIKey(c.Request.Context(), handlers.TenantOf(c), c.Param("id"), by(c)); err != nil {

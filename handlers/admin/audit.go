@@ -18,8 +18,6 @@ import (
 	"usher/web"
 )
 
-const auditPath = "/admin/audit"
-
 // auditFilter reads what part of the audit log is asked for.
 func auditFilter(c *gin.Context) (provisioning.AuditFilter, error) {
 	f := provisioning.AuditFilter{
@@ -64,12 +62,7 @@ func (a *Admin) AuditLog(c *gin.Context) error {
 			Detail: json.RawMessage(r.Detail), Reference: r.Reference, Hash: fmt.Sprintf("%x", []byte(r.Hash)),
 		})
 	}
-	page := gin.H{"audit": answers, "next": nil}
-	if next != 0 {
-		page["next"] = strconv.FormatInt(next, 10)
-	}
-	c.JSON(http.StatusOK, page)
-	return nil
+	return list(c, "audit", answers, cursor(next))
 }
 
 // ExportAudit answers with the whole log as JSON lines, which “usher audit
@@ -99,12 +92,8 @@ func (a *Admin) AuditPage(c *gin.Context) error {
 	if err != nil {
 		return explain(err)
 	}
-	following := ""
-	if next != 0 {
-		following = strconv.FormatInt(next, 10)
-	}
 	page := web.Audit{
-		Frame: a.frame(c, auditPath, "Audit log"), Pager: pager(c, following),
+		Frame: a.frame(c, auditPath, "Audit log"), Pager: pager(c, auditPath, cursor(next)),
 		Filtered: filter.Actor != "" || filter.Action != "" || filter.Object != "",
 		Filters: []web.Field{
 			{Name: "actor", Label: "Actor", Type: "search", Value: filter.Actor},

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"unicode/utf8"
 
@@ -138,10 +137,4 @@ func (g given[T]) pointer() *T {
 		return nil
 	}
 	return &g.value
-}
-
-func noContent(c *gin.Context) error {
-	c.Status(http.StatusNoContent)
-	c.Writer.WriteHeaderNow()
-	return nil
 }

@@ -16,8 +16,6 @@ import (
 	"usher/web"
 )
 
-const builderPath = "/admin/builder"
-
 // SignLink: POST /admin/api/v1/integrations/:id/links.
 func (a *Admin) SignLink(c *gin.Context) error {
 	var body struct {
@@ -65,11 +63,11 @@ func (a *Admin) BuilderPage(c *gin.Context) error {
 // Builder: POST /admin/builder.
 func (a *Admin) Builder(c *gin.Context) error {
 	w := readLinkForm(c)
-	claims, faults := w.claims()
-	if len(faults) == 0 {
+	claims, wrong := w.claims()
+	if len(wrong) == 0 {
 		signed, err := a.Provisioning.SignLink(c.Request.Context(), handlers.TenantOf(c), w.integration,
 			provisioning.TestLink{Claims: claims, Spoil: provisioning.Spoil(w.preset)}, by(c))
-		var wrong *provisioning.Invalid
+		found, ok := faultsOf(err)
 		switch {
 		case err == nil:
 			page, err := a.builderPage(c, w, nil)
@@ -81,14 +79,14 @@ func (a *Admin) Builder(c *gin.Context) error {
 			}
 			return a.show(c, page)
 		case errors.Is(err, provisioning.ErrNotFound):
-			faults["integration"] = "Choose an integration."
-		case errors.As(err, &wrong):
-			faults[wrong.Field] = strings.ToUpper(wrong.Problem[:1]) + wrong.Problem[1:] + "."
+			wrong["integration"] = "Choose an integration."
+		case ok:
+			wrong = found
 		default:
 			return explain(err)
 		}
 	}
-	page, err := a.builderPage(c, w, faults)
+	page, err := a.builderPage(c, w, wrong)
 	if err != nil {
 		return err
 	}
@@ -123,10 +121,10 @@ func readLinkForm(c *gin.Context) linkForm {
 }
 
 // claims turns the form into claims, or says which fields cannot be one.
-func (w linkForm) claims() (claims map[string]any, faults map[string]string) {
-	claims, faults = map[string]any{"email": w.email}, map[string]string{}
+func (w linkForm) claims() (claims map[string]any, wrong faults) {
+	claims, wrong = map[string]any{"email": w.email}, faults{}
 	if w.email == "" {
-		faults["email"] = "Give the person's e-mail address."
+		wrong["email"] = "Give the person's e-mail address."
 	}
 	for name, value := range map[string]string{"sub": w.subject, "firstName": w.firstName, "lastName": w.lastName} {
 		if value != "" {
@@ -145,19 +143,19 @@ func (w linkForm) claims() (claims map[string]any, faults map[string]string) {
 	case sendList:
 		grants, fault := readGrants(w.credits)
 		if claims["credits"] = grants; fault != "" {
-			faults["credits"] = fault
+			wrong["credits"] = fault
 		}
 	}
 	if strings.TrimSpace(w.meta) != "" {
 		meta, err := provisioning.ReadClaimSet([]byte(w.meta))
 		if claims["meta"] = meta; err != nil {
-			faults["meta"] = "A JSON object is expected, such as {\"plan\": \"gold\"}."
+			wrong["meta"] = "A JSON object is expected, such as {\"plan\": \"gold\"}."
 		}
 	}
 	if w.onboard {
 		claims["onboard"] = true
 	}
-	return claims, faults
+	return claims, wrong
 }
 
 // lines are the lines that have something on them.
@@ -186,7 +184,7 @@ func readGrants(text string) (grants []provisioning.Grant, fault string) {
 }
 
 // builderPage is the form, filled in, with what was wrong with it.
-func (a *Admin) builderPage(c *gin.Context, w linkForm, faults map[string]string) (web.Builder, error) {
+func (a *Admin) builderPage(c *gin.Context, w linkForm, wrong faults) (web.Builder, error) {
 	all, err := a.Provisioning.Integrations(c.Request.Context(), handlers.TenantOf(c))
 	if err != nil {
 		return web.Builder{}, explain(err)
@@ -241,10 +239,8 @@ func (a *Admin) builderPage(c *gin.Context, w linkForm, faults map[string]string
 		preset,
 	}
 	for _, fields := range [][]web.Field{page.Who, page.What, page.How} {
-		for i := range fields {
-			fields[i].Fault = faults[fields[i].Name]
-		}
+		wrong.mark(fields)
 	}
-	page.Fault = faults["claims"]
+	page.Fault = wrong["claims"]
 	return page, nil
 }

@@ -78,12 +78,7 @@ func (a *Admin) Credits(c *gin.Context) error {
 	for _, credit := range credits {
 		answers = append(answers, answerCredit(credit))
 	}
-	page := gin.H{"credits": answers, "next": nil}
-	if next != 0 {
-		page["next"] = next
-	}
-	c.JSON(http.StatusOK, page)
-	return nil
+	return list(c, "credits", answers, next)
 }
 
 // Credit: GET /admin/api/v1/credits/:id, with its use.
@@ -138,8 +133,6 @@ func (a *Admin) ChangeCredit(c *gin.Context) error {
 	return nil
 }
 
-const creditsPath = "/admin/credits"
-
 // CreditsPage: GET /admin/credits?after=.
 func (a *Admin) CreditsPage(c *gin.Context) error {
 	return a.showCredits(c, http.StatusOK, "", "", nil)
@@ -163,12 +156,8 @@ func (a *Admin) showCredits(c *gin.Context, status int, id, name string, wrong f
 	if err != nil {
 		return explain(err)
 	}
-	following := ""
-	if next != 0 {
-		following = strconv.FormatInt(next, 10)
-	}
 	page := web.Credits{
-		Frame: a.frame(c, creditsPath, "Credits"), Write: actorOf(c).May(admins.WriteCatalog), Pager: pager(c, following),
+		Frame: a.frame(c, creditsPath, "Credits"), Write: actorOf(c).May(admins.WriteCatalog), Pager: pager(c, creditsPath, cursor(next)),
 		Fields: []web.Field{
 			wrong.field(web.Field{Name: "id", Label: "Number", Value: id, Required: true, Hint: "A whole number from 1: what partners write into credits. It stays."}),
 			wrong.field(web.Field{Name: "name", Label: "Name", Value: name, Required: true}),

@@ -15,8 +15,6 @@ import (
 	"usher/web"
 )
 
-const doctorPath = "/admin/doctor"
-
 // specimen is a link to be examined as if it came to this tenant.
 func (a *Admin) specimen(c *gin.Context, text string, at time.Time) provisioning.Specimen {
 	tenant := handlers.TenantOf(c)
@@ -268,29 +266,29 @@ type creditChange struct {
 // AnswerExamination writes an examination for programs.
 func AnswerExamination(e provisioning.Examination) ExaminationAnswer {
 	answer := ExaminationAnswer{
-		Accepted: e.Refusal == nil && e.Recorded == "", Recorded: nullable(string(e.Recorded)), Fix: e.Fix(), At: e.At.UTC(),
+		Accepted: e.Refusal == nil && e.Recorded == "", Recorded: orNull(string(e.Recorded)), Fix: e.Fix(), At: e.At.UTC(),
 		Notes: append([]string{}, e.Notes...), Checks: []checkAnswer{}, Header: rawJSON(e.Header), Claims: rawJSON(e.Claims),
-		Key: nullable(e.KeyID), Warnings: []warningAnswer{},
+		Key: orNull(e.KeyID), Warnings: []warningAnswer{},
 	}
 	if e.Refusal != nil {
-		answer.Reason = nullable(string(e.Refusal.Reason))
+		answer.Reason = orNull(string(e.Refusal.Reason))
 	}
 	for _, c := range e.Checks {
 		check := checkAnswer{ID: c.ID, Label: c.Label, Verdict: string(c.Verdict), Text: c.Text, Fix: c.Fix}
 		if c.Refusal != nil {
-			check.Reason = nullable(string(c.Refusal.Reason))
+			check.Reason = orNull(string(c.Refusal.Reason))
 		}
 		answer.Checks = append(answer.Checks, check)
 	}
 	if e.Integration != nil {
-		answer.Integration = nullable(e.Integration.ID)
+		answer.Integration = orNull(e.Integration.ID)
 	}
 	for _, w := range e.Warnings {
 		answer.Warnings = append(answer.Warnings, warningAnswer(w))
 	}
 	if f := e.Forecast; f != nil {
 		forecast := &forecastAnswer{
-			User: nullable(f.UserID), Match: string(f.Match), Created: f.Created, Unchanged: f.Unchanged, Stale: f.Stale,
+			User: orNull(f.UserID), Match: string(f.Match), Created: f.Created, Unchanged: f.Unchanged, Stale: f.Stale,
 			Fields: []fieldAnswer{}, Meta: []fieldAnswer{}, Groups: []groupChange{}, Credits: []creditChange{},
 			Location: handlers.Location(e.Target, f.Onboarding),
 		}
@@ -309,13 +307,6 @@ func AnswerExamination(e provisioning.Examination) ExaminationAnswer {
 		answer.Forecast = forecast
 	}
 	return answer
-}
-
-func nullable(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
 }
 
 // rawJSON is a text that is one JSON object, or nil.

@@ -3,7 +3,7 @@ package admin
 import (
 	"errors"
 	"maps"
-	"net/url"
+	"net/http"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -11,34 +11,27 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"usher/provisioning"
+	"usher/sessions/admins"
 	"usher/web"
 )
 
-// form takes the fields of a page's form, all of them text.
-func form(c *gin.Context) (url.Values, error) {
-	if err := c.Request.ParseForm(); err != nil {
-		return nil, badRequest("The form is not complete.")
+// readForm reads the form that a page has sent, and refuses one that broke off
+// or whose fields are not text. Handlers take the fields by c.PostForm.
+func readForm(c *gin.Context) error {
+	if c.Request.Method != http.MethodPost {
+		return nil
 	}
-	values := c.Request.PostForm
-	for name, list := range values {
+	if err := c.Request.ParseForm(); err != nil {
+		return badRequest("The form is not complete.")
+	}
+	for name, list := range c.Request.PostForm {
 		for _, value := range list {
 			if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
-				return nil, badRequest("The field %q is not valid UTF-8, or it has a NUL character.", name)
+				return badRequest("The field %q is not valid UTF-8, or it has a NUL character.", name)
 			}
 		}
 	}
-	return values, nil
-}
-
-// point puts problems beside their fields, and returns how many were told.
-func point(found faults, fields ...*web.Field) (told int) {
-	for _, field := range fields {
-		if problem, ok := found[field.Name]; ok {
-			field.Fault = problem
-			told++
-		}
-	}
-	return told
+	return nil
 }
 
 // choose marks the option that has been chosen.
@@ -67,16 +60,14 @@ func separated(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' || r == ' ' || r == ',' })
 }
 
-// confirmed compares what was typed with the word that was asked for.
-func confirmed(values url.Values, word string) string {
-	if strings.TrimSpace(values.Get("confirm")) == strings.TrimSpace(word) {
+// confirmed compares what was typed with the word that was asked for. It
+// returns the confirmation's fault, "" for none.
+func confirmed(c *gin.Context, word string) (fault string) {
+	if strings.TrimSpace(c.PostForm("confirm")) == strings.TrimSpace(word) {
 		return ""
 	}
-	return notTyped
+	return "This is not what stands above, letter by letter."
 }
-
-// pageRows is how many rows of a list a page shows.
-const pageRows = 50
 
 // faults are what is wrong with a form, by the names of its fields.
 type faults map[string]string
@@ -95,24 +86,46 @@ func faultsOf(err error) (found faults, ok bool) {
 		}
 		return found, true
 	}
-	var invalid *provisioning.Invalid
-	if !errors.As(err, &invalid) {
-		return nil, false
+	if wrong, is := errors.AsType[*provisioning.Invalid](err); is {
+		return faults{wrong.Field: sentence(wrong.Problem)}, true
 	}
-	return faults{invalid.Field: sentence(invalid.Problem)}, true
-}
-
-// faultsIn are those of a form's fields, or nil when err is about something
-// else.
-func faultsIn(err error) faults {
-	found, _ := faultsOf(err)
-	return found
+	if wrong, is := errors.AsType[*admins.Invalid](err); is {
+		return faults{wrong.Field: sentence(wrong.Problem)}, true
+	}
+	return nil, false
 }
 
 // field returns a field as it was sent, with what is wrong with it.
 func (f faults) field(field web.Field) web.Field {
-	field.Fault = f[field.Name]
+	f.point(&field)
 	return field
+}
+
+// point puts problems beside their fields, and returns how many were told.
+func (f faults) point(fields ...*web.Field) (told int) {
+	for _, field := range fields {
+		if problem, ok := f[field.Name]; ok {
+			field.Fault = problem
+			told++
+		}
+	}
+	return told
+}
+
+// mark is point for the fields of a list.
+func (f faults) mark(fields []web.Field) (told int) {
+	for i := range fields {
+		told += f.point(&fields[i])
+	}
+	return told
+}
+
+// sentence makes one of the words behind a field's name.
+func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
 // changedFault is shown when somebody else was faster.
@@ -126,33 +139,4 @@ func revisionOf(c *gin.Context) []int64 {
 		return []int64{}
 	}
 	return []int64{revision}
-}
-
-// pager is the way through a list: path with the query's other parameters, and
-// next as the following page's after ("" = none).
-func pager(c *gin.Context, next string) web.Pager {
-	path, query := c.Request.URL.Path, c.Request.URL.Query()
-	address := func(after string) string {
-		kept := url.Values{}
-		for name, values := range query {
-			if name != "after" && name != "done" && values[0] != "" {
-				kept.Set(name, values[0])
-			}
-		}
-		if after != "" {
-			kept.Set("after", after)
-		}
-		if len(kept) == 0 {
-			return path
-		}
-		return path + "?" + kept.Encode()
-	}
-	var p web.Pager
-	if query.Get("after") != "" {
-		p.First = address("")
-	}
-	if next != "" {
-		p.Next = address(next)
-	}
-	return p
 }

@@ -18,28 +18,25 @@ var sections = []struct {
 	label, path string
 	scope       admins.Scope
 }{
-	{"Overview", "/admin", admins.ReadLog},
-	{"Integrations", "/admin/integrations", admins.ReadIntegrations},
-	{"Sign-in log", "/admin/sign-ins", admins.ReadLog},
-	{"Link doctor", "/admin/doctor", admins.ReadLog},
-	{"Link builder", "/admin/builder", admins.WriteIntegrations},
-	{"Users", "/admin/users", admins.ReadUsers},
-	{"Groups", "/admin/groups", admins.ReadCatalog},
-	{"Credits", "/admin/credits", admins.ReadCatalog},
+	{"Overview", homePath, admins.ReadLog},
+	{"Integrations", integrationsPath, admins.ReadIntegrations},
+	{"Sign-in log", signInsPath, admins.ReadLog},
+	{"Link doctor", doctorPath, admins.ReadLog},
+	{"Link builder", builderPath, admins.WriteIntegrations},
+	{"Users", usersPath, admins.ReadUsers},
+	{"Groups", groupsPath, admins.ReadCatalog},
+	{"Credits", creditsPath, admins.ReadCatalog},
 	{"Alerts", alertsPath, admins.ReadLog},
 	{"Jobs", jobsPath, admins.ReadLog},
-	{"Audit log", "/admin/audit", admins.ReadAudit},
-	{"Settings", "/admin/settings", admins.ReadSettings},
+	{"Audit log", auditPath, admins.ReadAudit},
+	{"Settings", settingsPath, admins.ReadSettings},
 }
 
 // notices are what is said after an act, by the code in ?done=. The codes are
 // ours alone: a link from elsewhere cannot put words into a page.
 var notices = map[string]string{
-	"saved":                  "Saved.",
-	"administrator_removed":  "Removed. Every session of the account has ended.",
-	"password_changed":       "Your password is changed. You are signed out everywhere else.",
-	"sessions_ended":         "You are signed out everywhere else.",
-	"api_key_revoked":        "Revoked. The key is refused from now on.",
+	"saved": "Saved.",
+
 	"integration_changed":    "The settings are saved. They count for the next link.",
 	"integration_signed_out": "Every session of this integration has ended.",
 	"key_retired":            "The key is retired: links signed with it are refused.",
@@ -47,23 +44,32 @@ var notices = map[string]string{
 	"key_kept":               "The key stays.",
 	"group_created":          "The group exists now. People whose links name it get it with their next sign-in.",
 	"credit_created":         "The credit exists now, and those kept for it have taken effect.",
-	"tenant_added":           "The tenant is added.",
-	"group_added":            "The group is made.",
-	"group_deleted":          "The group is deleted.",
-	"member_in":              "The membership is saved.",
-	"member_out":             "The membership given by hand is taken away.",
-	"credit_added":           "The credit is added. Grants that waited for it have taken effect.",
-	"job_cancelled":          "Cancelled. What was done until then stays.",
-	"sign_in_undone":         "Undone. The journal of the person says what.",
-	"alert_decided":          "Done.",
-	"user-disabled":          "Disabled. Every session has ended, and no link signs the person in.",
-	"user-enabled":           "Enabled. Links sign the person in again.",
-	"user-signed-out":        "Signed out everywhere.",
-	"session-ended":          "The session has ended.",
-	"user-erased":            "Erased. Nothing personal is left.",
-	"passkey_added":          "The passkey is added. Next time you can sign in with it.",
-	"passkey_removed":        "The passkey is removed. Remove it from your device as well.",
-	"users-merged":           "Merged. Both ways in lead here now.",
+
+	"user_disabled":   "Disabled. Every session has ended, and no link signs the person in.",
+	"user_enabled":    "Enabled. Links sign the person in again.",
+	"user_signed_out": "Signed out everywhere.",
+	"user_erased":     "Erased. Nothing personal is left.",
+	"users_merged":    "Merged. Both ways in lead here now.",
+	"session_ended":   "The session has ended.",
+	"sign_in_undone":  "Undone. The journal of the person says what.",
+
+	"group_added":   "The group is made.",
+	"group_deleted": "The group is deleted.",
+	"member_in":     "The membership is saved.",
+	"member_out":    "The membership given by hand is taken away.",
+	"credit_added":  "The credit is added. Grants that waited for it have taken effect.",
+
+	"alert_decided": "Done.",
+	"job_cancelled": "Cancelled. What was done until then stays.",
+
+	"tenant_added":          "The tenant is added.",
+	"administrator_removed": "Removed. Every session of the account has ended.",
+	"api_key_revoked":       "Revoked. The key is refused from now on.",
+
+	"password_changed": "Your password is changed. You are signed out everywhere else.",
+	"sessions_ended":   "You are signed out everywhere else.",
+	"passkey_added":    "The passkey is added. Next time you can sign in with it.",
+	"passkey_removed":  "The passkey is removed. Remove it from your device as well.",
 }
 
 // frame is what surrounds a page. section is the path of the navigation's

@@ -11,9 +11,6 @@ import (
 	"usher/provisioning"
 )
 
-// apiRows is how many rows of a list the API answers with.
-const apiRows = 200
-
 type groupAnswer struct {
 	ID          string    `json:"id"`
 	ExternalID  string    `json:"external_id"`
@@ -57,12 +54,7 @@ func (a *Admin) Groups(c *gin.Context) error {
 	for _, g := range groups {
 		answers = append(answers, answerGroup(g))
 	}
-	page := gin.H{"groups": answers, "next": nil}
-	if next != "" {
-		page["next"] = next
-	}
-	c.JSON(http.StatusOK, page)
-	return nil
+	return list(c, "groups", answers, next)
 }
 
 // Group: GET /admin/api/v1/groups/:id.
@@ -133,12 +125,7 @@ func (a *Admin) GroupMembers(c *gin.Context) error {
 		}
 		answers = append(answers, answer)
 	}
-	page := gin.H{"members": answers, "next": nil}
-	if next != "" {
-		page["next"] = next
-	}
-	c.JSON(http.StatusOK, page)
-	return nil
+	return list(c, "members", answers, next)
 }
 
 // SetMember: PUT /admin/api/v1/groups/:id/members/:user with {"pinned": true|false}.

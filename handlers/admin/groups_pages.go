@@ -14,8 +14,6 @@ import (
 	"usher/web"
 )
 
-const groupsPath = "/admin/groups"
-
 // GroupsPage: GET /admin/groups?prefix=&after=.
 func (a *Admin) GroupsPage(c *gin.Context) error {
 	prefix := c.Query("prefix")
@@ -25,7 +23,7 @@ func (a *Admin) GroupsPage(c *gin.Context) error {
 	}
 	page := web.Groups{
 		Frame: a.frame(c, groupsPath, "Groups"), Write: actorOf(c).May(admins.WriteCatalog),
-		Prefix: web.Field{Name: "prefix", Label: "Id begins with", Type: "search", Value: prefix}, Pager: pager(c, next),
+		Prefix: web.Field{Name: "prefix", Label: "Id begins with", Type: "search", Value: prefix}, Pager: pager(c, groupsPath, next),
 	}
 	for _, g := range groups {
 		page.Groups = append(page.Groups, web.GroupRow{ID: g.ID, ExternalID: g.ExternalID, Name: g.Name, CreatedAt: g.CreatedAt})
@@ -85,7 +83,7 @@ func (a *Admin) showGroup(c *gin.Context, status int, forms groupForms) error {
 	if err != nil {
 		return explain(err)
 	}
-	use, names, err := a.groupUse(c, g.ID)
+	use, n, err := a.groupUse(c, g.ID)
 	if err != nil {
 		return err
 	}
@@ -103,7 +101,7 @@ func (a *Admin) showGroup(c *gin.Context, status int, forms groupForms) error {
 	page := web.GroupPage{
 		Frame: a.frame(c, groupsPath, g.Name), Write: actorOf(c).May(admins.WriteCatalog),
 		ID: g.ID, ExternalID: g.ExternalID, Description: g.Description, Revision: g.Revision, CreatedAt: g.CreatedAt,
-		Members: use.Members, Sources: names.counts(use), Fault: forms.fault, Pager: pager(c, next),
+		Members: use.Members, Sources: n.counts(use), Fault: forms.fault, Pager: pager(c, groupsPath+"/"+g.ID, next),
 		Fields: []web.Field{
 			forms.wrong.field(web.Field{Name: "name", Label: "Name", Value: name, Required: true}),
 			forms.wrong.field(web.Field{Name: "description", Label: "Description", Type: "textarea", Value: description}),
@@ -122,27 +120,15 @@ func (a *Admin) showGroup(c *gin.Context, status int, forms groupForms) error {
 			if s.Source == provisioning.ManualSource {
 				row.Manual, row.Pinned = true, s.Pinned
 			}
-			row.Sources = append(row.Sources, web.MemberSource{Name: names.of(s.Source), Pinned: s.Pinned, Since: s.Since})
+			row.Sources = append(row.Sources, web.MemberSource{Name: n.of(s.Source), Pinned: s.Pinned, Since: s.Since})
 		}
 		page.People = append(page.People, row)
 	}
 	return a.showAs(c, status, page)
 }
 
-// sourceNames are integrations' names by their ids, the removed ones too.
-type sourceNames map[string]string
-
-func (n sourceNames) of(source string) string {
-	if source == provisioning.ManualSource {
-		return "by hand"
-	}
-	if name, ok := n[source]; ok {
-		return name
-	}
-	return source
-}
-
-func (n sourceNames) counts(use provisioning.GroupUse) []web.SourceCount {
+// counts lists what a group's memberships come from.
+func (n names) counts(use provisioning.GroupUse) []web.SourceCount {
 	var counts []web.SourceCount
 	for source, count := range use.ByIntegration {
 		counts = append(counts, web.SourceCount{Source: "From " + n.of(source), Count: count})
@@ -158,13 +144,13 @@ func (n sourceNames) counts(use provisioning.GroupUse) []web.SourceCount {
 }
 
 // groupUse says what hangs on a group, and how the sources are called.
-func (a *Admin) groupUse(c *gin.Context, id string) (provisioning.GroupUse, sourceNames, error) {
+func (a *Admin) groupUse(c *gin.Context, id string) (provisioning.GroupUse, names, error) {
 	use, err := a.Provisioning.GroupUse(c.Request.Context(), handlers.TenantOf(c), id)
 	if err != nil {
 		return use, nil, explain(err)
 	}
-	names, err := a.Provisioning.IntegrationNames(c.Request.Context(), handlers.TenantOf(c))
-	return use, names, explain(err)
+	n, err := a.names(c)
+	return use, n, err
 }
 
 // SaveGroup: POST /admin/groups/:id.
@@ -235,13 +221,13 @@ func (a *Admin) showGroupDeletion(c *gin.Context, status int, fault, confirmFaul
 	if err != nil {
 		return explain(err)
 	}
-	use, names, err := a.groupUse(c, g.ID)
+	use, n, err := a.groupUse(c, g.ID)
 	if err != nil {
 		return err
 	}
 	return a.showAs(c, status, web.GroupDeletion{
 		Frame: a.frame(c, groupsPath, "Delete “"+g.Name+"”"), ID: g.ID, ExternalID: g.ExternalID, Revision: g.Revision,
-		Members: use.Members, Sources: names.counts(use), Fault: fault,
+		Members: use.Members, Sources: n.counts(use), Fault: fault,
 		Confirm: web.Confirm{Word: g.ExternalID, Fault: confirmFault},
 	})
 }
@@ -253,8 +239,8 @@ func (a *Admin) RemoveGroup(c *gin.Context) error {
 	if err != nil {
 		return explain(err)
 	}
-	if strings.TrimSpace(c.PostForm("confirm")) != strings.TrimSpace(g.ExternalID) {
-		return a.showGroupDeletion(c, http.StatusUnprocessableEntity, "", "This is not the group’s id.")
+	if fault := confirmed(c, g.ExternalID); fault != "" {
+		return a.showGroupDeletion(c, http.StatusUnprocessableEntity, "", fault)
 	}
 	who := by(c)
 	who.IfMatch = revisionOf(c)

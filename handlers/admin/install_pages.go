@@ -27,18 +27,15 @@ func (a *Admin) InstallPage(c *gin.Context) error {
 // InstallForm: POST /admin/integrations. The answer itself shows the secret:
 // there is no address under which it could be seen again.
 func (a *Admin) InstallForm(c *gin.Context) error {
-	values, err := form(c)
-	if err != nil {
-		return err
-	}
+	values := c.Request.PostForm
 	n, err := a.Provisioning.Install(c.Request.Context(), handlers.TenantOf(c), settingsOf(values), keyOf(values), by(c))
-	if found := faultsIn(err); found != nil {
+	if found, ok := faultsOf(err); ok {
 		page := web.InstallIntegration{
 			Frame: a.frame(c, integrationsPath, "Install an integration"), Settings: web.NewIntegrationSettings(), Key: web.NewKeySettings(),
 		}
 		keepSettings(&page.Settings, values)
 		keepKey(&page.Key, values, found)
-		page.Faults = point(found, page.Settings.All()...) + point(found, page.Key.All()...)
+		page.Faults = found.point(page.Settings.All()...) + found.point(page.Key.All()...)
 		page.Settings.Show()
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	} else if err != nil {
@@ -194,7 +191,7 @@ func keyOf(values url.Values) provisioning.NewKey {
 
 // keepKey puts what was sent into the fields again, but never a secret; nor a
 // public key that was refused, as it may be a private one.
-func keepKey(fields *web.KeySettings, values url.Values, found map[string]string) {
+func keepKey(fields *web.KeySettings, values url.Values, found faults) {
 	choose(&fields.Algorithm, values.Get("algorithm"))
 	if values.Get("secret") != "" {
 		fields.Secret.Hint = "Type it again: it was not kept. " + fields.Secret.Hint

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"math"
-	"net/url"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -12,12 +11,6 @@ import (
 	"usher/sessions/admins"
 	"usher/web"
 )
-
-const integrationsPath = "/admin/integrations"
-
-func integrationPath(id, rest string) string {
-	return integrationsPath + "/" + url.PathEscape(id) + rest
-}
 
 // IntegrationsPage: GET /admin/integrations.
 func (a *Admin) IntegrationsPage(c *gin.Context) error {
@@ -201,15 +194,11 @@ func (a *Admin) CreateUnknown(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	values, err := form(c)
-	if err != nil {
-		return err
-	}
-	err = a.Provisioning.CreateUnknown(c.Request.Context(), handlers.TenantOf(c), values.Get("kind"), values.Get("name"), values.Get("label"), by(c))
+	err = a.Provisioning.CreateUnknown(c.Request.Context(), handlers.TenantOf(c), c.PostForm("kind"), c.PostForm("name"), c.PostForm("label"), by(c))
 	if err != nil {
 		return explain(err)
 	}
-	seeOther(c, integrationPath(n.ID, "?done="+values.Get("kind")+"_created"))
+	seeOther(c, integrationPath(n.ID, "?done="+c.PostForm("kind")+"_created"))
 	return nil
 }
 

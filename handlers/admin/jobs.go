@@ -15,8 +15,6 @@ import (
 	"usher/web"
 )
 
-const jobsPath = "/admin/jobs"
-
 // jobAnswer is a job in the API.
 type jobAnswer struct {
 	ID         string          `json:"id"`
@@ -63,7 +61,7 @@ var jobScopes = map[string]admins.Scope{
 func mayJob(c *gin.Context, kind string) error {
 	scope, known := jobScopes[kind]
 	if actor := actorOf(c); known && !actor.May(scope) {
-		return &handlers.Fault{Code: handlers.NotAllowed, Public: "This needs the right “" + string(scope) + "”, which " + actor.Name + " does not have."}
+		return lacks(actor, scope)
 	}
 	return nil
 }
@@ -79,12 +77,7 @@ func (a *Admin) Jobs(c *gin.Context) error {
 	for _, j := range jobs {
 		answers = append(answers, answerJob(j))
 	}
-	page := gin.H{"jobs": answers, "next": nil}
-	if next != "" {
-		page["next"] = next
-	}
-	c.JSON(http.StatusOK, page)
-	return nil
+	return list(c, "jobs", answers, next)
 }
 
 // StartJob: POST /admin/api/v1/jobs with {"kind", "parameters"?}.
@@ -195,24 +188,17 @@ func (a *Admin) DownloadJob(c *gin.Context) error {
 
 // JobsPage: GET /admin/jobs?before=.
 func (a *Admin) JobsPage(c *gin.Context) error {
-	before := c.Query("before")
-	jobs, next, err := a.Provisioning.Jobs(c.Request.Context(), handlers.TenantOf(c), before)
+	jobs, next, err := a.Provisioning.Jobs(c.Request.Context(), handlers.TenantOf(c), c.Query("before"))
 	if err != nil {
 		return explain(err)
 	}
 	actor := actorOf(c)
 	page := web.AdminJobs{
 		Frame: a.frame(c, jobsPath, "Jobs"), Export: actor.May(admins.WriteUsers), Import: actor.May(admins.WriteCatalog),
-		Undo: actor.May(admins.ReadUsers),
+		Undo: actor.May(admins.ReadUsers), Pager: pagerBy(c, jobsPath, "before", next),
 	}
 	for _, j := range jobs {
 		page.Jobs = append(page.Jobs, jobRow(j))
-	}
-	if before != "" {
-		page.Pager.First = jobsPath
-	}
-	if next != "" {
-		page.Pager.Next = jobsPath + "?before=" + next
 	}
 	return a.show(c, page)
 }

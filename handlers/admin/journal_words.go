@@ -11,21 +11,6 @@ import (
 	"usher/web"
 )
 
-// names are integrations' names by their ids.
-type names map[string]string
-
-// of is the name of a source: an integration's, or how to speak of what was
-// done by hand.
-func (n names) of(source string) string {
-	if source == "" || source == provisioning.ManualSource {
-		return "by hand"
-	}
-	if name, ok := n[source]; ok {
-		return name
-	}
-	return source
-}
-
 // journalLines puts changes into words.
 func (n names) journalLines(changes []provisioning.Change) []web.JournalLine {
 	lines := make([]web.JournalLine, 0, len(changes))

@@ -71,15 +71,12 @@ func (a *Admin) AddKeyForm(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	values, err := form(c)
-	if err != nil {
-		return err
-	}
+	values := c.Request.PostForm
 	changed, key, err := a.Provisioning.AddKey(c.Request.Context(), handlers.TenantOf(c), n.ID, keyOf(values), by(c))
-	if found := faultsIn(err); found != nil {
+	if found, ok := faultsOf(err); ok {
 		page := web.AddKey{IntegrationPage: a.integrationPage(c, n, "/keys"), Key: web.NewKeySettings(), Fault: found["keys"]}
 		keepKey(&page.Key, values, found)
-		point(found, page.Key.All()...)
+		found.point(page.Key.All()...)
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	} else if err != nil {
 		return explain(err)
@@ -142,13 +139,9 @@ func (a *Admin) RetireKeyForm(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	values, err := form(c)
-	if err != nil {
-		return err
-	}
 	at, done := time.Time{}, "key_retired"
-	if after := values.Get("after"); after == "0" {
-		page.Confirm.Fault = confirmed(values, n.Name)
+	if after := c.PostForm("after"); after == "0" {
+		page.Confirm.Fault = confirmed(c, n.Name)
 	} else {
 		page.After.Fault = "Choose one of these."
 		for i, choice := range retireAfter {
@@ -161,7 +154,7 @@ func (a *Admin) RetireKeyForm(c *gin.Context) error {
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	_, err = a.Provisioning.RetireKey(c.Request.Context(), handlers.TenantOf(c), n.ID, page.Key.ID, at, by(c))
-	if found := faultsIn(err); found != nil {
+	if found, ok := faultsOf(err); ok {
 		page.Fault = found["kid"]
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	} else if err != nil {
@@ -178,7 +171,7 @@ func (a *Admin) KeepKeyForm(c *gin.Context) error {
 		return err
 	}
 	_, err = a.Provisioning.KeepKey(c.Request.Context(), handlers.TenantOf(c), n.ID, page.Key.ID, by(c))
-	if found := faultsIn(err); found != nil {
+	if found, ok := faultsOf(err); ok {
 		page.Fault = found["kid"]
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	} else if err != nil {

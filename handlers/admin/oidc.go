@@ -11,8 +11,6 @@ import (
 	"usher/sessions/admins"
 )
 
-const providerPath = signInPath + "/oidc"
-
 // providerCallback is where the provider sends the browser back to.
 func (a *Admin) providerCallback(c *gin.Context) string {
 	return a.originOf(c).String() + providerPath + "/callback"

@@ -56,13 +56,13 @@ func (a *Admin) OverviewPage(c *gin.Context) error {
 		return explain(err)
 	}
 
-	page := web.Overview{Frame: a.frame(c, "/admin", "Overview"), SpanName: chosen.name}
+	page := web.Overview{Frame: a.frame(c, homePath, "Overview"), SpanName: chosen.name}
 	for _, s := range spans {
-		page.Spans = append(page.Spans, web.NavItem{Label: s.label, Path: "/admin?span=" + s.code, Current: s == chosen})
+		page.Spans = append(page.Spans, web.NavItem{Label: s.label, Path: homePath + "?span=" + s.code, Current: s == chosen})
 	}
 	countAttempts(&page, chosen, periods)
 	for _, h := range reports {
-		path := "/admin/integrations/" + h.ID
+		path := integrationPath(h.ID, "")
 		for _, alert := range h.Alerts {
 			page.Attention = append(page.Attention, attention(h, alert, path))
 		}
@@ -111,7 +111,7 @@ func countAttempts(page *web.Overview, s span, periods []provisioning.Period) {
 	page.Reasons = web.BarList{Title: "Refusals by reason in " + s.name, Name: "Reason", Count: "Refused"}
 	for _, reason := range slices.Sorted(maps.Keys(reasons)) {
 		page.Reasons.Bars = append(page.Reasons.Bars, web.NamedCount{
-			Name: reason, Path: "/admin/sign-ins?reason=" + url.QueryEscape(reason), Count: reasons[reason], Class: "bad",
+			Name: reason, Path: signInsPath + "?reason=" + url.QueryEscape(reason), Count: reasons[reason], Class: "bad",
 		})
 	}
 	slices.SortStableFunc(page.Reasons.Bars, func(a, b web.NamedCount) int { return cmp.Compare(b.Count, a.Count) })
@@ -130,23 +130,24 @@ func attention(h provisioning.Health, alert provisioning.Alert, path string) web
 		w.Grave = true
 		w.Text = "Its last key is retired on " + at + "; after that every link of it is refused. Add a key."
 	case provisioning.OldKeyInUse:
-		w.Text = fmt.Sprintf("The key %s is retired on %s, and has signed %d sign-ins in the last 24 hours. The site has to move to another key before then.", alert.Key, at, alert.Count)
+		w.Text = fmt.Sprintf("The key %s is retired on %s, and has signed %s in the last 24 hours. The site has to move to another key before then.", alert.Key, at, counted(alert.Count, "link", "links"))
 	case provisioning.GroupsHeld:
 		w.Grave = true
-		w.Text = fmt.Sprintf("The drift guard holds: its links empty the groups of one person after another. %d people keep theirs until you decide.", alert.Count)
+		w.Text = fmt.Sprintf("The drift guard holds: its links empty the groups of one person after another. %s theirs until you decide.", counted(alert.Count, "person keeps", "people keep"))
 		w.Path = alertsPath
 	case provisioning.ClaimGone:
 		w.Text = "Its links do not have “" + alert.Claim + "” any more, which nearly all had before."
 		w.Path = alertsPath
 	case provisioning.ManyRefusals:
-		w.Text = fmt.Sprintf("%d attempts in the last 24 hours were refused, a fifth of all or more. The sign-in log says why.", alert.Count)
-		w.Path = "/admin/sign-ins?outcome=refused&integration=" + h.ID
+		w.Text = counted(alert.Count, "attempt in the last 24 hours was", "attempts in the last 24 hours were") +
+			" refused, a fifth of all or more. The sign-in log says why."
+		w.Path = signInsPath + "?outcome=refused&integration=" + h.ID
 	case provisioning.ClockAhead:
 		w.Text = fmt.Sprintf("Half of its tokens arrive %d s or more before they were issued: the site's clock is ahead.", seconds)
 	case provisioning.ClockBehind:
 		w.Text = fmt.Sprintf("Half of its tokens arrive %d s or more after they were issued: the site's clock is behind, or its links are made long before they are opened.", seconds)
 	case provisioning.Silent:
-		w.Text = fmt.Sprintf("Nobody has signed in for 24 hours, after %d sign-ins in the six days before.", alert.Count)
+		w.Text = fmt.Sprintf("Nobody has signed in for 24 hours, after %s in the six days before.", counted(alert.Count, "sign-in", "sign-ins"))
 	}
 	return w
 }
@@ -171,13 +172,13 @@ func setup(actor admins.Actor, reports []provisioning.Health, signIns int64) *we
 	}
 	first := web.SetupStep{
 		Label: "See the first sign-in", Text: "Open the link. When it is refused, the sign-in log says why, and what helps.",
-		Path: "/admin/sign-ins", Press: "Open the sign-in log",
+		Path: signInsPath, Press: "Open the sign-in log",
 	}
 	if actor.May(admins.WriteIntegrations) {
-		install.Path, install.Press = "/admin/integrations/new", "Install an integration"
+		install.Path, install.Press = integrationsPath+"/new", "Install an integration"
 	}
 	if len(reports) > 0 {
-		send.Path, send.Press = "/admin/integrations/"+reports[0].ID, "Get the code"
+		send.Path, send.Press = integrationPath(reports[0].ID, ""), "Get the code"
 	}
 	steps := []web.SetupStep{install, send, first}
 	for i := range steps {

@@ -7,28 +7,9 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"usher/handlers"
-	"usher/provisioning"
 	"usher/sessions/admins"
 	"usher/web"
 )
-
-const passkeysPath = accountPath + "/passkeys"
-
-// originOf is where the browser stands: of the tenant's origins, as configured,
-// the one that the request names.
-func (a *Admin) originOf(c *gin.Context) provisioning.Origin {
-	origins := handlers.TenantOrigins(a.Origin, handlers.TenantOf(c))
-	host, err := provisioning.CanonicalHost(c.Request.Host)
-	for _, origin := range origins {
-		if err == nil && origin.Host() == host {
-			return origin
-		}
-	}
-	if len(origins) > 0 {
-		return origins[0]
-	}
-	return a.Origin
-}
 
 // site is where passkeys of this request are good.
 func (a *Admin) site(c *gin.Context) admins.Site {
@@ -110,12 +91,12 @@ func (a *Admin) AddPasskey(c *gin.Context) error {
 
 // passkeyRefused shows the account again with what is wrong.
 func (a *Admin) passkeyRefused(c *gin.Context, err error) error {
-	wrong, known := asInvalid(err)
+	found, known := faultsOf(err)
 	if many, ok := errors.AsType[*admins.TooMany](err); ok {
-		wrong, known = &admins.Invalid{Field: "own_password", Problem: "too many attempts; try again in " + inWords(many.Wait)}, true
+		found, known = faults{"own_password": tryAgain(many)}, true
 	}
 	if errors.Is(err, admins.ErrWrong) {
-		wrong, known = &admins.Invalid{Field: "passkey", Problem: "the browser’s answer does not fit, or the page was open for too long"}, true
+		found, known = faults{"passkey": "The browser’s answer does not fit, or the page was open for too long."}, true
 	}
 	if !known {
 		return explain(err)
@@ -124,8 +105,10 @@ func (a *Admin) passkeyRefused(c *gin.Context, err error) error {
 	if err != nil {
 		return err
 	}
-	if !fault(page.AddKey, wrong) {
-		page.AddKey[0].Fault = sentence(wrong.Problem)
+	if found.mark(page.AddKey) == 0 {
+		for _, problem := range found {
+			page.AddKey[0].Fault = problem
+		}
 	}
 	page.AddKey[0].Value = c.PostForm("passkey")
 	return a.showAs(c, http.StatusUnprocessableEntity, page)
@@ -167,8 +150,7 @@ func (a *Admin) RemovePasskey(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.PostForm("confirm") != page.Confirm.Word {
-		page.Confirm.Fault = notTyped
+	if page.Confirm.Fault = confirmed(c, page.Confirm.Word); page.Confirm.Fault != "" {
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	if err := a.Admins.RemovePasskey(c.Request.Context(), actorOf(c), c.Param("id"), by(c)); err != nil {

@@ -104,18 +104,15 @@ func answerChanges(changes []provisioning.Change) []changeAnswer {
 
 // Journal: GET /admin/api/v1/users/:id/journal?after=.
 func (a *Admin) Journal(c *gin.Context) error {
-	const most = 200
 	profile, err := a.profile(c)
 	if err != nil {
 		return err
 	}
-	changes, next, err := a.Provisioning.JournalPage(c.Request.Context(), handlers.TenantOf(c), profile.ID, c.Query("after"), most)
+	changes, next, err := a.Provisioning.JournalPage(c.Request.Context(), handlers.TenantOf(c), profile.ID, c.Query("after"), apiRows)
 	if err != nil {
 		return explain(err)
 	}
-	answers := answerChanges(changes)
-	c.JSON(http.StatusOK, gin.H{"journal": answers, "next": orNull(next)})
-	return nil
+	return list(c, "journal", answerChanges(changes), next)
 }
 
 // userCredit is a granted credit with the integration that granted it.

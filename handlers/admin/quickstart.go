@@ -32,11 +32,7 @@ func (a *Admin) quickStart(c *gin.Context, n provisioning.Installed) ([]web.Snip
 
 // callbackURL is where the tenant's partners send their people.
 func (a *Admin) callbackURL(c *gin.Context) string {
-	origin := a.Origin
-	if origins := handlers.TenantOrigins(a.Origin, handlers.TenantOf(c)); len(origins) > 0 {
-		origin = origins[0]
-	}
-	return origin.String() + handlers.CallbackPath
+	return a.originOfLinks(c).String() + handlers.CallbackPath
 }
 
 // QuickStart: GET /admin/api/v1/integrations/:id/quick-start.

@@ -51,17 +51,13 @@ func (a *Admin) RemoveForm(c *gin.Context) error {
 	if err != nil {
 		return explain(err)
 	}
-	values, err := form(c)
-	if err != nil {
-		return err
-	}
-	drop := values.Get("holdings") == dropHoldings
+	drop := c.PostForm("holdings") == dropHoldings
 	if drop {
 		if err := mayJob(c, provisioning.JobDropHoldings); err != nil {
 			return err
 		}
 	}
-	if fault := confirmed(values, once.Name); fault != "" {
+	if fault := confirmed(c, once.Name); fault != "" {
 		n, err := a.integrationOf(c)
 		if err != nil {
 			return err
@@ -71,7 +67,7 @@ func (a *Admin) RemoveForm(c *gin.Context) error {
 			return err
 		}
 		page.Confirm.Fault = fault
-		choose(&page.Holdings, values.Get("holdings"))
+		choose(&page.Holdings, c.PostForm("holdings"))
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	if err := a.Provisioning.Remove(ctx, tenant, once.ID, by(c)); err != nil {
@@ -107,15 +103,11 @@ func (a *Admin) DropHoldingsForm(c *gin.Context) error {
 	if err := mayJob(c, provisioning.JobDropHoldings); err != nil {
 		return err
 	}
-	values, err := form(c)
-	if err != nil {
-		return err
-	}
 	page, err := a.removedPage(c)
 	if err != nil {
 		return err
 	}
-	if page.Confirm.Fault = confirmed(values, page.Name); page.Confirm.Fault != "" {
+	if page.Confirm.Fault = confirmed(c, page.Name); page.Confirm.Fault != "" {
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	return a.dropHoldings(c, page.ID)
@@ -183,11 +175,7 @@ func (a *Admin) SignEveryoneOutForm(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	values, err := form(c)
-	if err != nil {
-		return err
-	}
-	if fault := confirmed(values, n.Name); fault != "" {
+	if fault := confirmed(c, n.Name); fault != "" {
 		page, err := a.signOutPage(c, n)
 		if err != nil {
 			return err

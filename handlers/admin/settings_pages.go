@@ -31,27 +31,23 @@ func (a *Admin) ChangeIntegrationForm(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	values, err := form(c)
-	if err != nil {
-		return err
-	}
 	who := by(c)
-	who.IfMatch = []int64{wholeNumber(values.Get("revision"))}
-	_, err = a.Provisioning.ChangeIntegration(c.Request.Context(), handlers.TenantOf(c), n.ID, settingsOf(values), who)
-	found := faultsIn(err)
+	who.IfMatch = revisionOf(c)
+	_, err = a.Provisioning.ChangeIntegration(c.Request.Context(), handlers.TenantOf(c), n.ID, settingsOf(c.Request.PostForm), who)
+	found, wrong := faultsOf(err)
 	switch {
 	case err == nil:
 		seeOther(c, integrationPath(n.ID, "/settings?done=integration_changed"))
 		return nil
-	case found == nil && !errors.Is(err, provisioning.ErrChanged):
+	case !wrong && !errors.Is(err, provisioning.ErrChanged):
 		return explain(err)
 	}
 	page := web.ChangeIntegration{
 		IntegrationPage: a.integrationPage(c, n, "/settings"), Revision: n.Revision, Settings: web.NewIntegrationSettings(),
-		Changed: found == nil,
+		Changed: !wrong,
 	}
-	keepSettings(&page.Settings, values)
-	page.Faults = point(found, page.Settings.All()...)
+	keepSettings(&page.Settings, c.Request.PostForm)
+	page.Faults = found.point(page.Settings.All()...)
 	page.Settings.Show()
 	if page.Changed {
 		return a.showAs(c, http.StatusConflict, page)

@@ -17,10 +17,6 @@ import (
 	"usher/web"
 )
 
-// Public makes a handler of a page that anybody may open. It follows the Tenant
-// middleware, and SameOrigin for everything but GET.
-func (a *Admin) Public(handle handlers.Handler) gin.HandlerFunc { return a.Wrap(handle) }
-
 // stranger says who acts on a page that nobody is signed in for: the service
 // puts the account in once it knows it.
 func stranger(c *gin.Context) provisioning.By {
@@ -33,22 +29,21 @@ func client(c *gin.Context) admins.Client {
 }
 
 // nextPath returns where to go on after a sign-in: a path of the admin, or
-// /admin for everything else.
+// its first page for everything else.
 func nextPath(text string) string {
-	const home = "/admin"
-	if len(text) > 2048 || text != home && !strings.HasPrefix(text, "/admin/") && !strings.HasPrefix(text, "/admin?") {
-		return home
+	if len(text) > 2048 || text != homePath && !strings.HasPrefix(text, "/admin/") && !strings.HasPrefix(text, "/admin?") {
+		return homePath
 	}
 	for i := range len(text) {
 		// What browsers skip or turn round (tab, backslash) leads elsewhere.
 		if text[i] <= ' ' || text[i] > '~' || text[i] == '\\' {
-			return home
+			return homePath
 		}
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.IsAbs() || u.Host != "" || strings.Contains(u.Path, "//") || strings.Contains(u.Path, "/.") ||
 		strings.HasPrefix(u.Path, "/admin/api/") || strings.HasPrefix(u.Path, signInPath) {
-		return home
+		return homePath
 	}
 	return text
 }
@@ -97,7 +92,7 @@ func (a *Admin) welcome(c *gin.Context, cookie, next string) error {
 func (a *Admin) notSignedIn(c *gin.Context, err error, next, email string) error {
 	status, text := http.StatusUnprocessableEntity, "The address and the password do not belong together, or the account is switched off."
 	if many, ok := errors.AsType[*admins.TooMany](err); ok {
-		status, text = http.StatusTooManyRequests, "Too many attempts. Try again in "+inWords(many.Wait)+"."
+		status, text = http.StatusTooManyRequests, tryAgain(many)
 		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(many.Wait.Seconds()))))
 	} else if !errors.Is(err, admins.ErrWrong) {
 		return explain(err)
@@ -113,11 +108,13 @@ func (a *Admin) notSignedIn(c *gin.Context, err error, next, email string) error
 	return a.showAs(c, status, page)
 }
 
-func inWords(d time.Duration) string {
-	if d < time.Minute {
-		return "a minute"
+// tryAgain says when to try again.
+func tryAgain(many *admins.TooMany) string {
+	wait := "a minute"
+	if many.Wait > time.Minute {
+		wait = strconv.Itoa(int(math.Ceil(many.Wait.Minutes()))) + " minutes"
 	}
-	return strconv.Itoa(int(math.Ceil(d.Minutes()))) + " minutes"
+	return "Too many attempts. Try again in " + wait + "."
 }
 
 // SignOut: POST /admin/sign-out.
@@ -129,12 +126,6 @@ func (a *Admin) SignOut(c *gin.Context) error {
 	seeOther(c, signInPath)
 	return nil
 }
-
-// The paths of one-time links.
-const (
-	setupPath = "/admin/setup"
-	joinPath  = "/admin/join"
-)
 
 // Enrol: GET /admin/setup?token= and GET /admin/join?token=. It changes
 // nothing: whoever looks at a link before the person does leaves it good.
@@ -195,12 +186,12 @@ func (a *Admin) Join(c *gin.Context) error {
 // form again.
 func (a *Admin) enrolled(c *gin.Context, cookie string, err error) error {
 	if err == nil {
-		return a.welcome(c, cookie, "/admin")
+		return a.welcome(c, cookie, homePath)
 	}
 	if errors.Is(err, admins.ErrNotFound) {
 		return a.deadLink(c)
 	}
-	wrong, ok := errors.AsType[*admins.Invalid](err)
+	found, ok := faultsOf(err)
 	if !ok {
 		return explain(err)
 	}
@@ -212,21 +203,10 @@ func (a *Admin) enrolled(c *gin.Context, cookie string, err error) error {
 	}
 	page := a.enrolPage(c, kind, account, c.PostForm("token"))
 	for i := range page.Fields {
-		f := &page.Fields[i]
-		if f.Type != "password" {
+		if f := &page.Fields[i]; f.Type != "password" {
 			f.Value = c.PostForm(f.Name)
 		}
-		if f.Name == wrong.Field {
-			f.Fault = sentence(wrong.Problem)
-		}
 	}
+	found.mark(page.Fields)
 	return a.showAs(c, http.StatusUnprocessableEntity, page)
-}
-
-// sentence makes one of the words behind a field's name.
-func sentence(text string) string {
-	if text == "" {
-		return ""
-	}
-	return strings.ToUpper(text[:1]) + text[1:] + "."
 }

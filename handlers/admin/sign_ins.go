@@ -1,14 +1,10 @@
 package admin
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -18,8 +14,6 @@ import (
 	"usher/sessions/admins"
 	"usher/web"
 )
-
-const signInsPath = "/admin/sign-ins"
 
 // SignInAnswer is an entry of the sign-in log in the API.
 type SignInAnswer struct {
@@ -54,16 +48,10 @@ type SignInAnswer struct {
 
 // AnswerSignIn makes the answer of an entry, without the token's texts.
 func AnswerSignIn(r provisioning.SignInRecord) SignInAnswer {
-	known := func(id string) *string {
-		if id == "" {
-			return nil
-		}
-		return &id
-	}
 	answer := SignInAnswer{
 		ID: r.ID, Reference: r.Reference, At: r.At.UTC(), Door: r.Door, Outcome: r.Outcome, Reason: r.Reason,
 		Detail: r.Detail, Path: r.Path, Expected: r.Expected,
-		Integration: known(r.IntegrationID), Key: known(r.KeyID), User: known(r.UserID),
+		Integration: orNull(r.IntegrationID), Key: orNull(r.KeyID), User: orNull(r.UserID),
 		Email: r.Email, Subject: r.Subject, IssuedAt: inUTC(r.IssuedAt), Warnings: []warningAnswer{},
 		Created: r.Created, Changed: r.Changed, Added: r.Added, Removed: r.Removed, Granted: r.Granted, Revoked: r.Revoked,
 		Target: r.Target, Network: r.Network, UserAgent: r.UserAgent, Count: r.Count,
@@ -103,12 +91,7 @@ func (a *Admin) SignIns(c *gin.Context) error {
 	for _, r := range records {
 		answers = append(answers, AnswerSignIn(r))
 	}
-	page := gin.H{"sign_ins": answers, "next": nil}
-	if next != "" {
-		page["next"] = next
-	}
-	c.JSON(http.StatusOK, page)
-	return nil
+	return list(c, "sign_ins", answers, next)
 }
 
 // SignInByReference: GET /admin/api/v1/sign-ins/:reference, with the token's
@@ -137,7 +120,7 @@ func signInFilter(c *gin.Context) provisioning.SignInFilter {
 // SignInsPage: GET /admin/sign-ins.
 func (a *Admin) SignInsPage(c *gin.Context) error {
 	filter := signInFilter(c)
-	faults := map[string]string{}
+	wrong := faults{}
 	for _, end := range []struct {
 		name string
 		into *time.Time
@@ -145,55 +128,40 @@ func (a *Admin) SignInsPage(c *gin.Context) error {
 		if text := c.Query(end.name); text != "" {
 			at, err := readInstant(text)
 			if err != nil {
-				faults[end.name] = "Write a date and a time, as in 2026-11-22T14:30."
+				wrong[end.name] = "Write a date and a time, as in 2026-11-22T14:30."
 			}
 			*end.into = at
 		}
 	}
 	var records []provisioning.SignInRecord
 	var next string
-	if len(faults) == 0 {
+	if len(wrong) == 0 {
 		var err error
 		records, next, err = a.Provisioning.SignIns(c.Request.Context(), handlers.TenantOf(c), filter, c.Query("before"))
-		var wrong *provisioning.Invalid
-		if errors.As(err, &wrong) {
-			faults[wrong.Field] = strings.ToUpper(wrong.Problem[:1]) + wrong.Problem[1:] + "."
+		if found, ok := faultsOf(err); ok {
+			wrong = found
 		} else if err != nil {
-			return err
+			return explain(err)
 		}
 	}
-	names, err := a.Provisioning.IntegrationNames(c.Request.Context(), handlers.TenantOf(c))
+	n, err := a.names(c)
 	if err != nil {
 		return err
 	}
-	page := web.SignIns{Frame: a.frame(c, signInsPath, "Sign-in log"), Filters: signInFields(c, names, faults)}
-	query := url.Values{}
-	for _, f := range page.Filters {
-		if value := c.Query(f.Name); value != "" {
-			query.Set(f.Name, value)
-		}
+	page := web.SignIns{
+		Frame: a.frame(c, signInsPath, "Sign-in log"), Filters: signInFields(c, n, wrong),
+		Filtered: filter != provisioning.SignInFilter{} || len(wrong) > 0, Pager: pagerBy(c, signInsPath, "before", next),
 	}
-	if user := c.Query("user"); user != "" {
-		query.Set("user", user)
-	}
-	page.Filtered = len(query) > 0
 	for _, r := range records {
-		page.Rows = append(page.Rows, signInRow(r, names))
+		page.Rows = append(page.Rows, signInRow(r, n))
 	}
-	if c.Query("before") != "" {
-		page.Pager.First = signInsPath + "?" + query.Encode()
-	}
-	if next != "" {
-		query.Set("before", next)
-		page.Pager.Next = signInsPath + "?" + query.Encode()
-	}
-	if len(faults) > 0 {
+	if len(wrong) > 0 {
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	return a.show(c, page)
 }
 
-func signInFields(c *gin.Context, names map[string]string, faults map[string]string) []web.Field {
+func signInFields(c *gin.Context, n names, wrong faults) []web.Field {
 	choose := func(name, all string, values []web.Option) []web.Option {
 		options := []web.Option{{Label: all}}
 		for _, o := range values {
@@ -206,8 +174,8 @@ func signInFields(c *gin.Context, names map[string]string, faults map[string]str
 	for _, reason := range provisioning.Reasons() {
 		reasons = append(reasons, web.Option{Value: string(reason), Label: string(reason)})
 	}
-	for _, id := range idsByName(names) {
-		integrations = append(integrations, web.Option{Value: id, Label: names[id]})
+	for _, id := range n.sorted() {
+		integrations = append(integrations, web.Option{Value: id, Label: n[id]})
 	}
 	fields := []web.Field{
 		{Name: "reference", Label: "Reference", Type: "search"},
@@ -219,16 +187,10 @@ func signInFields(c *gin.Context, names map[string]string, faults map[string]str
 		{Name: "to", Label: "Before (UTC)", Type: "datetime-local"},
 	}
 	for i := range fields {
-		fields[i].Value, fields[i].Fault = c.Query(fields[i].Name), faults[fields[i].Name]
+		fields[i].Value = c.Query(fields[i].Name)
 	}
+	wrong.mark(fields)
 	return fields
-}
-
-// idsByName are the ids in the order of the names.
-func idsByName(names map[string]string) []string {
-	ids := slices.Collect(maps.Keys(names))
-	slices.SortFunc(ids, func(a, b string) int { return cmp.Or(cmp.Compare(names[a], names[b]), cmp.Compare(a, b)) })
-	return ids
 }
 
 var outcomeOptions = []web.Option{
@@ -252,10 +214,10 @@ func outcomePill(outcome string) web.Pill {
 	return web.Pill{Kind: kind, Text: outcome}
 }
 
-func signInRow(r provisioning.SignInRecord, names map[string]string) web.SignInRow {
+func signInRow(r provisioning.SignInRecord, n names) web.SignInRow {
 	row := web.SignInRow{
 		At: r.At, Outcome: outcomePill(r.Outcome), Reason: r.Reason, Person: personOf(r), PersonPath: userPath(r.UserID),
-		Integration: integrationName(names, r.IntegrationID), Key: r.KeyID, Reference: r.Reference, Count: r.Count,
+		Integration: n.integration(r.IntegrationID), Key: r.KeyID, Reference: r.Reference, Count: r.Count,
 	}
 	if r.IssuedAt != nil {
 		row.Age = web.Span(r.At.Sub(*r.IssuedAt))
@@ -276,21 +238,6 @@ func personOf(r provisioning.SignInRecord) string {
 	return ""
 }
 
-func userPath(id string) string {
-	if id == "" {
-		return ""
-	}
-	return "/admin/users/" + id
-}
-
-// integrationName is an integration's name, or its id when it has none any more.
-func integrationName(names map[string]string, id string) string {
-	if name := names[id]; name != "" {
-		return name
-	}
-	return id
-}
-
 // SignInEntryPage: GET /admin/sign-ins/:reference.
 func (a *Admin) SignInEntryPage(c *gin.Context) error {
 	ctx, tenant := c.Request.Context(), handlers.TenantOf(c)
@@ -304,7 +251,7 @@ func (a *Admin) SignInEntryPage(c *gin.Context) error {
 		Person: personOf(r), Subject: r.Subject, UserPath: userPath(r.UserID), Key: r.KeyID, IssuedAt: r.IssuedAt,
 		Target: r.Target, Network: r.Network, UserAgent: r.UserAgent,
 		Header: indented(r.Header), Payload: indented(r.Payload), Changes: changesOf(r),
-		Doctor: "/admin/doctor?reference=" + url.QueryEscape(r.Reference),
+		Doctor: doctorPath + "?reference=" + url.QueryEscape(r.Reference),
 	}
 	page.Door = map[string]string{"get": "as a link", "post": "as a form"}[r.Door]
 	if r.Changed && actorOf(c).May(admins.ReadUsers) {
@@ -339,7 +286,7 @@ func (a *Admin) ofIntegration(c *gin.Context, page *web.SignInEntry, id string) 
 	} else if err != nil {
 		return err
 	}
-	page.Integration, page.IntegrationPath = n.Name, "/admin/integrations/"+n.ID
+	page.Integration, page.IntegrationPath = n.Name, integrationPath(n.ID, "")
 	page.Limit = "none, with a tolerance of " + web.Span(n.Leeway)
 	if n.MaxAge > 0 {
 		page.Limit = web.Span(n.MaxAge) + ", with a tolerance of " + web.Span(n.Leeway)
@@ -349,8 +296,8 @@ func (a *Admin) ofIntegration(c *gin.Context, page *web.SignInEntry, id string) 
 		return err
 	}
 	if clock.N > 0 {
-		page.Clock = fmt.Sprintf("%s after signing; nine of ten between %s and %s (%d tokens)",
-			web.Span(clock.Median), web.Span(clock.Low), web.Span(clock.High), clock.N)
+		page.Clock = fmt.Sprintf("%s after signing; nine of ten between %s and %s (%s)",
+			web.Span(clock.Median), web.Span(clock.Low), web.Span(clock.High), counted(int64(clock.N), "token", "tokens"))
 	}
 	return nil
 }

@@ -19,11 +19,6 @@ var settingsPages = []struct {
 	{"Tenants", tenantsPath, admins.Operate},
 }
 
-const (
-	administratorsPath = "/admin/settings/administrators"
-	apiKeysPath        = "/admin/settings/api-keys"
-)
-
 // settingsTabs lead from one part of the settings to another.
 func settingsTabs(c *gin.Context, current string) []web.NavItem {
 	var tabs []web.NavItem

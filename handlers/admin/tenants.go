@@ -63,12 +63,7 @@ func (a *Admin) Tenants(c *gin.Context) error {
 	for _, t := range tenants {
 		answers = append(answers, answerTenant(t))
 	}
-	page := gin.H{"tenants": answers, "next": nil}
-	if next != "" {
-		page["next"] = next
-	}
-	c.JSON(http.StatusOK, page)
-	return nil
+	return list(c, "tenants", answers, next)
 }
 
 // tenantsAfter is a page of tenants, from the one behind that in ?after=. All

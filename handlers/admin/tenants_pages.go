@@ -15,11 +15,6 @@ import (
 	"usher/web"
 )
 
-const (
-	settingsPath = "/admin/settings"
-	tenantsPath  = "/admin/settings/tenants"
-)
-
 // retention are the fields that say how long logs are kept.
 var retention = []struct {
 	name, label, hint string
@@ -117,7 +112,7 @@ func (a *Admin) showTenants(c *gin.Context, status int, wrong faults) error {
 	}
 	page := web.Tenants{
 		Frame: a.frame(c, settingsPath, "Tenants"), Tabs: settingsTabs(c, tenantsPath), PublicURL: a.Origin.String(),
-		Pager: pager(c, next),
+		Pager: pager(c, tenantsPath, next),
 		Fields: []web.Field{
 			wrong.field(web.Field{Name: "name", Label: "Name", Value: c.PostForm("name"), Required: true}),
 			wrong.field(web.Field{

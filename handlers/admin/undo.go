@@ -15,8 +15,6 @@ import (
 	"usher/web"
 )
 
-const undoPath = "/admin/undo"
-
 // undoFields say what shall be undone, in a request of the API.
 type undoFields struct {
 	Reference   string    `json:"reference"`
@@ -183,7 +181,7 @@ func (a *Admin) undoPage(c *gin.Context, wish provisioning.UndoWish) (web.AdminU
 		if err != nil {
 			return web.AdminUndo{}, err
 		}
-		page.Confirm.Word, page.Back = n.Name, "/admin/integrations/"+n.ID
+		page.Confirm.Word, page.Back = n.Name, integrationPath(n.ID, "")
 		if wish.Emptied != "" {
 			page.What, page.Back = "What "+n.Name+" took from people's groups before the drift guard held.", alertsPath
 			hide("emptied", wish.Emptied)
@@ -232,8 +230,7 @@ func (a *Admin) UndoByForm(c *gin.Context) error {
 	if err != nil {
 		return explain(err)
 	}
-	if c.PostForm("confirm") != page.Confirm.Word {
-		page.Confirm.Fault = notTyped
+	if page.Confirm.Fault = confirmed(c, page.Confirm.Word); page.Confirm.Fault != "" {
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	undone, err := a.Provisioning.Undo(c.Request.Context(), handlers.TenantOf(c), wish, by(c))

@@ -30,7 +30,7 @@ type userAct struct {
 
 var (
 	disabling = userAct{
-		path: "disable", title: "Disable", button: "Disable", danger: true, from: []string{"active"}, done: "user-disabled",
+		path: "disable", title: "Disable", button: "Disable", danger: true, from: []string{"active"}, done: "user_disabled",
 		effects: func(_ provisioning.Profile, _ provisioning.Belongings, sessions string) []web.Effect {
 			return []web.Effect{
 				{Kind: "remove", Text: sessions},
@@ -44,7 +44,7 @@ var (
 		},
 	}
 	enabling = userAct{
-		path: "enable", title: "Enable", button: "Enable", from: []string{"disabled", "erased"}, done: "user-enabled",
+		path: "enable", title: "Enable", button: "Enable", from: []string{"disabled", "erased"}, done: "user_enabled",
 		effects: func(p provisioning.Profile, _ provisioning.Belongings, _ string) []web.Effect {
 			if p.Status == "erased" {
 				return []web.Effect{
@@ -62,7 +62,7 @@ var (
 		},
 	}
 	signingOut = userAct{
-		path: "sign-out", title: "Sign out everywhere", button: "Sign out everywhere", done: "user-signed-out",
+		path: "sign-out", title: "Sign out everywhere", button: "Sign out everywhere", done: "user_signed_out",
 		from: []string{"active", "disabled", "merged", "erased"},
 		effects: func(_ provisioning.Profile, _ provisioning.Belongings, sessions string) []web.Effect {
 			return []web.Effect{
@@ -75,7 +75,7 @@ var (
 		},
 	}
 	erasing = userAct{
-		path: "erase", title: "Erase", button: "Erase for good", danger: true, typed: true, done: "user-erased",
+		path: "erase", title: "Erase", button: "Erase for good", danger: true, typed: true, done: "user_erased",
 		from: []string{"active", "disabled"},
 		effects: func(_ provisioning.Profile, held provisioning.Belongings, sessions string) []web.Effect {
 			return []web.Effect{
@@ -111,7 +111,7 @@ func (a *Admin) userActPage(c *gin.Context, act userAct) error {
 		return err
 	}
 	if !slices.Contains(act.from, profile.Status) {
-		seeOther(c, usersPath+"/"+profile.ID) // there is nothing to be done
+		seeOther(c, userPath(profile.ID)) // there is nothing to be done
 		return nil
 	}
 	page, err := a.previewAct(c, profile, act)
@@ -137,14 +137,6 @@ func (a *Admin) previewAct(c *gin.Context, profile provisioning.Profile, act use
 	return page, nil
 }
 
-// wordOf is what has to be typed before something is done to a user for good.
-func wordOf(p provisioning.Profile) string {
-	if p.Email != "" {
-		return p.Email
-	}
-	return p.ID
-}
-
 // sessionsToEnd says how many sessions a user has.
 func (a *Admin) sessionsToEnd(c *gin.Context, user string) string {
 	list, err := a.Sessions.List(c.Request.Context(), handlers.TenantOf(c).ID, user)
@@ -165,11 +157,7 @@ func (a *Admin) userActForm(c *gin.Context, act userAct) error {
 	if err != nil {
 		return err
 	}
-	values, err := form(c)
-	if err != nil {
-		return err
-	}
-	if fault := confirmed(values, wordOf(profile)); act.typed && fault != "" {
+	if fault := confirmed(c, wordOf(profile)); act.typed && fault != "" {
 		page, err := a.previewAct(c, profile, act)
 		if err != nil {
 			return err
@@ -180,7 +168,7 @@ func (a *Admin) userActForm(c *gin.Context, act userAct) error {
 	if err := act.do(a, c, profile.ID); err != nil {
 		return a.unfinished(err, halfDone)
 	}
-	seeOther(c, usersPath+"/"+profile.ID+"?done="+act.done)
+	seeOther(c, userPath(profile.ID)+"?done="+act.done)
 	return nil
 }
 
@@ -194,6 +182,6 @@ func (a *Admin) EndUserSession(c *gin.Context) error {
 	if err != nil {
 		return a.unfinished(err, halfDone)
 	}
-	seeOther(c, usersPath+"/"+c.Param("id")+"?done=session-ended")
+	seeOther(c, userPath(c.Param("id"))+"?done=session_ended")
 	return nil
 }

@@ -17,8 +17,8 @@ func (a *Admin) whyInGroup(c *gin.Context) (provisioning.Membership, names, erro
 	if err != nil {
 		return m, nil, explain(err)
 	}
-	known, err := a.Provisioning.IntegrationNames(c.Request.Context(), handlers.TenantOf(c))
-	return m, known, explain(err)
+	n, err := a.names(c)
+	return m, n, err
 }
 
 // UserGroupPage: GET /admin/users/:id/groups/:group answers why the user is in

@@ -33,7 +33,7 @@ func (a *Admin) MergeUserPage(c *gin.Context) error {
 	}
 	found, _, err := a.Provisioning.Users(c.Request.Context(), handlers.TenantOf(c), provisioning.UserFilter{Search: page.From.Value}, "")
 	if found, ok := faultsOf(err); ok {
-		point(found, &page.From)
+		found.point(&page.From)
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	if err != nil {
@@ -71,9 +71,9 @@ func (a *Admin) previewMerge(c *gin.Context, page *web.MergeUsers, from string) 
 	if err != nil {
 		return 0, explain(err)
 	}
-	known, err := a.Provisioning.IntegrationNames(c.Request.Context(), handlers.TenantOf(c))
+	n, err := a.names(c)
 	if err != nil {
-		return 0, explain(err)
+		return 0, err
 	}
 	gone, err := a.Provisioning.Profile(c.Request.Context(), handlers.TenantOf(c), from)
 	if err != nil {
@@ -81,7 +81,7 @@ func (a *Admin) previewMerge(c *gin.Context, page *web.MergeUsers, from string) 
 	}
 	page.Merging = &web.Merging{
 		Gone: headOf(gone), Seen: m.Seen, Confirm: web.Confirm{Word: wordOf(gone)},
-		Effects: append(names(known).mergerInWords(m), web.Effect{
+		Effects: append(n.mergerInWords(m), web.Effect{
 			Kind: "remove", Text: "Of " + nameOf(gone) + ": " + a.sessionsToEnd(c, from),
 		}),
 		Keeps: []web.UserFact{{Label: "E-mail", Value: m.Keep.Email}, {Label: "Profile", Value: "of " + page.Name}},
@@ -96,11 +96,7 @@ func (a *Admin) MergeUserForm(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	values, err := form(c)
-	if err != nil {
-		return err
-	}
-	from := values.Get("from")
+	from := c.PostForm("from")
 	gone, err := a.Provisioning.Profile(ctx, tenant, from)
 	if err != nil {
 		return explain(err)
@@ -117,13 +113,13 @@ func (a *Admin) MergeUserForm(c *gin.Context) error {
 		}
 		return a.showAs(c, status, page)
 	}
-	if fault := confirmed(values, wordOf(gone)); fault != "" {
+	if fault := confirmed(c, wordOf(gone)); fault != "" {
 		return again(fault)
 	}
-	if values.Get("seen") == "" {
+	if c.PostForm("seen") == "" {
 		return badRequest("seen: send what the preview has there.")
 	}
-	_, err = a.Provisioning.Merge(ctx, tenant, profile.ID, from, values.Get("seen"), by(c))
+	_, err = a.Provisioning.Merge(ctx, tenant, profile.ID, from, c.PostForm("seen"), by(c))
 	_, refused := faultsOf(err)
 	switch {
 	case refused:
@@ -133,7 +129,7 @@ func (a *Admin) MergeUserForm(c *gin.Context) error {
 	case err != nil:
 		return a.unfinished(err, halfDone)
 	}
-	seeOther(c, usersPath+"/"+profile.ID+"?done=users-merged")
+	seeOther(c, userPath(profile.ID)+"?done=users_merged")
 	return nil
 }
 

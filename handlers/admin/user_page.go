@@ -15,9 +15,6 @@ import (
 	"usher/web"
 )
 
-// journalPage is how many lines of a journal a page has.
-const journalPage = 50
-
 // UserPage: GET /admin/users/:id?after=.
 func (a *Admin) UserPage(c *gin.Context) error {
 	ctx, tenant := c.Request.Context(), handlers.TenantOf(c)
@@ -25,9 +22,9 @@ func (a *Admin) UserPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	known, err := a.Provisioning.IntegrationNames(ctx, tenant)
+	n, err := a.names(c)
 	if err != nil {
-		return explain(err)
+		return err
 	}
 	held, err := a.Provisioning.Belongings(ctx, tenant, profile.ID)
 	if err != nil {
@@ -37,17 +34,16 @@ func (a *Admin) UserPage(c *gin.Context) error {
 	if err != nil {
 		return explain(err)
 	}
-	changes, next, err := a.Provisioning.JournalPage(ctx, tenant, profile.ID, c.Query("after"), journalPage)
+	changes, next, err := a.Provisioning.JournalPage(ctx, tenant, profile.ID, c.Query("after"), pageRows)
 	if err != nil {
 		return explain(err)
 	}
-	n := names(known)
 	page := web.User{
 		Frame: a.frame(c, usersPath, nameOf(profile)), UserHead: headOf(profile),
 		Write: actorOf(c).May(admins.WriteUsers), Audit: actorOf(c).May(admins.ReadAudit),
 		MergedInto: profile.MergedInto, Onboarding: profile.Onboarding, Created: profile.CreatedAt,
 		Facts: n.facts(profile, origins), Groups: n.groups(held), Credits: n.credits(held), Identities: n.identities(held),
-		Journal: n.journalLines(changes), Pager: pager(c, next),
+		Journal: n.journalLines(changes), Pager: pager(c, userPath(profile.ID), next),
 	}
 	if profile.Meta != "{}" {
 		page.Meta = indented(profile.Meta)

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"cmp"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -10,8 +9,6 @@ import (
 	"usher/provisioning"
 	"usher/web"
 )
-
-const usersPath = "/admin/users"
 
 // Users: GET /admin/api/v1/users?q=|email=|email_prefix=|sub=|group=&status=&after=.
 func (a *Admin) Users(c *gin.Context) error {
@@ -29,16 +26,7 @@ func (a *Admin) Users(c *gin.Context) error {
 	for _, profile := range profiles {
 		users = append(users, answerUser(profile))
 	}
-	c.JSON(http.StatusOK, gin.H{"users": users, "next": orNull(next)})
-	return nil
-}
-
-// orNull is a cursor in its JSON form: null at the end of a list.
-func orNull(next string) *string {
-	if next == "" {
-		return nil
-	}
-	return &next
+	return list(c, "users", users, next)
 }
 
 // UsersPage: GET /admin/users?q=|group=&status=&after=.
@@ -55,16 +43,14 @@ func (a *Admin) UsersPage(c *gin.Context) error {
 	}
 	profiles, next, err := a.Provisioning.Users(c.Request.Context(), handlers.TenantOf(c), filter, c.Query("after"))
 	if found, ok := faultsOf(err); ok {
-		for i := range page.Filters {
-			point(found, &page.Filters[i])
-		}
+		found.mark(page.Filters)
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	}
 	if err != nil {
 		return explain(err)
 	}
 	page.Users = userRows(profiles)
-	page.Pager = pager(c, next)
+	page.Pager = pager(c, usersPath, next)
 	return a.show(c, page)
 }
 
@@ -97,13 +83,4 @@ func userRows(profiles []provisioning.Profile) []web.UserRow {
 		rows = append(rows, row)
 	}
 	return rows
-}
-
-// nameOf is what to call a user on a page.
-func nameOf(p provisioning.Profile) string {
-	full := p.FirstName + p.LastName
-	if p.FirstName != "" && p.LastName != "" {
-		full = p.FirstName + " " + p.LastName
-	}
-	return cmp.Or(p.Name, full, p.Email, p.ID)
 }
