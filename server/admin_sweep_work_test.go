@@ -7,11 +7,14 @@ import (
 	"testing"
 )
 
-// settle waits until no job is under way.
+// ofAnother is the lease of an instance that is none of ours.
+const ofAnother = "00000000-0000-4000-8000-000000000000"
+
+// settle waits until no job of ours is under way.
 func (s *sweep) settle(t *testing.T) {
 	t.Helper()
 	for {
-		open := s.db.Rows(t, `SELECT id FROM jobs WHERE state IN ('queued', 'running') AND (lease IS NULL OR lease <> 'of another')`)
+		open := s.db.Rows(t, `SELECT id FROM jobs WHERE state IN ('queued', 'running') AND (lease IS NULL OR lease <> $1)`, ofAnother)
 		if len(open) == 0 {
 			return
 		}
@@ -29,13 +32,13 @@ func (s *sweep) export(t *testing.T) string {
 	return id
 }
 
-// running returns a job that another instance, which is none of ours, works on.
+// running returns a job that another instance works on.
 func (s *sweep) running(t *testing.T) string {
 	t.Helper()
 	id := s.export(t)
 	s.db.Exec(t, `
-UPDATE jobs SET state = 'running', finished_at = NULL, lease = 'of another', lease_until = expires_at WHERE tenant_id = $1 AND id = $2`,
-		s.tenant, id)
+UPDATE jobs SET state = 'running', finished_at = NULL, lease = $1, lease_until = expires_at WHERE tenant_id = $2 AND id = $3`,
+		ofAnother, s.tenant, id)
 	return id
 }
 
