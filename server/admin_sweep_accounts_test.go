@@ -55,6 +55,17 @@ func (s *sweep) passkey(t *testing.T) (device *authenticator, as string) {
 	return device, finish.as
 }
 
+// passkeyID is the id of the one passkey of whoever this is.
+func (s *sweep) passkeyID(t *testing.T, as string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(s.i.get(t, "/admin/account", s.host, as, wantsPage).body, passkeys+"/")
+	id, _, _ := strings.Cut(rest, "/")
+	if !found {
+		t.Fatal("got no passkey on the account's page")
+	}
+	return id
+}
+
 // accountChanges are what administrators do to their own account and session.
 func (s *sweep) accountChanges() map[string]func(t *testing.T) change {
 	return map[string]func(t *testing.T) change{
@@ -78,9 +89,8 @@ func (s *sweep) accountChanges() map[string]func(t *testing.T) change {
 		"POST /admin/account/passkeys/finish": func(t *testing.T) change { _, finish := s.adding(t); return finish },
 		"POST /admin/account/passkeys/:id/remove": func(t *testing.T) change {
 			_, as := s.passkey(t)
-			_, rest, _ := strings.Cut(s.i.get(t, "/admin/account", s.host, as, wantsPage).body, passkeys+"/")
-			id, _, _ := strings.Cut(rest, "/")
-			return s.formAs(t, as, passkeys+"/"+id+"/remove", passkeys+"/"+id+"/remove")
+			p := passkeys + "/" + s.passkeyID(t, as) + "/remove"
+			return s.formAs(t, as, p, p)
 		},
 
 		"POST /admin/sign-in": func(t *testing.T) change {

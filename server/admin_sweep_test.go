@@ -599,13 +599,25 @@ func TestOtherTenantsAreOutOfReach(t *testing.T) {
 				t.Errorf("%s by another tenant changed something (-before +after):\n%s", route, diff)
 			}
 		}
+		entry := s.enters(t, s.lumen, s.next(), nil)
+		i.entries(t, "?reference="+entry, 1, a.host)
+		_, withPasskey := s.passkey(t)
+		its := strings.NewReplacer(
+			"integrations/:id", "integrations/"+a.lumen.ID, ":kid", a.lumen.kid(), "groups/:id", "groups/"+s.group(t),
+			"credits/:id", "credits/"+s.credit(t), "users/:id/merge", "users/"+a.user+"/merge?from="+b.user, "users/:id", "users/"+a.user,
+			":group", s.group(t), "jobs/:id", "jobs/"+s.export(t), "alerts/:id", "alerts/"+s.alert(t),
+			"administrators/:id", "administrators/"+s.administrator(t), ":reference", entry, "tenants/:id", "tenants/"+tenant,
+			"api-keys/:id", "api-keys/"+s.id(t, "POST", "/api-keys", fields{"name": s.next(), "scopes": []string{"users:read"}}),
+			"passkeys/:id", "passkeys/"+s.passkeyID(t, withPasskey),
+		)
 		for _, route := range everyRoute(t) {
 			path, get := strings.CutPrefix(route, "GET /admin/")
 			if !get || !strings.Contains(path, ":") {
 				continue
 			}
-			path = strings.NewReplacer("integrations/:id", "integrations/"+a.lumen.ID, "users/:id/merge", "users/"+a.user+"/merge?from="+b.user, "users/:id", "users/"+a.user, ":kid", a.lumen.kid(),
-				"tenants/:id", "tenants/"+tenant, ":session", a.session, ":id", a.user, ":group", a.user, ":reference", "AAAAAAAAAAAAAAAA").Replace(path)
+			if path = its.Replace(path); strings.Contains(path, ":") {
+				t.Errorf("%s: no id is known for it", route)
+			}
 			who := bo
 			if strings.HasPrefix(path, "api/") {
 				who = key
