@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -36,11 +37,13 @@ func eachDatabaseWorld(t *testing.T, test func(t *testing.T, w world, db *storet
 
 // sweep makes what each route of the admin changes.
 type sweep struct {
-	i     *instance
-	host  string // header line of the tenant's host
-	as    string // header line of an owner's browser
-	lumen installed
-	made  int
+	i      *instance
+	db     *storetest.Database
+	tenant string // its id
+	host   string // header line of its host
+	as     string // header line of an owner's browser
+	lumen  installed
+	made   int
 }
 
 func (s *sweep) next() string {
@@ -97,14 +100,21 @@ func (s *sweep) administrator(t *testing.T) string {
 
 // a change is one call that changes something.
 type change struct {
-	path string // below /admin
-	body any    // fields for JSON, url.Values for a form
+	path   string
+	body   any      // fields for JSON, url.Values for a form
+	header []string // further lines
+	as     string   // header line of the browser; "" = the owner's
 }
 
 // form fills in a page's form as a browser and a careful person would.
 func (s *sweep) form(t *testing.T, page, action string, values ...string) change {
 	t.Helper()
-	a := s.i.get(t, page, s.host, s.as, wantsPage)
+	return s.formAs(t, s.as, page, action, values...)
+}
+
+func (s *sweep) formAs(t *testing.T, as, page, action string, values ...string) change {
+	t.Helper()
+	a := s.i.get(t, page, s.host, as, wantsPage)
 	document, err := html.Parse(strings.NewReader(a.body))
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +133,7 @@ func (s *sweep) form(t *testing.T, page, action string, values ...string) change
 		for at := 0; at < len(values); at += 2 {
 			sent.Set(values[at], values[at+1])
 		}
-		return change{action, sent}
+		return change{path: action, body: sent, as: as}
 	}
 	t.Fatalf("%s has no form for %s: %v", page, action, a)
 	return change{}
@@ -133,8 +143,8 @@ func (s *sweep) form(t *testing.T, page, action string, values ...string) change
 // how each is called once so that it does.
 func (s *sweep) changes() map[string]func(t *testing.T) change {
 	const root = "/admin/api/v1"
-	api := func(path string, body fields) change { return change{root + path, body} }
-	return map[string]func(t *testing.T) change{
+	api := func(path string, body fields) change { return change{path: root + path, body: body} }
+	changes := map[string]func(t *testing.T) change{
 		"POST /admin/api/v1/integrations":       func(*testing.T) change { return api("/integrations", fields{"name": s.next()}) },
 		"PATCH /admin/api/v1/integrations/:id":  func(t *testing.T) change { return api("/integrations/"+s.integration(t).ID, fields{"leeway": 7}) },
 		"DELETE /admin/api/v1/integrations/:id": func(t *testing.T) change { return api("/integrations/"+s.integration(t).ID, nil) },
@@ -281,7 +291,7 @@ func (s *sweep) changes() map[string]func(t *testing.T) change {
 			user, _ := s.user(t, nil)
 			return s.form(t, "/admin/users/"+user, "/admin/users/"+user+"/sessions/"+s.session(t, user)+"/end")
 		},
-		"POST /admin/jobs/export": func(*testing.T) change { return change{"/admin/jobs/export", url.Values{}} },
+		"POST /admin/jobs/export": func(*testing.T) change { return change{path: "/admin/jobs/export", body: url.Values{}} },
 		"POST /admin/settings/administrators": func(t *testing.T) change {
 			p := "/admin/settings/administrators"
 			return s.form(t, p, p, "email", s.next()+"@usher.example", "name", "Some body", "role", "viewer")
@@ -291,15 +301,15 @@ func (s *sweep) changes() map[string]func(t *testing.T) change {
 			return s.form(t, p, p)
 		},
 		"POST /admin/settings/administrators/:id/link": func(t *testing.T) change {
-			return change{"/admin/settings/administrators/" + s.administrator(t) + "/link", url.Values{}}
+			return change{path: "/admin/settings/administrators/" + s.administrator(t) + "/link", body: url.Values{}}
 		},
 		"POST /admin/settings/administrators/:id/disable": func(t *testing.T) change {
-			return change{"/admin/settings/administrators/" + s.administrator(t) + "/disable", url.Values{}}
+			return change{path: "/admin/settings/administrators/" + s.administrator(t) + "/disable", body: url.Values{}}
 		},
 		"POST /admin/settings/administrators/:id/enable": func(t *testing.T) change {
 			id := s.administrator(t)
 			s.api(t, 200, "PATCH", "/administrators/"+id, fields{"disabled": true})
-			return change{"/admin/settings/administrators/" + id + "/enable", url.Values{}}
+			return change{path: "/admin/settings/administrators/" + id + "/enable", body: url.Values{}}
 		},
 		"POST /admin/settings/administrators/:id": func(t *testing.T) change {
 			p := "/admin/settings/administrators/" + s.administrator(t)
@@ -314,53 +324,42 @@ func (s *sweep) changes() map[string]func(t *testing.T) change {
 			return s.form(t, p, p)
 		},
 	}
+	maps.Copy(changes, s.accountChanges())
+	maps.Copy(changes, s.workChanges())
+	return changes
 }
 
-// notSwept are the other routes that are not GET, and why.
-var notSwept = map[string]string{
-	"POST /admin/api/v1/doctor":                     "changes nothing",
-	"POST /admin/doctor":                            "changes nothing",
-	"POST /admin/api/v1/tenants":                    "its row is in the new tenant's log: TestTenantsAreAudited",
-	"PATCH /admin/api/v1/tenants/:id":               "TestTenantsAreAudited",
-	"POST /admin/settings/tenants":                  "TestTenantsAreAudited",
-	"POST /admin/settings/tenants/:id":              "TestTenantsAreAudited",
-	"POST /admin/api/v1/users/:id/credits/consume":  "the application's act, in the person's journal: TestConsume",
-	"POST /admin/api/v1/jobs/:id/cancel":            "needs a job that is not done yet",
-	"POST /admin/jobs/:id/cancel":                   "needs a job that is not done yet",
-	"POST /admin/api/v1/jobs/:id/download":          "needs a job that is done",
-	"POST /admin/jobs/:id/download":                 "needs a job that is done",
-	"POST /admin/api/v1/undo":                       "starts a job as POST /jobs does",
-	"POST /admin/undo":                              "starts a job as POST /jobs does",
-	"POST /admin/import":                            "starts a job as POST /import does",
-	"POST /admin/integrations/:id/removed":          "starts a job as POST /jobs does",
-	"PATCH /admin/api/v1/alerts/:id":                "needs a sync that is held",
-	"POST /admin/alerts/:id":                        "needs a sync that is held",
-	"POST /admin/api/v1/integrations/:id/links":     "signs a link and keeps nothing but the act",
-	"POST /admin/builder":                           "signs a link and keeps nothing but the act",
-	"POST /admin/integrations/:id/unknown":          "the same call as POST /groups",
-	"POST /admin/integrations/:id/keys/:kid/retire": "the same call as DELETE …/keys/:kid",
-	"POST /admin/integrations/:id/keys/:kid/keep":   "the same call as the API's",
-	"POST /admin/users/:id/merge":                   "the same call as the API's",
-	"POST /admin/account":                           "one's own account",
-	"POST /admin/account/password":                  "one's own account",
-	"POST /admin/account/sessions/end":              "one's own account",
-	"POST /admin/account/passkeys":                  "one's own account",
-	"POST /admin/account/passkeys/finish":           "one's own account",
-	"POST /admin/account/passkeys/:id/remove":       "one's own account",
-	"POST /admin/sign-in":                           "nobody is signed in yet",
-	"POST /admin/sign-in/passkey":                   "nobody is signed in yet",
-	"POST /admin/sign-in/passkey/finish":            "nobody is signed in yet",
-	"POST /admin/sign-out":                          "one's own session",
-	"POST /admin/setup":                             "nobody is signed in yet",
-	"POST /admin/join":                              "nobody is signed in yet",
+// notSwept is the other route that is not GET: it is good once in an instance's
+// life, and TestEveryChangeIsAudited begins with it.
+const notSwept = "POST /admin/setup"
+
+// rowsOf says which changes leave another number of rows than one, and why.
+var rowsOf = map[string]struct {
+	rows int
+	why  string
+}{
+	"POST /admin/api/v1/doctor":                    {0, changesNothing},
+	"POST /admin/doctor":                           {0, changesNothing},
+	"POST /admin/account/passkeys":                 {0, "asks the browser, and changes something when it has answered"},
+	"POST /admin/sign-in/passkey":                  {0, "asks the browser, and changes something when it has answered"},
+	"POST /admin/sign-out":                         {0, "ends one's own session"},
+	"POST /admin/api/v1/users/:id/credits/consume": {0, "the application's act, in the person's journal"},
+	"POST /admin/join":                             {2, "takes the invitation, and signs in"},
 }
+
+const changesNothing = "changes nothing"
 
 // call sends a change, as an API key or from a browser.
 func (s *sweep) call(t *testing.T, route string, c change, header ...string) answer {
 	t.Helper()
 	method, _, _ := strings.Cut(route, " ")
+	header = slices.Concat(header, c.header)
 	if values, ok := c.body.(url.Values); ok {
-		return s.i.send(t, method, c.path, values.Encode(), append(header, s.host, "Content-Type: application/x-www-form-urlencoded", s.as)...)
+		as := c.as
+		if as == "" {
+			as = s.as
+		}
+		return s.i.send(t, method, c.path, values.Encode(), append(header, s.host, isForm, as)...)
 	}
 	body := ""
 	if c.body.(fields) != nil {
@@ -369,9 +368,9 @@ func (s *sweep) call(t *testing.T, route string, c change, header ...string) ans
 	return s.i.send(t, method, c.path, body, append(header, s.host, asAdmin)...)
 }
 
-func newSweep(t *testing.T, i *instance, host string) *sweep {
+func newSweep(t *testing.T, i *instance, db *storetest.Database, tenant, host string) *sweep {
 	t.Helper()
-	s := &sweep{i: i, host: "Host: " + host, made: 100}
+	s := &sweep{i: i, db: db, tenant: tenant, host: "Host: " + host, made: 100}
 	s.as = i.owner(t, s.host)
 	s.lumen = i.install(t, nil, s.host)
 	return s
@@ -382,55 +381,27 @@ func newSweep(t *testing.T, i *instance, host string) *sweep {
 func TestEveryChangeIsAudited(t *testing.T) {
 	eachDatabaseWorld(t, func(t *testing.T, w world, db *storetest.Database) {
 		i := launch(t, w)
-		s := newSweep(t, i, "localhost:"+i.port)
 		tenant := db.Rows(t, `SELECT id FROM tenants`)[0]
-		seq := func() int {
-			n, err := strconv.Atoi(db.Rows(t, `SELECT seq FROM audit_heads WHERE tenant_id = $1`, tenant)[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			return n
+		setup := url.Values{"token": {i.setup}, "name": {"Eve"}, "email": {"eve@usher.example"}, "password": {ownerPassword}}
+		if a := i.send(t, "POST", "/admin/setup", setup.Encode(), isForm, "Sec-Fetch-Site: cross-site"); a.status != http.StatusForbidden {
+			t.Errorf("setup from another site: got %v, want 403", a)
 		}
+		i.owner(t)
+		acts := db.Rows(t, `SELECT action FROM audit_log WHERE tenant_id = $1 ORDER BY seq`, tenant)
+		if diff := cmp.Diff([]string{"admin_set_up", "admin_signed_in"}, acts); diff != "" {
+			t.Errorf("acts of a setup (-want +got):\n%s", diff)
+		}
+		s := newSweep(t, i, db, tenant, "localhost:"+i.port)
 		changes := s.changes()
 		for _, route := range everyRoute(t) {
 			method, path, _ := strings.Cut(route, " ")
-			if method == "GET" || method == "HEAD" || !strings.HasPrefix(path, "/admin") {
+			if method == "GET" || method == "HEAD" || !strings.HasPrefix(path, "/admin") || route == notSwept {
 				continue
 			}
-			prepare, swept := changes[route]
-			if !swept {
-				if notSwept[route] == "" {
-					t.Errorf("%s is not swept", route)
-				}
-				continue
-			}
-			change := prepare(t)
-			before := seq()
-			// Another site's page sends it, or somebody without a right.
-			refused := s.call(t, route, change, "Sec-Fetch-Site: cross-site", "Origin: https://evil.example")
-			if !strings.HasPrefix(path, "/admin/api/") {
-				if refused.status != http.StatusForbidden {
-					t.Errorf("%s from another site: got %v, want 403", route, refused)
-				}
-				if got := seq(); got != before {
-					t.Errorf("%s from another site: got %d rows in the audit log, want none", route, got-before)
-				}
-				refused = s.call(t, route, change)
-			}
-			if refused.status >= 400 {
-				t.Errorf("%s %s: got %v, want it done", route, change.path, refused)
-				continue
-			}
-			if got := seq() - before; got != 1 {
-				t.Errorf("%s: got %d rows in the audit log, want 1", route, got)
-			}
-			if strings.HasPrefix(path, "/admin/api/") && change.body.(fields) != nil {
-				before := seq()
-				wrong := change
-				wrong.body = change.body.(fields).with(fields{"nonsense": 1})
-				if a := s.call(t, route, wrong); a.status < 400 || seq() != before {
-					t.Errorf("%s with a strange field: got %v and %d rows, want it refused and none", route, a, seq()-before)
-				}
+			if prepare := changes[route]; prepare == nil {
+				t.Errorf("%s is not swept", route)
+			} else {
+				s.audited(t, route, prepare(t))
 			}
 		}
 		if got := i.get(t, "/admin/audit", s.as, wantsPage); got.status != 200 {
@@ -440,11 +411,116 @@ func TestEveryChangeIsAudited(t *testing.T) {
 	})
 }
 
+// rows is how many rows the audit logs of all tenants have.
+func (s *sweep) rows(t *testing.T) int {
+	t.Helper()
+	n, err := strconv.Atoi(s.db.Rows(t, `SELECT sum(seq) FROM audit_heads`)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// audited makes a change, after it was refused in each way that there is.
+func (s *sweep) audited(t *testing.T, route string, c change) {
+	t.Helper()
+	s.settle(t)
+	before, state := s.rows(t), s.state(t)
+	refused := func(how string, a answer, want int) {
+		t.Helper()
+		if a.status != want {
+			t.Errorf("%s %s: got %v, want %d", route, how, a, want)
+		}
+		if got := s.rows(t); got != before {
+			t.Errorf("%s %s: got %d rows in the audit log, want none", route, how, got-before)
+		}
+	}
+	unchanged := func(how string) {
+		t.Helper()
+		if diff := cmp.Diff(state, s.state(t)); diff != "" {
+			t.Errorf("%s %s changed something (-before +after):\n%s", route, how, diff)
+		}
+	}
+	body, api := c.body.(fields)
+	var header []string
+	if api {
+		refused("with a condition that does not hold", s.call(t, route, c, `If-Match: "999999"`), http.StatusPreconditionFailed)
+		if body != nil {
+			strange := c
+			strange.body = body.with(fields{"nonsense": 1})
+			refused("with a strange field", s.call(t, route, strange), http.StatusBadRequest)
+		}
+		if method, _, _ := strings.Cut(route, " "); len(c.header) == 0 && repeatable(t, method, c.path) {
+			header = []string{"Idempotency-Key: sweep-" + s.next()}
+		}
+	} else {
+		refused("from another site", s.call(t, route, c, "Sec-Fetch-Site: cross-site", "Origin: https://evil.example"), http.StatusForbidden)
+	}
+	unchanged("and refused")
+	done := s.call(t, route, c, header...)
+	if done.status >= 400 {
+		t.Errorf("%s %s: got %v, want it done", route, c.path, done)
+		return
+	}
+	unlike, want := rowsOf[route], 1
+	if unlike.why != "" {
+		want = unlike.rows
+	}
+	if got := s.rows(t) - before; got != want {
+		t.Errorf("%s: got %d rows in the audit log, want %d", route, got, want)
+	}
+	if unlike.why == changesNothing {
+		unchanged("and done")
+	}
+	if done.status == http.StatusCreated && header == nil {
+		t.Errorf("%s makes something, and openapi.json has no Idempotency-Key for it", route)
+	}
+	if header != nil {
+		again := s.call(t, route, c, header...)
+		if again.status != done.status || again.body != done.body || again.header.Get("Idempotency-Replayed") != "true" {
+			t.Errorf("%s again with its Idempotency-Key: got %v, want the same as before, %v", route, again, done)
+		}
+		if got := s.rows(t) - before; got != want {
+			t.Errorf("%s again with its Idempotency-Key: got %d rows in the audit log, want %d", route, got, want)
+		}
+	}
+}
+
+// repeatable reports whether openapi.json has an Idempotency-Key for a call.
+func repeatable(t *testing.T, method, path string) bool {
+	t.Helper()
+	router, err := contract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), method, path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	described, _, err := router.FindRoute(request)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return described.Operation.Parameters.GetByInAndName("header", "Idempotency-Key") != nil
+}
+
+// state is all of the tenant but what is written a while after a sign-in.
+func (s *sweep) state(t *testing.T) []string {
+	t.Helper()
+	return s.db.Dump(t, s.tenant, "api_keys", "sign_ins", "sign_in_counts", "used_tokens", "unknown_names", "claim_counts")
+}
+
 // watched leaves out what somebody's looking around may write.
 func watched(t *testing.T, db *storetest.Database, tenant string) []string {
 	t.Helper()
 	return db.Dump(t, tenant, "admin_sessions", "admin_attempts", "admin_tickets", "api_keys", "sign_ins", "sign_in_counts",
 		"idempotency", "kv_sessions", "used_tokens", "unknown_names", "claim_counts")
+}
+
+// openToAll are the changes that nobody is signed in for, or not yet.
+var openToAll = map[string]bool{
+	"POST /admin/sign-in": true, "POST /admin/sign-in/passkey": true, "POST /admin/sign-in/passkey/finish": true,
+	"POST /admin/sign-out": true, "POST /admin/join": true,
 }
 
 // TestOtherTenantsAreOutOfReach calls every change of one tenant as an owner
@@ -454,9 +530,8 @@ func TestOtherTenantsAreOutOfReach(t *testing.T) {
 		i := launch(t, w)
 		i.owner(t) // sets the instance up
 		a, b := i.addTenant(t, "acme", "a.localhost"), i.addTenant(t, "bolt", "b.localhost")
-		s := newSweep(t, i, strings.TrimPrefix(a.host, "Host: "))
 		tenant := db.Rows(t, `SELECT tenant_id FROM tenant_hosts WHERE host = 'a.localhost'`)[0]
-
+		s := newSweep(t, i, db, tenant, strings.TrimPrefix(a.host, "Host: "))
 		// Somebody who is an owner of B and nothing else.
 		_, token, _ := strings.Cut(decode[struct{ Link struct{ URL string } }](t, i.admin(t, 201, "POST", "/administrators", fields{
 			"email": "bo@usher.example", "name": "Bo", "role": "owner",
@@ -478,6 +553,7 @@ func TestOtherTenantsAreOutOfReach(t *testing.T) {
 			}
 		}) {
 			change := changes[route](t)
+			s.settle(t)
 			method, path, _ := strings.Cut(route, " ")
 			before := watched(t, db, tenant)
 			try := func(who, host string, want ...int) {
@@ -485,12 +561,15 @@ func TestOtherTenantsAreOutOfReach(t *testing.T) {
 				var got answer
 				if values, form := change.body.(url.Values); form {
 					got = i.send(t, method, change.path, values.Encode(), host, isForm, who, wantsJSON)
+					if got.adminCookie() != "" {
+						t.Errorf("%s at %s: got a session", route, host)
+					}
 				} else {
 					body := "{}"
 					if change.body.(fields) != nil {
 						body = jsonText(change.body)
 					}
-					got = i.send(t, method, change.path, body, host, who, wantsJSON)
+					got = i.send(t, method, change.path, body, append(change.header, host, who, wantsJSON)...)
 				}
 				if !slices.Contains(want, got.status) {
 					t.Errorf("%s at %s: got %v, want one of %v", route, host, got, want)
@@ -499,6 +578,16 @@ func TestOtherTenantsAreOutOfReach(t *testing.T) {
 			who := key
 			if !strings.HasPrefix(path, "/admin/api/") {
 				who = bo
+			}
+			if openToAll[route] {
+				// Whoever is somebody at A is nobody at B: there is nothing to
+				// sign in with, to join or to end.
+				before = s.state(t)
+				try(change.as, b.host, http.StatusOK, http.StatusSeeOther, http.StatusNotFound, http.StatusUnprocessableEntity)
+				if diff := cmp.Diff(before, s.state(t)); diff != "" {
+					t.Errorf("%s at another tenant changed something (-before +after):\n%s", route, diff)
+				}
+				continue
 			}
 			// At A's own host: B's people and keys are nobody there.
 			try(who, a.host, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound)
@@ -510,13 +599,25 @@ func TestOtherTenantsAreOutOfReach(t *testing.T) {
 				t.Errorf("%s by another tenant changed something (-before +after):\n%s", route, diff)
 			}
 		}
+		entry := s.enters(t, s.lumen, s.next(), nil)
+		i.entries(t, "?reference="+entry, 1, a.host)
+		_, withPasskey := s.passkey(t)
+		its := strings.NewReplacer(
+			"integrations/:id", "integrations/"+a.lumen.ID, ":kid", a.lumen.kid(), "groups/:id", "groups/"+s.group(t),
+			"credits/:id", "credits/"+s.credit(t), "users/:id/merge", "users/"+a.user+"/merge?from="+b.user, "users/:id", "users/"+a.user,
+			":group", s.group(t), "jobs/:id", "jobs/"+s.export(t), "alerts/:id", "alerts/"+s.alert(t),
+			"administrators/:id", "administrators/"+s.administrator(t), ":reference", entry, "tenants/:id", "tenants/"+tenant,
+			"api-keys/:id", "api-keys/"+s.id(t, "POST", "/api-keys", fields{"name": s.next(), "scopes": []string{"users:read"}}),
+			"passkeys/:id", "passkeys/"+s.passkeyID(t, withPasskey),
+		)
 		for _, route := range everyRoute(t) {
 			path, get := strings.CutPrefix(route, "GET /admin/")
 			if !get || !strings.Contains(path, ":") {
 				continue
 			}
-			path = strings.NewReplacer("integrations/:id", "integrations/"+a.lumen.ID, "users/:id/merge", "users/"+a.user+"/merge?from="+b.user, "users/:id", "users/"+a.user, ":kid", a.lumen.kid(),
-				"tenants/:id", "tenants/"+tenant, ":session", a.session, ":id", a.user, ":group", a.user, ":reference", "AAAAAAAAAAAAAAAA").Replace(path)
+			if path = its.Replace(path); strings.Contains(path, ":") {
+				t.Errorf("%s: no id is known for it", route)
+			}
 			who := bo
 			if strings.HasPrefix(path, "api/") {
 				who = key

@@ -129,5 +129,10 @@ func TestIfMatch(t *testing.T) {
 			}
 			i.admin(t, 204, "DELETE", path, nil, "If-Match: *")
 		}
+		// An API key has no ETag: none matches, and any state is good.
+		made := "/api-keys/" + decode[struct{ ID string }](t, i.admin(t, 201, "POST", "/api-keys", fields{"name": "k", "scopes": []string{"users:read"}})).ID
+		i.wantReason(t, i.admin(t, 412, "DELETE", made, nil, `If-Match: "1"`), 412, "precondition_failed")
+		i.admin(t, 400, "DELETE", made, nil, "If-Match: 1")
+		i.admin(t, 204, "DELETE", made, nil, "If-Match: *")
 	})
 }

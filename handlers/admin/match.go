@@ -15,13 +15,37 @@ import (
 // header nothing is different.
 func (a *Admin) IfMatch(handle handlers.Handler) handlers.Handler {
 	return func(c *gin.Context) error {
-		revisions, ok := parseIfMatch(c.Request.Header.Values("If-Match"))
-		if !ok {
-			return badRequest("If-Match is a list of ETags as they were in answers, or *.")
+		revisions, err := readIfMatch(c)
+		if err != nil {
+			return err
 		}
 		c.Set(ifMatchKey{}, revisions)
 		return handle(c)
 	}
+}
+
+// Unconditional is for acts that go by no state of an object. A condition that
+// nobody checks is not passed over: what has no ETag matches none.
+func (a *Admin) Unconditional(handle handlers.Handler) handlers.Handler {
+	return func(c *gin.Context) error {
+		revisions, err := readIfMatch(c)
+		if err != nil {
+			return err
+		}
+		if revisions != nil {
+			return &handlers.Fault{Code: handlers.PreconditionFailed, Public: "No ETag is looked at here, so none matches: leave If-Match out."}
+		}
+		return handle(c)
+	}
+}
+
+// readIfMatch returns the revisions that a request names; nil = any.
+func readIfMatch(c *gin.Context) ([]int64, error) {
+	revisions, ok := parseIfMatch(c.Request.Header.Values("If-Match"))
+	if !ok {
+		return nil, badRequest("If-Match is a list of ETags as they were in answers, or *.")
+	}
+	return revisions, nil
 }
 
 type ifMatchKey struct{}

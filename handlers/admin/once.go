@@ -20,9 +20,10 @@ const idempotencyKey = "Idempotency-Key"
 // Once makes a creating request safe to repeat: with an Idempotency-Key it is
 // carried out once, and each repetition within a day gets the same answer,
 // byte for byte. Only answers of success are kept; a refused request leaves
-// its key free. Without the header nothing is different.
+// its key free. Without the header nothing is different. What is made has had
+// no state before: it is Unconditional as well.
 func (a *Admin) Once(handle handlers.Handler) handlers.Handler {
-	return func(c *gin.Context) error {
+	return a.Unconditional(func(c *gin.Context) error {
 		keys := c.Request.Header.Values(idempotencyKey)
 		if len(keys) == 0 {
 			return handle(c)
@@ -46,7 +47,7 @@ func (a *Admin) Once(handle handlers.Handler) handlers.Handler {
 			return repeat(c, kept)
 		}
 		return a.carryOut(c, *attempt, handle)
-	}
+	})
 }
 
 // keptAnswer is an answer as it is kept.
