@@ -35,7 +35,7 @@ type siteKey struct{}
 // Tenant finds the tenant by the request's Host and refuses a host that no
 // tenant has (RFC 9110 §15.5.20).
 func (a *App) Tenant() gin.HandlerFunc {
-	ours := a.OurHosts()
+	ours := a.Origin.OurHosts()
 	return a.Wrap(func(c *gin.Context) error {
 		host, err := provisioning.CanonicalHost(c.Request.Host)
 		if err != nil {
@@ -51,16 +51,6 @@ func (a *App) Tenant() gin.HandlerFunc {
 		c.Set(siteKey{}, a.siteOf(tenant))
 		return nil
 	})
-}
-
-// OurHosts are the hosts of the public URL. On a loopback address the other
-// names of this machine count as well.
-func (a *App) OurHosts() []string {
-	hosts := []string{a.Origin.Host()}
-	if a.Origin.Loopback() {
-		hosts = append(hosts, "localhost", "127.0.0.1", "[::1]", "::1")
-	}
-	return hosts
 }
 
 func (a *App) siteOf(tenant provisioning.Tenant) site {

@@ -79,6 +79,16 @@ func (o Origin) String() string {
 	return o.scheme + "://" + o.host + ":" + o.port
 }
 
+// OurHosts are the hosts at which the tenant without hosts is reached: the
+// origin's own and, on a loopback address, the other names of this machine.
+func (o Origin) OurHosts() []string {
+	hosts := []string{o.Host()}
+	if o.Loopback() {
+		hosts = append(hosts, "localhost", "127.0.0.1", "[::1]", "::1")
+	}
+	return hosts
+}
+
 // Loopback reports whether the host is this machine and never leaves it:
 // localhost and the names below it (RFC 6761 §6.3), 127.0.0.0/8 and [::1].
 func (o Origin) Loopback() bool {

@@ -159,7 +159,7 @@ func (w *world) place(t *testing.T, wish provisioning.Settings) *place {
 	t.Helper()
 	ctx := t.Context()
 	host := strings.ToLower(newID(t)) + ".example"
-	tenant, err := w.svc.AddTenant(ctx, "Tenant", []string{host}, byAPI)
+	tenant, err := w.svc.AddTenant(ctx, "Tenant", []string{host}, provisioning.Way{}, byAPI)
 	if err != nil {
 		t.Fatalf("AddTenant: %v", err)
 	}

@@ -45,10 +45,9 @@ func (s *Service) Tenant(ctx context.Context, id string) (store.Tenant, error) {
 
 // Way is how whoever changes a tenant reaches the admin, so that nobody locks
 // the door behind them: the tenant of that host must be the same afterwards.
-// The zero Way is a command's.
 type Way struct {
-	Host     string   // of the request, canonical
-	OurHosts []string // of the public URL
+	Host     string   // of the request, canonical; "" for a command
+	OurHosts []string // Origin.OurHosts of the public URL
 }
 
 // ChangeTenant changes what wish names. The errors are ErrNotFound, ErrChanged
@@ -63,8 +62,12 @@ func (s *Service) ChangeTenant(ctx context.Context, id string, wish TenantWish, 
 		if err := wish.apply(t); err != nil {
 			return store.Act{}, err
 		}
-		if err := checkReach(before, *t, all, way); err != nil {
-			return store.Act{}, err
+		if !slices.Equal(before.Hosts, t.Hosts) {
+			next := slices.Clone(all)
+			next[slices.IndexFunc(next, func(one store.Tenant) bool { return one.ID == t.ID })] = *t
+			if err := checkReach(all, next, way); err != nil {
+				return store.Act{}, err
+			}
 		}
 		detail := map[string]any{}
 		noteChange(detail, "name", before.Name, t.Name)
@@ -127,17 +130,25 @@ func (w TenantWish) apply(t *store.Tenant) error {
 	return errors.Join(errs...)
 }
 
-// checkReach refuses hosts that leave a tenant out of reach.
-func checkReach(before, after store.Tenant, all []store.Tenant, way Way) error {
-	if slices.Equal(before.Hosts, after.Hosts) {
-		return nil
+// checkReach refuses hosts that leave a tenant out of reach, given every tenant
+// as it was and as it is going to be.
+func checkReach(all, next []store.Tenant, way Way) error {
+	var hostless []string
+	for _, t := range next {
+		if len(t.Hosts) == 0 {
+			hostless = append(hostless, t.Name)
+		}
 	}
-	next := slices.Clone(all)
-	for i, t := range next {
-		if t.ID == after.ID {
-			next[i] = after
-		} else if len(t.Hosts) == 0 && len(after.Hosts) == 0 {
-			return invalid("hosts", "name at least one: %s has none already, and the public URL leads there", t.Name)
+	if len(hostless) > 1 {
+		return invalid("hosts", "only one tenant can be without hosts, as the public URL leads there; of %s all but one need some",
+			strings.Join(hostless, ", "))
+	}
+	for _, t := range next {
+		for _, host := range t.Hosts {
+			if len(hostless) == 1 && slices.Contains(way.OurHosts, host) {
+				return invalid("hosts", "%s is the public URL's, at which %s is reached: it has no hosts of its own; take another, or give %s hosts first",
+					host, hostless[0], hostless[0])
+			}
 		}
 	}
 	if way.Host == "" {

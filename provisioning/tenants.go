@@ -77,8 +77,8 @@ func (s *Service) EnsureTenant(ctx context.Context) error {
 }
 
 // AddTenant makes a tenant. Hosts are brought into canonical form; one that
-// another tenant has is an *Invalid.
-func (s *Service) AddTenant(ctx context.Context, name string, hosts []string, by By) (store.Tenant, error) {
+// another tenant has, or that would leave a tenant out of reach, is an *Invalid.
+func (s *Service) AddTenant(ctx context.Context, name string, hosts []string, way Way, by By) (store.Tenant, error) {
 	name, err := checkName(name)
 	if err != nil {
 		return store.Tenant{}, err
@@ -96,7 +96,9 @@ func (s *Service) AddTenant(ctx context.Context, name string, hosts []string, by
 	t := store.Tenant{
 		ID: id, Name: name, Hosts: hosts, Revision: 1, Settings: store.DefaultTenantSettings(), CreatedAt: s.now().UTC(),
 	}
-	if err := s.store.AddTenant(ctx, t, tenantAdded(by, t)); errors.Is(err, store.ErrTaken) {
+	if err := s.store.AddTenant(ctx, t, func(all []store.Tenant) error {
+		return checkReach(all, append(slices.Clone(all), t), way)
+	}, tenantAdded(by, t)); errors.Is(err, store.ErrTaken) {
 		return store.Tenant{}, invalid("hosts", "a tenant has one of these hosts already: %s", strings.Join(t.Hosts, ", "))
 	} else if err != nil {
 		return store.Tenant{}, err
@@ -118,6 +120,9 @@ func checkHosts(hosts []string) ([]string, error) {
 		canonical, err := CanonicalHost(host)
 		if err != nil {
 			return nil, invalid("hosts", "%q is not a host name", host)
+		}
+		if name, _, err := splitHostPort(host); err != nil || name != host {
+			return nil, invalid("hosts", "%q names a port; leave it out, as one host has one tenant at every port", host)
 		}
 		checked = append(checked, canonical)
 	}

@@ -12,7 +12,7 @@ import (
 func TestSignLink(t *testing.T) {
 	eachPlace(t, provisioning.Settings{}, func(t *testing.T, p *place) {
 		ctx, by := t.Context(), provisioning.By{Actor: "admin 1", Name: "Olga", Reference: "ref-7"}
-		other, err := p.svc.AddTenant(ctx, "Other", []string{strings.ToLower(newID(t)) + ".example"}, byAPI)
+		other, err := p.svc.AddTenant(ctx, "Other", []string{strings.ToLower(newID(t)) + ".example"}, provisioning.Way{}, byAPI)
 		if err != nil {
 			t.Fatal(err)
 		}

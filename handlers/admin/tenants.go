@@ -31,7 +31,7 @@ func (a *Admin) way(c *gin.Context) provisioning.Way {
 	if err != nil {
 		host = "" // the Tenant middleware has refused it
 	}
-	return provisioning.Way{Host: host, OurHosts: a.OurHosts()}
+	return provisioning.Way{Host: host, OurHosts: a.Origin.OurHosts()}
 }
 
 // AddTenant: POST /admin/api/v1/tenants. Requests for the new tenant carry one
@@ -44,7 +44,7 @@ func (a *Admin) AddTenant(c *gin.Context) error {
 	if err := read(c, &body); err != nil {
 		return err
 	}
-	tenant, err := a.Provisioning.AddTenant(c.Request.Context(), body.Name, body.Hosts, by(c))
+	tenant, err := a.Provisioning.AddTenant(c.Request.Context(), body.Name, body.Hosts, a.way(c), by(c))
 	if err != nil {
 		return explain(err)
 	}

@@ -129,7 +129,7 @@ func (a *Admin) showTenants(c *gin.Context, status int, wrong faults) error {
 
 // MakeTenant: POST /admin/settings/tenants.
 func (a *Admin) MakeTenant(c *gin.Context) error {
-	_, err := a.Provisioning.AddTenant(c.Request.Context(), c.PostForm("name"), separated(c.PostForm("hosts")), by(c))
+	_, err := a.Provisioning.AddTenant(c.Request.Context(), c.PostForm("name"), separated(c.PostForm("hosts")), a.way(c), by(c))
 	if wrong, ok := faultsOf(err); ok {
 		return a.showTenants(c, http.StatusUnprocessableEntity, wrong)
 	}

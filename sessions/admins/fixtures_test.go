@@ -53,7 +53,7 @@ func (p *place) tenant(t *testing.T, host string) Tenant {
 		t.Fatal(err)
 	}
 	tenant := Tenant{ID: id, Name: host, Hosts: []string{host}, CreatedAt: p.moment()}
-	if err := p.store.AddTenant(t.Context(), tenant, store.Act{By: byTest, Action: "tenant_added", Object: "tenant " + id}); err != nil {
+	if err := p.store.AddTenant(t.Context(), tenant, nil, store.Act{By: byTest, Action: "tenant_added", Object: "tenant " + id}); err != nil {
 		t.Fatal(err)
 	}
 	return tenant

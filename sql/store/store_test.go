@@ -45,7 +45,7 @@ func addTenant(t testing.TB, s *store.Store) store.Tenant {
 	t.Helper()
 	id := newID(t)
 	tenant := store.Tenant{ID: id, Name: "Tenant", Hosts: []string{id + ".example"}, CreatedAt: now()}
-	if err := s.AddTenant(t.Context(), tenant, byTest); err != nil {
+	if err := s.AddTenant(t.Context(), tenant, nil, byTest); err != nil {
 		t.Fatalf("AddTenant: %v", err)
 	}
 	return tenant
@@ -148,7 +148,7 @@ func TestFaults(t *testing.T) {
 		tenant := addTenant(t, s)
 		ctx := t.Context()
 
-		wantError(t, "host taken", s.AddTenant(ctx, store.Tenant{ID: newID(t), Hosts: tenant.Hosts, CreatedAt: now()}, byTest), store.ErrTaken)
+		wantError(t, "host taken", s.AddTenant(ctx, store.Tenant{ID: newID(t), Hosts: tenant.Hosts, CreatedAt: now()}, nil, byTest), store.ErrTaken)
 		if got := len(db.Rows(t, `SELECT 1 FROM tenants`)); got != 1 {
 			t.Errorf("got %d tenants after one was refused, want 1", got)
 		}
@@ -181,7 +181,7 @@ func TestFaults(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantError(t, "closed", s.Ping(ctx), store.ErrUnavailable)
-		wantError(t, "closed transaction", s.AddTenant(ctx, store.Tenant{ID: newID(t)}, byTest), store.ErrUnavailable)
+		wantError(t, "closed transaction", s.AddTenant(ctx, store.Tenant{ID: newID(t)}, nil, byTest), store.ErrUnavailable)
 		_, err = s.Read(ctx, store.Inquiry{TenantID: tenant.ID, IntegrationID: newID(t)})
 		wantError(t, "closed prepared", err, store.ErrUnavailable)
 	})
@@ -289,7 +289,7 @@ func TestAnalyzeGrown(t *testing.T) {
 	storetest.EachDatabase(t, func(t *testing.T, db *storetest.Database) {
 		s := db.Open(t, time.Now)
 		tenant := newID(t)
-		if err := s.AddTenant(t.Context(), store.Tenant{ID: tenant, Name: "T", CreatedAt: time.Now()}, byTest); err != nil {
+		if err := s.AddTenant(t.Context(), store.Tenant{ID: tenant, Name: "T", CreatedAt: time.Now()}, nil, byTest); err != nil {
 			t.Fatal(err)
 		}
 		if db.Kind == testenv.SQLite {

@@ -8,14 +8,37 @@ import (
 )
 
 // AddTenant writes a new tenant. It returns ErrTaken when one of its hosts
-// belongs to a tenant already.
-func (s *Store) AddTenant(ctx context.Context, t Tenant, act Act) error {
+// belongs to a tenant already, or check's own error unaltered: check, unless it
+// is nil, gets every other tenant as ChangeTenant's change does.
+func (s *Store) AddTenant(ctx context.Context, t Tenant, check func(all []Tenant) error, act Act) error {
 	return s.inTx(ctx, func(tx *sqlx.Tx) error {
+		if err := s.lockTenants(ctx, tx); err != nil {
+			return err
+		}
+		if check != nil {
+			all, err := tenants(ctx, tx)
+			if err != nil {
+				return err
+			}
+			if err := check(all); err != nil {
+				return err
+			}
+		}
 		if err := insertTenant(ctx, tx, t); err != nil {
 			return err
 		}
 		return s.record(ctx, tx, t.ID, act)
 	})
+}
+
+// lockTenants lets changes of tenants follow one another; SQLite has one writer
+// anyway.
+func (s *Store) lockTenants(ctx context.Context, tx *sqlx.Tx) error {
+	if s.dialect != postgres {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('usher tenants ' || current_schema(), 0))`)
+	return err
 }
 
 func insertTenant(ctx context.Context, tx *sqlx.Tx, t Tenant) error {
@@ -108,11 +131,10 @@ SELECT id, name, revision, sign_in_log_days, journal_days, audit_days, created_a
 func (s *Store) ChangeTenant(ctx context.Context, id string, change func(t *Tenant, all []Tenant) (Act, error)) (Tenant, error) {
 	var t Tenant
 	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
+		if err := s.lockTenants(ctx, tx); err != nil {
+			return err
+		}
 		if s.dialect == postgres {
-			if _, err := tx.ExecContext(ctx,
-				`SELECT pg_advisory_xact_lock(hashtextextended('usher tenants ' || current_schema(), 0))`); err != nil {
-				return err
-			}
 			if _, err := tx.ExecContext(ctx, `SELECT 1 FROM tenants WHERE id = $1 FOR NO KEY UPDATE`, id); err != nil {
 				return err
 			}
