@@ -83,9 +83,11 @@ func (s *Service) Install(ctx context.Context, tenant store.Tenant, wish Setting
 	if n.AcceptAfter, err = s.acceptAfter(ctx, tenant, key, now); err != nil {
 		return Installed{}, err
 	}
-	if err := s.store.AddIntegration(ctx, n, first, integrationAct(by, "integration_installed", n.ID, map[string]any{
+	act := integrationAct(by, "integration_installed", n.ID, map[string]any{
 		"name": n.Name, "key": first.ID, "algorithm": first.Algorithm,
-	})); err != nil {
+	})
+	act.SecretOf = first.ID
+	if err := s.store.AddIntegration(ctx, n, first, act); err != nil {
 		return Installed{}, err
 	}
 	s.rings.forget(tenant.ID)
@@ -200,9 +202,9 @@ func (s *Service) AddKey(ctx context.Context, tenant store.Tenant, id string, wi
 		}
 		var err error
 		added, secret, err = s.makeKey(*n, wish)
-		return store.KeyChange{Add: &added, Act: integrationAct(by, "key_added", n.ID, map[string]any{
-			"key": added.ID, "algorithm": added.Algorithm,
-		})}, err
+		act := integrationAct(by, "key_added", n.ID, map[string]any{"key": added.ID, "algorithm": added.Algorithm})
+		act.SecretOf = added.ID
+		return store.KeyChange{Add: &added, Act: act}, err
 	})
 	installed.Secret = secret
 	return installed, added, err

@@ -19,6 +19,9 @@ var (
 	// ErrAnswerLost means that the request was carried out, but the program
 	// ended before it could keep the answer.
 	ErrAnswerLost = errors.New("the request was carried out, its answer is lost")
+	// ErrAnswerSpent means that the request was carried out, and that its
+	// answer showed a secret that has been destroyed since.
+	ErrAnswerSpent = errors.New("the request was carried out, its answer is not kept any more")
 	// ErrOvertaken means that a repetition has taken the request over.
 	ErrOvertaken = store.ErrOvertaken
 	// ErrChanged means that the object has another revision than By.IfMatch says.
@@ -48,8 +51,8 @@ type Repeatable struct {
 
 // BeginRequest says what is to be done with a request: carry it out under the
 // attempt, which goes into By; or, when attempt is nil, give the kept answer
-// again. The errors are *Invalid for the key, ErrOtherRequest, ErrInProgress
-// and ErrAnswerLost.
+// again. The errors are *Invalid for the key, ErrOtherRequest, ErrInProgress,
+// ErrAnswerLost and ErrAnswerSpent.
 func (s *Service) BeginRequest(ctx context.Context, tenant store.Tenant, r Repeatable) (attempt *Attempt, answer []byte, err error) {
 	if !isRequestKey(r.Key) {
 		return nil, nil, invalid("Idempotency-Key", "1 to %d letters, digits or other visible ASCII characters", maxRequestKey)
@@ -82,6 +85,8 @@ func (s *Service) BeginRequest(ctx context.Context, tenant store.Tenant, r Repea
 			return nil, nil, ErrAnswerLost
 		}
 		return nil, answer, nil
+	case kept.State == store.RequestSpent:
+		return nil, nil, ErrAnswerSpent
 	case kept.State == store.RequestActed && kept.BusyUntil.Before(now):
 		return nil, nil, ErrAnswerLost
 	}

@@ -116,6 +116,70 @@ func TestRepeatedRequests(t *testing.T) {
 	})
 }
 
+// TestSpentAnswers: an answer that shows a secret goes with the secret, also
+// one that is kept late. The request stays known; other answers stay.
+func TestSpentAnswers(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		p, other := w.place(t, provisioning.Settings{}), w.place(t, provisioning.Settings{})
+		ctx, name := t.Context(), "Second"
+		keep := func(p *place, a provisioning.Attempt) {
+			t.Helper()
+			if err := p.svc.KeepAnswer(ctx, a, []byte("the secret")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		install := func(p *place, key string) provisioning.Installed {
+			t.Helper()
+			attempt := p.begins(t, request(key, "a"))
+			n, err := p.svc.Install(ctx, p.tenant, provisioning.Settings{Name: &name}, provisioning.NewKey{}, under(attempt))
+			if err != nil {
+				t.Fatal(err)
+			}
+			keep(p, attempt)
+			return n
+		}
+		replays := func(p *place, key string) {
+			t.Helper()
+			if _, answer, err := p.svc.BeginRequest(ctx, p.tenant, request(key, "a")); string(answer) != "the secret" || err != nil {
+				t.Errorf("%s: got %q, error %v, want the answer", key, answer, err)
+			}
+		}
+		n := install(p, "install")
+		install(p, "neighbour")
+		install(other, "install")
+		added := p.begins(t, request("add", "a"))
+		_, key, err := p.svc.AddKey(ctx, p.tenant, n.ID, provisioning.NewKey{}, under(added))
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		// A key retires: its own answer goes, before it was kept or after.
+		if _, err := p.svc.RetireKey(ctx, p.tenant, n.ID, key.ID, w.clock.now().Add(time.Hour), byAPI); err != nil {
+			t.Fatal(err)
+		}
+		keep(p, added)
+		p.rejects(t, request("add", "a"), provisioning.ErrAnswerSpent)
+		replays(p, "install")
+
+		if err := p.svc.Remove(ctx, p.tenant, n.ID, byAPI); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.advance(time.Minute)
+		p.rejects(t, request("install", "a"), provisioning.ErrAnswerSpent)
+		p.rejects(t, request("install", "b"), provisioning.ErrOtherRequest)
+		replays(p, "neighbour")
+		replays(other, "install")
+		for _, row := range p.db.Rows(t, `SELECT state, coalesce(length(answer), 0) FROM idempotency WHERE tenant_id = $1 AND state = 'spent'`, p.tenant.ID) {
+			if row != "spent|0" {
+				t.Errorf("got row %q, want no answer", row)
+			}
+		}
+		if n := p.count(t, "idempotency"); n != 3 {
+			t.Errorf("got %d requests, want all 3 known", n)
+		}
+	})
+}
+
 // TestRepeatsInParallel: of many at once, on two instances, one is carried out.
 func TestRepeatsInParallel(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {

@@ -46,6 +46,42 @@ func TestIdempotencyKey(t *testing.T) {
 	})
 }
 
+// TestSpentAnswers: once a secret is destroyed, repeating the request that made
+// it shows it no more, and makes nothing.
+func TestSpentAnswers(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w world) {
+		i := launch(t, w)
+		type made struct{ ID, Key, Secret string }
+		wish, apiKey := fields{"name": "Lumen"}, fields{"name": "n", "scopes": []string{"log:read"}}
+		n := decode[installed](t, i.admin(t, 201, "POST", "/integrations", wish, "Idempotency-Key: n"))
+		keys := "/integrations/" + n.ID + "/keys"
+		added := i.admin(t, 201, "POST", keys, fields{}, "Idempotency-Key: k")
+		after := decode[installed](t, i.admin(t, 200, "GET", "/integrations/"+n.ID, nil))
+		k := decode[made](t, i.admin(t, 201, "POST", "/api-keys", apiKey, "Idempotency-Key: a"))
+		refused := func(path string, body fields, key string) {
+			t.Helper()
+			got := i.admin(t, 409, "POST", path, body, "Idempotency-Key: "+key)
+			if !strings.Contains(got.body, "not kept any more") || strings.Contains(got.body, `"secret"`) {
+				t.Errorf("%s: got %s", path, got.body)
+			}
+		}
+		i.admin(t, 204, "DELETE", "/api-keys/"+k.ID, nil)
+		refused("/api-keys", apiKey, "a")
+
+		i.admin(t, 204, "DELETE", keys+"/"+after.Keys[1].ID, nil, "If-Match: *")
+		refused(keys, fields{}, "k")
+		if again := i.admin(t, 201, "POST", "/integrations", wish, "Idempotency-Key: n"); !strings.Contains(again.body, n.secret()) {
+			t.Errorf("got %s again while the key lives, want the same answer (the added key's was %s)", again.body, added.body)
+		}
+		i.admin(t, 204, "DELETE", "/integrations/"+n.ID, nil, "If-Match: *")
+		refused("/integrations", wish, "n")
+		refused(keys, fields{}, "k")
+		if all := decode[struct{ Integrations []installed }](t, i.admin(t, 200, "GET", "/integrations", nil)).Integrations; len(all) != 0 {
+			t.Errorf("got %d integrations, want none", len(all))
+		}
+	})
+}
+
 // TestIdempotencyKeyInParallel sends one request many times at once.
 func TestIdempotencyKeyInParallel(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w world) {

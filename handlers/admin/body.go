@@ -105,6 +105,11 @@ func explain(err error) error {
 			Code: handlers.Conflict, Err: err,
 			Public: "This request was carried out, but its answer is lost. Look at what is there, and use a new Idempotency-Key.",
 		}
+	case errors.Is(err, provisioning.ErrAnswerSpent):
+		return &handlers.Fault{
+			Code: handlers.Conflict, Err: err,
+			Public: "This request was carried out. Its answer showed a secret that has been destroyed since, and is not kept any more.",
+		}
 	case errors.As(err, &invalid):
 		// Several faults are joined by line ends: all are told at once.
 		return &handlers.Fault{Code: handlers.BadRequest, Public: strings.ReplaceAll(err.Error(), "\n", "; ")}

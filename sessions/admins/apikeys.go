@@ -66,7 +66,7 @@ func (s *Service) MakeAPIKey(ctx context.Context, tenant Tenant, wish NewAPIKey,
 	key := keyPrefix + secret
 	k.Digest, k.Ending = digestOf(key), key[len(key)-4:]
 	return k, key, s.store.AddAPIKey(ctx, k, store.Act{
-		By: by, Action: "api_key_made", Object: "api_key " + k.ID, Detail: map[string]any{"scopes": k.Scopes},
+		By: by, Action: "api_key_made", Object: "api_key " + k.ID, Detail: map[string]any{"scopes": k.Scopes}, SecretOf: k.ID,
 	})
 }
 

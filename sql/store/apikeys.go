@@ -136,6 +136,9 @@ UPDATE api_keys SET revoked_at = $1 WHERE id = $2 AND tenant_id = $3 AND revoked
 			}
 			return err
 		}
+		if err := spendAnswers(ctx, tx, tenant, id); err != nil {
+			return err
+		}
 		return s.record(ctx, tx, tenant, act)
 	})
 }

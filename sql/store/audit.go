@@ -49,6 +49,9 @@ type Act struct {
 	// Detail becomes a JSON object. It holds no secret and no personal data:
 	// rows of this log cannot be taken out again when somebody is erased.
 	Detail map[string]any
+	// SecretOf is the id of the key whose secret this act's answer shows; "" =
+	// none. An answer that is kept for repetitions is destroyed with the key.
+	SecretOf string
 }
 
 // AuditRow is an act as it was recorded.
@@ -104,7 +107,7 @@ func (s *Store) record(ctx context.Context, tx *sqlx.Tx, tenant string, act Act)
 	if err != nil {
 		return fmt.Errorf("store: audit: %w", err)
 	}
-	if err := acted(ctx, tx, act.By.Attempt); err != nil {
+	if err := acted(ctx, tx, act.By.Attempt, act.SecretOf); err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, `

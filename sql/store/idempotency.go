@@ -26,6 +26,7 @@ const (
 	RequestRunning  = "running"  // nothing has been done yet
 	RequestActed    = "acted"    // it was done; the answer is not kept yet, or was lost
 	RequestAnswered = "answered" // Answer is what was said
+	RequestSpent    = "spent"    // it was done; the answer showed a secret that has been destroyed
 )
 
 // KeptRequest is what is remembered of a request under its key.
@@ -72,7 +73,7 @@ SELECT attempt, actor, route, request_hash, state, answer, busy_until, expires_a
 		_, err = tx.ExecContext(ctx, `
 UPDATE idempotency
    SET attempt = $1, actor = $2, route = $3, request_hash = $4, state = 'running', answer = NULL, busy_until = $5,
-       expires_at = $6
+       expires_at = $6, secret_of = ''
  WHERE tenant_id = $7 AND key_hash = $8`,
 			r.ID, r.Actor, r.Route, []byte(r.Request), r.BusyUntil, r.ExpiresAt, r.TenantID, []byte(r.Key))
 		return err
@@ -80,15 +81,15 @@ UPDATE idempotency
 	return kept, mine && err == nil, err
 }
 
-// acted notes in the transaction of an act that its request has been done, or
-// returns ErrOvertaken.
-func acted(ctx context.Context, tx *sqlx.Tx, a *Attempt) error {
+// acted notes in the transaction of an act that its request has been done, and
+// the key whose secret its answer shows ("" = none), or returns ErrOvertaken.
+func acted(ctx context.Context, tx *sqlx.Tx, a *Attempt, secretOf string) error {
 	if a == nil {
 		return nil
 	}
 	result, err := tx.ExecContext(ctx, `
-UPDATE idempotency SET state = 'acted' WHERE tenant_id = $1 AND key_hash = $2 AND attempt = $3`,
-		a.TenantID, []byte(a.Key), a.ID)
+UPDATE idempotency SET state = 'acted', secret_of = $1 WHERE tenant_id = $2 AND key_hash = $3 AND attempt = $4`,
+		secretOf, a.TenantID, []byte(a.Key), a.ID)
 	if err != nil {
 		return err
 	}
@@ -100,10 +101,21 @@ UPDATE idempotency SET state = 'acted' WHERE tenant_id = $1 AND key_hash = $2 AN
 	return nil
 }
 
-// KeepAnswer keeps the sealed answer of a request that was done.
+// spendAnswers destroys the kept answers that show the secret of a key. The
+// requests stay known: a repetition makes nothing.
+func spendAnswers(ctx context.Context, tx *sqlx.Tx, tenant, key string) error {
+	_, err := tx.ExecContext(ctx, `
+UPDATE idempotency SET state = 'spent', answer = NULL
+ WHERE secret_of = $1 AND secret_of <> '' AND tenant_id = $2`, key, tenant)
+	return err
+}
+
+// KeepAnswer keeps the sealed answer of a request that was done, unless the
+// secret that it shows has been destroyed by then.
 func (s *Store) KeepAnswer(ctx context.Context, a Attempt, sealed []byte) error {
 	_, err := s.write.ExecContext(ctx, `
-UPDATE idempotency SET state = 'answered', answer = $1 WHERE tenant_id = $2 AND key_hash = $3 AND attempt = $4`,
+UPDATE idempotency SET state = 'answered', answer = $1
+ WHERE tenant_id = $2 AND key_hash = $3 AND attempt = $4 AND state <> 'spent'`,
 		sealed, a.TenantID, []byte(a.Key), a.ID)
 	return fault(err)
 }

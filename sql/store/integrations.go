@@ -239,6 +239,11 @@ UPDATE integration_keys SET retires_at = $1 WHERE tenant_id = $2 AND id = $3 AND
 				what.RetireAt, tenant, what.Retire, id); err != nil {
 				return err
 			}
+			if what.RetireAt != nil {
+				if err := spendAnswers(ctx, tx, tenant, what.Retire); err != nil {
+					return err
+				}
+			}
 		}
 		if keys, err = s.keysOf(ctx, tx, tenant, id); err != nil {
 			return err
@@ -286,8 +291,8 @@ UPDATE integrations
 	return err
 }
 
-// RemoveIntegration marks an integration as removed, destroys its secrets and
-// returns the generation to publish: sessions of an earlier one must end. When
+// RemoveIntegration marks an integration as removed, destroys its secrets (also
+// in the answers that are kept for repetitions) and returns the generation to publish: sessions of an earlier one must end. When
 // it returns, no sign-in under the old keys can be written any more. Removing
 // again returns the same generation, so that a call that failed half-way can
 // be repeated. It returns ErrNotFound for an unknown integration.
@@ -326,6 +331,15 @@ UPDATE integration_keys SET sealed_secret = NULL, public_key = NULL WHERE tenant
 			tenant, id)
 		if err != nil {
 			return err
+		}
+		keys, err := s.keysOf(ctx, tx, tenant, id)
+		if err != nil {
+			return err
+		}
+		for _, k := range keys {
+			if err := spendAnswers(ctx, tx, tenant, k.ID); err != nil {
+				return err
+			}
 		}
 		return s.record(ctx, tx, tenant, act)
 	})
