@@ -70,8 +70,8 @@ func (a *Admin) showSettings(c *gin.Context, status int, fault string, wrong fau
 	return a.showAs(c, status, page)
 }
 
-// SaveSettings: POST /admin/settings.
-func (a *Admin) SaveSettings(c *gin.Context) error {
+// ChangeSettingsForm: POST /admin/settings.
+func (a *Admin) ChangeSettingsForm(c *gin.Context) error {
 	name := c.PostForm("name")
 	wish, wrong := provisioning.TenantWish{Name: &name}, faults{}
 	for _, r := range retention {
@@ -127,8 +127,8 @@ func (a *Admin) showTenants(c *gin.Context, status int, wrong faults) error {
 	return a.showAs(c, status, page)
 }
 
-// MakeTenant: POST /admin/settings/tenants.
-func (a *Admin) MakeTenant(c *gin.Context) error {
+// AddTenantForm: POST /admin/settings/tenants.
+func (a *Admin) AddTenantForm(c *gin.Context) error {
 	_, err := a.Provisioning.AddTenant(c.Request.Context(), c.PostForm("name"), separated(c.PostForm("hosts")), by(c))
 	if wrong, ok := faultsOf(err); ok {
 		return a.showTenants(c, http.StatusUnprocessableEntity, wrong)
@@ -166,8 +166,8 @@ func (a *Admin) showTenant(c *gin.Context, status int, fault string, wrong fault
 	})
 }
 
-// SaveTenant: POST /admin/settings/tenants/:id.
-func (a *Admin) SaveTenant(c *gin.Context) error {
+// ChangeTenantForm: POST /admin/settings/tenants/:id.
+func (a *Admin) ChangeTenantForm(c *gin.Context) error {
 	name, hosts := c.PostForm("name"), separated(c.PostForm("hosts"))
 	who := by(c)
 	who.IfMatch = revisionOf(c)
