@@ -340,7 +340,7 @@ func TestLimit(t *testing.T) {
 	for range limit {
 		go func() {
 			recorder := httptest.NewRecorder()
-			engine.ServeHTTP(recorder, httptest.NewRequest("GET", "/slow", nil)) //nolint:noctx // no context needed
+			engine.ServeHTTP(recorder, httptest.NewRequest("GET", "/slow", nil))
 			done <- recorder.Code
 		}()
 	}

@@ -87,6 +87,7 @@ func (e *examiner) fixForm(st step) string {
 		return "Send the payload as one JSON object in UTF-8, every name once in each object."
 	case stepSent:
 		return "Give the parameter token once."
+	default: // the token itself, as a text
 	}
 	text := e.link.Token
 	switch parts := strings.Count(text, ".") + 1; {

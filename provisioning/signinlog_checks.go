@@ -8,10 +8,10 @@ import "usher/sql/store"
 // for a refusal that no check has made.
 func ChecksOf(r SignInRecord) []Check {
 	at := steps
-	switch {
-	case r.Outcome == store.Suppressed:
+	switch r.Outcome {
+	case store.Suppressed:
 		return nil
-	case r.Outcome == store.Refused:
+	case store.Refused:
 		at = stepOf(&Refusal{Reason: Reason(r.Reason), Path: r.Path, Detail: r.Detail})
 		if at == steps {
 			return nil

@@ -20,38 +20,38 @@ type NavItem struct {
 
 // adminPages lists the empty form of each page for administrators.
 func adminPages() []Page {
-	pages := []Page{
-		Overview{},
+	log := []Page{
+		SignIns{},
+		SignInEntry{},
 		Doctor{
 			Specimen: Field{Name: "specimen", Type: "textarea"}, At: Field{Name: "at"}, Reference: Field{Name: "reference"},
 			Result: &Examined{},
 		},
 		Builder{Signed: &TestLink{}},
-		APIReference{},
-		Users{},
-		User{},
-		UserInGroup{},
-		UserAct{},
-		MergeUsers{Merging: &Merging{Seen: "1.1"}},
-		AdminSignIn{Email: Field{Name: "email"}, Password: Field{Name: "password"}},
-		AdminEnrol{},
-		AdminDeadLink{},
-		AdminLink{},
-		AdminPasskeyStep{},
-		AdminAccounts{},
-		AdminAccountPage{},
-		AdminRemoval{},
-		AdminSelf{Name: Field{Name: "name"}},
-		AdminAPIKeys{},
-		AdminNewAPIKey{},
-		SignIns{},
-		SignInEntry{},
-		AdminJobs{Jobs: []AdminJobRow{{}}},
-		AdminJob{},
+	}
+	users := []Page{Users{}, User{}, UserInGroup{}, UserAct{}, MergeUsers{Merging: &Merging{Seen: "1.1"}}}
+	work := []Page{
 		AdminImport{Rows: Field{Name: "rows", Type: "textarea"}},
 		AdminUndo{First: []UndonePerson{{Lines: []UndoneLine{{}}}}, Able: true},
 		AdminAlerts{Alerts: []AdminAlertRow{{}}},
 		AdminAlert{GroupsEmptied: true, Decide: "/", Release: Field{Name: "until"}},
+		AdminJobs{Jobs: []AdminJobRow{{}}},
+		AdminJob{},
 	}
-	return slices.Concat(pages, integrationPages(), catalogPages(), settingsPages())
+	accounts := []Page{
+		AdminAccounts{},
+		AdminAccountPage{},
+		AdminLink{},
+		AdminAPIKeys{},
+		AdminNewAPIKey{},
+		AdminRemoval{},
+		AdminSelf{Name: Field{Name: "name"}},
+		AdminPasskeyStep{},
+		AdminSignIn{Email: Field{Name: "email"}, Password: Field{Name: "password"}},
+		AdminEnrol{},
+		AdminDeadLink{},
+	}
+	return slices.Concat(
+		[]Page{Overview{}}, integrationPages(), log, users, catalogPages(), work, settingsPages(), accounts, []Page{APIReference{}},
+	)
 }

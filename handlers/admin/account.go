@@ -86,8 +86,8 @@ func (a *Admin) selfPage(c *gin.Context) (web.AdminSelf, error) {
 	return page, nil
 }
 
-// Rename: POST /admin/account.
-func (a *Admin) Rename(c *gin.Context) error {
+// RenameForm: POST /admin/account.
+func (a *Admin) RenameForm(c *gin.Context) error {
 	err := a.Admins.Rename(c.Request.Context(), actorOf(c), c.PostForm("name"), by(c))
 	if found, ok := faultsOf(err); ok {
 		page, err := a.selfPage(c)
@@ -104,8 +104,8 @@ func (a *Admin) Rename(c *gin.Context) error {
 	return nil
 }
 
-// ChangePassword: POST /admin/account/password.
-func (a *Admin) ChangePassword(c *gin.Context) error {
+// ChangePasswordForm: POST /admin/account/password.
+func (a *Admin) ChangePasswordForm(c *gin.Context) error {
 	err := a.Admins.ChangePassword(c.Request.Context(), handlers.TenantOf(c), actorOf(c), c.PostForm("old_password"),
 		c.PostForm("password"), admins.ReadCookie(c.Request), by(c))
 	found, ok := faultsOf(err)
@@ -126,8 +126,8 @@ func (a *Admin) ChangePassword(c *gin.Context) error {
 	return nil
 }
 
-// EndOtherSessions: POST /admin/account/sessions/end.
-func (a *Admin) EndOtherSessions(c *gin.Context) error {
+// EndOtherSessionsForm: POST /admin/account/sessions/end.
+func (a *Admin) EndOtherSessionsForm(c *gin.Context) error {
 	if err := a.Admins.EndOthers(c.Request.Context(), actorOf(c), admins.ReadCookie(c.Request), by(c)); err != nil {
 		return err
 	}

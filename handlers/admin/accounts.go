@@ -217,8 +217,8 @@ func (a *Admin) administratorsPage(c *gin.Context, status int, invite []web.Fiel
 	return a.showAs(c, status, page)
 }
 
-// InviteByForm: POST /admin/settings/administrators.
-func (a *Admin) InviteByForm(c *gin.Context) error {
+// InviteForm: POST /admin/settings/administrators.
+func (a *Admin) InviteForm(c *gin.Context) error {
 	wish := admins.NewAccount{
 		Email: c.PostForm("email"), Name: c.PostForm("name"), Role: admins.Role(c.PostForm("role")),
 		Operator: c.PostForm("operator") != "",
@@ -273,32 +273,32 @@ func (a *Admin) administratorPage(c *gin.Context, account admins.Account, status
 	return a.showAs(c, status, page)
 }
 
-// ChangeByForm: POST /admin/settings/administrators/:id.
-func (a *Admin) ChangeByForm(c *gin.Context) error {
+// ChangeAdministratorForm: POST /admin/settings/administrators/:id.
+func (a *Admin) ChangeAdministratorForm(c *gin.Context) error {
 	name, role := c.PostForm("name"), admins.Role(c.PostForm("role"))
 	changes := admins.Changes{Name: &name, Role: &role}
 	if actorOf(c).Operator {
 		operator := c.PostForm("operator") != ""
 		changes.Operator = &operator
 	}
-	return a.changeByForm(c, changes)
+	return a.changeAccount(c, changes)
 }
 
-// DisableByForm: POST /admin/settings/administrators/:id/disable.
-func (a *Admin) DisableByForm(c *gin.Context) error {
+// DisableAdministratorForm: POST /admin/settings/administrators/:id/disable.
+func (a *Admin) DisableAdministratorForm(c *gin.Context) error {
 	disabled := true
-	return a.changeByForm(c, admins.Changes{Disabled: &disabled})
+	return a.changeAccount(c, admins.Changes{Disabled: &disabled})
 }
 
-// EnableByForm: POST /admin/settings/administrators/:id/enable.
-func (a *Admin) EnableByForm(c *gin.Context) error {
+// EnableAdministratorForm: POST /admin/settings/administrators/:id/enable.
+func (a *Admin) EnableAdministratorForm(c *gin.Context) error {
 	disabled := false
-	return a.changeByForm(c, admins.Changes{Disabled: &disabled})
+	return a.changeAccount(c, admins.Changes{Disabled: &disabled})
 }
 
-// changeByForm changes the account that the path names, or shows its page again
+// changeAccount changes the account that the path names, or shows its page again
 // with what is in the way.
-func (a *Admin) changeByForm(c *gin.Context, changes admins.Changes) error {
+func (a *Admin) changeAccount(c *gin.Context, changes admins.Changes) error {
 	account, err := a.accountOf(c)
 	if err != nil {
 		return err
@@ -313,8 +313,8 @@ func (a *Admin) changeByForm(c *gin.Context, changes admins.Changes) error {
 	return nil
 }
 
-// LinkByForm: POST /admin/settings/administrators/:id/link.
-func (a *Admin) LinkByForm(c *gin.Context) error {
+// LinkAdministratorForm: POST /admin/settings/administrators/:id/link.
+func (a *Admin) LinkAdministratorForm(c *gin.Context) error {
 	account, err := a.accountOf(c)
 	if err != nil {
 		return err
@@ -328,8 +328,8 @@ func (a *Admin) LinkByForm(c *gin.Context) error {
 	return a.showLink(c, account, link)
 }
 
-// RemovalPage: GET /admin/settings/administrators/:id/remove.
-func (a *Admin) RemovalPage(c *gin.Context) error {
+// RemoveAdministratorPage: GET /admin/settings/administrators/:id/remove.
+func (a *Admin) RemoveAdministratorPage(c *gin.Context) error {
 	account, err := a.accountOf(c)
 	if err != nil {
 		return err
@@ -350,8 +350,8 @@ func (a *Admin) removalPage(c *gin.Context, account admins.Account) web.AdminRem
 	}
 }
 
-// RemoveByForm: POST /admin/settings/administrators/:id/remove.
-func (a *Admin) RemoveByForm(c *gin.Context) error {
+// RemoveAdministratorForm: POST /admin/settings/administrators/:id/remove.
+func (a *Admin) RemoveAdministratorForm(c *gin.Context) error {
 	account, err := a.accountOf(c)
 	if err != nil {
 		return err

@@ -179,8 +179,8 @@ func (a *Admin) shownAlert(c *gin.Context, alert provisioning.DriftAlert, integr
 	return page
 }
 
-// DecideByForm: POST /admin/alerts/:id.
-func (a *Admin) DecideByForm(c *gin.Context) error {
+// DecideAlertForm: POST /admin/alerts/:id.
+func (a *Admin) DecideAlertForm(c *gin.Context) error {
 	page, err := a.alertPage(c)
 	if err != nil {
 		return err

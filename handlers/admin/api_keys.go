@@ -158,8 +158,8 @@ func (a *Admin) apiKeysPage(c *gin.Context, status int, fields []web.Field) erro
 	return a.showAs(c, status, page)
 }
 
-// MakeAPIKeyByForm: POST /admin/settings/api-keys.
-func (a *Admin) MakeAPIKeyByForm(c *gin.Context) error {
+// MakeAPIKeyForm: POST /admin/settings/api-keys.
+func (a *Admin) MakeAPIKeyForm(c *gin.Context) error {
 	wish := admins.NewAPIKey{Name: c.PostForm("name")}
 	chosen, life := c.PostFormArray("scopes"), c.PostForm("life")
 	for _, scope := range chosen {
@@ -190,8 +190,8 @@ func (a *Admin) MakeAPIKeyByForm(c *gin.Context) error {
 	})
 }
 
-// RevokePage: GET /admin/settings/api-keys/:id/revoke.
-func (a *Admin) RevokePage(c *gin.Context) error {
+// RevokeAPIKeyPage: GET /admin/settings/api-keys/:id/revoke.
+func (a *Admin) RevokeAPIKeyPage(c *gin.Context) error {
 	page, err := a.revokePage(c)
 	if err != nil {
 		return err
@@ -216,8 +216,8 @@ func (a *Admin) revokePage(c *gin.Context) (web.AdminRemoval, error) {
 	}, nil
 }
 
-// RevokeByForm: POST /admin/settings/api-keys/:id/revoke.
-func (a *Admin) RevokeByForm(c *gin.Context) error {
+// RevokeAPIKeyForm: POST /admin/settings/api-keys/:id/revoke.
+func (a *Admin) RevokeAPIKeyForm(c *gin.Context) error {
 	page, err := a.revokePage(c)
 	if err != nil {
 		return err

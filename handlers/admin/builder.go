@@ -60,8 +60,8 @@ func (a *Admin) BuilderPage(c *gin.Context) error {
 	return a.show(c, page)
 }
 
-// Builder: POST /admin/builder.
-func (a *Admin) Builder(c *gin.Context) error {
+// BuilderForm: POST /admin/builder.
+func (a *Admin) BuilderForm(c *gin.Context) error {
 	w := readLinkForm(c)
 	claims, wrong := w.claims()
 	if len(wrong) == 0 {

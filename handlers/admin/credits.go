@@ -179,8 +179,8 @@ func creditRow(credit provisioning.Credit, use provisioning.CreditUse) web.Credi
 	}
 }
 
-// MakeCredit: POST /admin/credits.
-func (a *Admin) MakeCredit(c *gin.Context) error {
+// AddCreditForm: POST /admin/credits.
+func (a *Admin) AddCreditForm(c *gin.Context) error {
 	text, name := c.PostForm("id"), c.PostForm("name")
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
@@ -218,8 +218,8 @@ func (a *Admin) showCredit(c *gin.Context, status int, name *string, fault strin
 	})
 }
 
-// SaveCredit: POST /admin/credits/:id.
-func (a *Admin) SaveCredit(c *gin.Context) error {
+// ChangeCreditForm: POST /admin/credits/:id.
+func (a *Admin) ChangeCreditForm(c *gin.Context) error {
 	id, err := creditID(c)
 	if err != nil {
 		return err

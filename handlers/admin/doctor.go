@@ -59,9 +59,9 @@ func (a *Admin) DoctorPage(c *gin.Context) error {
 	return a.show(c, page)
 }
 
-// Doctor: POST /admin/doctor. The text comes in the body, so that no log and no
+// DoctorForm: POST /admin/doctor. The text comes in the body, so that no log and no
 // history has it, and the answer does not repeat it.
-func (a *Admin) Doctor(c *gin.Context) error {
+func (a *Admin) DoctorForm(c *gin.Context) error {
 	page := a.doctorPage(c)
 	text, at := c.PostForm("specimen"), time.Time{}
 	if strings.TrimSpace(text) == "" {

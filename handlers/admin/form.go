@@ -75,7 +75,7 @@ type faults map[string]string
 // faultsOf sorts what a service did not accept by field; ok is false for an
 // error that is no fault of the form.
 func faultsOf(err error) (found faults, ok bool) {
-	if joined, is := err.(interface{ Unwrap() []error }); is { //nolint:errorlint // the list itself is asked for
+	if joined, is := err.(interface{ Unwrap() []error }); is {
 		found = faults{}
 		for _, one := range joined.Unwrap() {
 			some, ok := faultsOf(one)

@@ -39,8 +39,8 @@ func (a *Admin) importPage(c *gin.Context, rows string) web.AdminImport {
 	}
 }
 
-// ImportByForm: POST /admin/import, with a file or with the text itself.
-func (a *Admin) ImportByForm(c *gin.Context) error {
+// ImportForm: POST /admin/import, with a file or with the text itself.
+func (a *Admin) ImportForm(c *gin.Context) error {
 	// What is beyond the limits of every request is refused as it is read.
 	rows := c.PostForm("rows")
 	text := []byte(rows)

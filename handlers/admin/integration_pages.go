@@ -188,8 +188,8 @@ func clockCard(clock provisioning.Clock, n provisioning.Installed) web.ClockCard
 	return card
 }
 
-// CreateUnknown: POST /admin/integrations/:id/unknown.
-func (a *Admin) CreateUnknown(c *gin.Context) error {
+// CreateUnknownForm: POST /admin/integrations/:id/unknown.
+func (a *Admin) CreateUnknownForm(c *gin.Context) error {
 	n, err := a.integrationOf(c)
 	if err != nil {
 		return err

@@ -290,8 +290,8 @@ func jobResults(j provisioning.Job) []string {
 	return results
 }
 
-// ExportByForm: POST /admin/jobs/export.
-func (a *Admin) ExportByForm(c *gin.Context) error {
+// ExportForm: POST /admin/jobs/export.
+func (a *Admin) ExportForm(c *gin.Context) error {
 	j, err := a.Provisioning.StartJob(c.Request.Context(), handlers.TenantOf(c), provisioning.JobExportUsers, nil, by(c))
 	if err != nil {
 		return explain(err)
@@ -300,8 +300,8 @@ func (a *Admin) ExportByForm(c *gin.Context) error {
 	return nil
 }
 
-// CancelJobByForm: POST /admin/jobs/:id/cancel.
-func (a *Admin) CancelJobByForm(c *gin.Context) error {
+// CancelJobForm: POST /admin/jobs/:id/cancel.
+func (a *Admin) CancelJobForm(c *gin.Context) error {
 	if err := a.cancelJob(c); err != nil {
 		return err
 	}

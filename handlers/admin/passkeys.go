@@ -114,8 +114,8 @@ func (a *Admin) passkeyRefused(c *gin.Context, err error) error {
 	return a.showAs(c, http.StatusUnprocessableEntity, page)
 }
 
-// PasskeyRemoval: GET /admin/account/passkeys/:id/remove.
-func (a *Admin) PasskeyRemoval(c *gin.Context) error {
+// RemovePasskeyPage: GET /admin/account/passkeys/:id/remove.
+func (a *Admin) RemovePasskeyPage(c *gin.Context) error {
 	page, err := a.passkeyRemoval(c)
 	if err != nil {
 		return err
@@ -144,8 +144,8 @@ func (a *Admin) passkeyRemoval(c *gin.Context) (web.AdminRemoval, error) {
 	return web.AdminRemoval{}, &handlers.Fault{Code: handlers.NotFound}
 }
 
-// RemovePasskey: POST /admin/account/passkeys/:id/remove.
-func (a *Admin) RemovePasskey(c *gin.Context) error {
+// RemovePasskeyForm: POST /admin/account/passkeys/:id/remove.
+func (a *Admin) RemovePasskeyForm(c *gin.Context) error {
 	page, err := a.passkeyRemoval(c)
 	if err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"usher/handlers"
 	"usher/provisioning"
 )
 
@@ -116,52 +115,5 @@ func (a *Admin) ChangeTenant(c *gin.Context) error {
 	}
 	setETag(c, tenant.Revision)
 	c.JSON(http.StatusOK, answerTenant(tenant))
-	return nil
-}
-
-type settingsAnswer struct {
-	Name          string `json:"name"`
-	SignInLogDays int    `json:"sign_in_log_days"`
-	JournalDays   int    `json:"journal_days"`
-	AuditDays     int    `json:"audit_days"`
-}
-
-func answerSettings(t provisioning.Tenant) settingsAnswer {
-	return settingsAnswer{
-		Name: t.Name, SignInLogDays: t.Settings.SignInLogDays, JournalDays: t.Settings.JournalDays, AuditDays: t.Settings.AuditDays,
-	}
-}
-
-// Settings: GET /admin/api/v1/settings, of the tenant that the request came to.
-func (a *Admin) Settings(c *gin.Context) error {
-	tenant, err := a.Provisioning.Tenant(c.Request.Context(), handlers.TenantOf(c).ID)
-	if err != nil {
-		return explain(err)
-	}
-	setETag(c, tenant.Revision)
-	c.JSON(http.StatusOK, answerSettings(tenant))
-	return nil
-}
-
-// ChangeSettings: PATCH /admin/api/v1/settings.
-func (a *Admin) ChangeSettings(c *gin.Context) error {
-	var body struct {
-		Name          given[string] `json:"name"`
-		SignInLogDays given[int]    `json:"sign_in_log_days"`
-		JournalDays   given[int]    `json:"journal_days"`
-		AuditDays     given[int]    `json:"audit_days"`
-	}
-	if err := read(c, &body); err != nil {
-		return err
-	}
-	tenant, err := a.Provisioning.ChangeTenant(c.Request.Context(), handlers.TenantOf(c).ID, provisioning.TenantWish{
-		Name: body.Name.pointer(), SignInLogDays: body.SignInLogDays.pointer(), JournalDays: body.JournalDays.pointer(),
-		AuditDays: body.AuditDays.pointer(),
-	}, a.way(c), by(c))
-	if err != nil {
-		return explain(err)
-	}
-	setETag(c, tenant.Revision)
-	c.JSON(http.StatusOK, answerSettings(tenant))
 	return nil
 }

@@ -220,8 +220,8 @@ func shownUndone(p provisioning.UndoPerson) web.UndonePerson {
 	return shown
 }
 
-// UndoByForm: POST /admin/undo.
-func (a *Admin) UndoByForm(c *gin.Context) error {
+// UndoForm: POST /admin/undo.
+func (a *Admin) UndoForm(c *gin.Context) error {
 	wish, err := undoWish(c.PostForm)
 	if err != nil {
 		return err

@@ -176,8 +176,8 @@ func (a *Admin) userActForm(c *gin.Context, act userAct) error {
 // done again.
 const halfDone = "It is not known to be done in full: not every session may have ended. Send the form again until it succeeds."
 
-// EndUserSession: POST /admin/users/:id/sessions/:session/end.
-func (a *Admin) EndUserSession(c *gin.Context) error {
+// EndSessionForm: POST /admin/users/:id/sessions/:session/end.
+func (a *Admin) EndSessionForm(c *gin.Context) error {
 	err := a.Provisioning.EndSession(c.Request.Context(), handlers.TenantOf(c), c.Param("id"), c.Param("session"), by(c))
 	if err != nil {
 		return a.unfinished(err, halfDone)

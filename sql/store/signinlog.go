@@ -121,9 +121,9 @@ func setTime(id *uuid.UUID, at time.Time) {
 	micro := max(at.UnixMicro(), 0)
 	milli, part := micro/1000, micro%1000*4096/1000
 	for i := range 6 {
-		id[i] = byte(milli >> (40 - 8*i))
+		id[i] = byte(milli >> (40 - 8*i)) //nolint:gosec // its low eight bits are meant
 	}
-	id[6], id[7] = 0x70|byte(part>>8), byte(part)
+	id[6], id[7] = 0x70|byte(part>>8), byte(part) //nolint:gosec // likewise
 }
 
 // SignInFilter selects entries of the log. Empty fields select nothing out.

@@ -31,8 +31,8 @@ func (a *Admin) GroupsPage(c *gin.Context) error {
 	return a.show(c, page)
 }
 
-// NewGroupPage: GET /admin/groups/new.
-func (a *Admin) NewGroupPage(c *gin.Context) error {
+// AddGroupPage: GET /admin/groups/new.
+func (a *Admin) AddGroupPage(c *gin.Context) error {
 	return a.show(c, a.newGroup(c, "", "", nil))
 }
 
@@ -49,8 +49,8 @@ func (a *Admin) newGroup(c *gin.Context, id, name string, wrong faults) web.NewG
 	}
 }
 
-// MakeGroup: POST /admin/groups.
-func (a *Admin) MakeGroup(c *gin.Context) error {
+// AddGroupForm: POST /admin/groups.
+func (a *Admin) AddGroupForm(c *gin.Context) error {
 	id, name := c.PostForm("external_id"), c.PostForm("name")
 	g, err := a.Provisioning.AddGroup(c.Request.Context(), handlers.TenantOf(c), id, name, by(c))
 	if errors.Is(err, provisioning.ErrTaken) {
@@ -153,8 +153,8 @@ func (a *Admin) groupUse(c *gin.Context, id string) (provisioning.GroupUse, name
 	return use, n, err
 }
 
-// SaveGroup: POST /admin/groups/:id.
-func (a *Admin) SaveGroup(c *gin.Context) error {
+// ChangeGroupForm: POST /admin/groups/:id.
+func (a *Admin) ChangeGroupForm(c *gin.Context) error {
 	name, description := c.PostForm("name"), c.PostForm("description")
 	who := by(c)
 	who.IfMatch = revisionOf(c)
@@ -173,8 +173,8 @@ func (a *Admin) SaveGroup(c *gin.Context) error {
 	return nil
 }
 
-// PutMember: POST /admin/groups/:id/members puts somebody in by hand.
-func (a *Admin) PutMember(c *gin.Context) error {
+// SetMemberForm: POST /admin/groups/:id/members puts somebody in by hand.
+func (a *Admin) SetMemberForm(c *gin.Context) error {
 	who := strings.TrimSpace(c.PostForm("user"))
 	user, err := a.memberByForm(c, who)
 	if err == nil {
@@ -190,9 +190,9 @@ func (a *Admin) PutMember(c *gin.Context) error {
 	return nil
 }
 
-// ChangeMember: POST /admin/groups/:id/members/:user with act=pin, unpin or
+// ChangeMemberForm: POST /admin/groups/:id/members/:user with act=pin, unpin or
 // drop.
-func (a *Admin) ChangeMember(c *gin.Context) error {
+func (a *Admin) ChangeMemberForm(c *gin.Context) error {
 	ctx, tenant, done := c.Request.Context(), handlers.TenantOf(c), "member_in"
 	var err error
 	switch act := c.PostForm("act"); act {
@@ -211,8 +211,8 @@ func (a *Admin) ChangeMember(c *gin.Context) error {
 	return nil
 }
 
-// GroupDeletionPage: GET /admin/groups/:id/delete.
-func (a *Admin) GroupDeletionPage(c *gin.Context) error {
+// DeleteGroupPage: GET /admin/groups/:id/delete.
+func (a *Admin) DeleteGroupPage(c *gin.Context) error {
 	return a.showGroupDeletion(c, http.StatusOK, "", "")
 }
 
@@ -232,8 +232,8 @@ func (a *Admin) showGroupDeletion(c *gin.Context, status int, fault, confirmFaul
 	})
 }
 
-// RemoveGroup: POST /admin/groups/:id/delete.
-func (a *Admin) RemoveGroup(c *gin.Context) error {
+// DeleteGroupForm: POST /admin/groups/:id/delete.
+func (a *Admin) DeleteGroupForm(c *gin.Context) error {
 	ctx, tenant := c.Request.Context(), handlers.TenantOf(c)
 	g, err := a.Provisioning.Group(ctx, tenant, c.Param("id"))
 	if err != nil {

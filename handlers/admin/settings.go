@@ -15,6 +15,76 @@ import (
 	"usher/web"
 )
 
+// settingsPages are the parts of the settings. Each is shown to those who may
+// open it.
+var settingsPages = []struct {
+	label, path string
+	scope       admins.Scope
+}{
+	{"General", settingsPath, admins.ReadSettings},
+	{"Administrators", administratorsPath, admins.ReadSettings},
+	{"API keys", apiKeysPath, admins.ReadSettings},
+	{"Tenants", tenantsPath, admins.Operate},
+}
+
+// settingsTabs lead from one part of the settings to another.
+func settingsTabs(c *gin.Context, current string) []web.NavItem {
+	var tabs []web.NavItem
+	for _, p := range settingsPages {
+		if actorOf(c).May(p.scope) {
+			tabs = append(tabs, web.NavItem{Label: p.label, Path: p.path, Current: p.path == current})
+		}
+	}
+	return tabs
+}
+
+type settingsAnswer struct {
+	Name          string `json:"name"`
+	SignInLogDays int    `json:"sign_in_log_days"`
+	JournalDays   int    `json:"journal_days"`
+	AuditDays     int    `json:"audit_days"`
+}
+
+func answerSettings(t provisioning.Tenant) settingsAnswer {
+	return settingsAnswer{
+		Name: t.Name, SignInLogDays: t.Settings.SignInLogDays, JournalDays: t.Settings.JournalDays, AuditDays: t.Settings.AuditDays,
+	}
+}
+
+// Settings: GET /admin/api/v1/settings, of the tenant that the request came to.
+func (a *Admin) Settings(c *gin.Context) error {
+	tenant, err := a.Provisioning.Tenant(c.Request.Context(), handlers.TenantOf(c).ID)
+	if err != nil {
+		return explain(err)
+	}
+	setETag(c, tenant.Revision)
+	c.JSON(http.StatusOK, answerSettings(tenant))
+	return nil
+}
+
+// ChangeSettings: PATCH /admin/api/v1/settings.
+func (a *Admin) ChangeSettings(c *gin.Context) error {
+	var body struct {
+		Name          given[string] `json:"name"`
+		SignInLogDays given[int]    `json:"sign_in_log_days"`
+		JournalDays   given[int]    `json:"journal_days"`
+		AuditDays     given[int]    `json:"audit_days"`
+	}
+	if err := read(c, &body); err != nil {
+		return err
+	}
+	tenant, err := a.Provisioning.ChangeTenant(c.Request.Context(), handlers.TenantOf(c).ID, provisioning.TenantWish{
+		Name: body.Name.pointer(), SignInLogDays: body.SignInLogDays.pointer(), JournalDays: body.JournalDays.pointer(),
+		AuditDays: body.AuditDays.pointer(),
+	}, a.way(c), by(c))
+	if err != nil {
+		return explain(err)
+	}
+	setETag(c, tenant.Revision)
+	c.JSON(http.StatusOK, answerSettings(tenant))
+	return nil
+}
+
 // retention are the fields that say how long logs are kept.
 var retention = []struct {
 	name, label, hint string
@@ -70,8 +140,8 @@ func (a *Admin) showSettings(c *gin.Context, status int, fault string, wrong fau
 	return a.showAs(c, status, page)
 }
 
-// SaveSettings: POST /admin/settings.
-func (a *Admin) SaveSettings(c *gin.Context) error {
+// ChangeSettingsForm: POST /admin/settings.
+func (a *Admin) ChangeSettingsForm(c *gin.Context) error {
 	name := c.PostForm("name")
 	wish, wrong := provisioning.TenantWish{Name: &name}, faults{}
 	for _, r := range retention {
@@ -99,89 +169,5 @@ func (a *Admin) SaveSettings(c *gin.Context) error {
 		return explain(err)
 	}
 	seeOther(c, settingsPath+"?done=saved")
-	return nil
-}
-
-// TenantsPage: GET /admin/settings/tenants?after=.
-func (a *Admin) TenantsPage(c *gin.Context) error { return a.showTenants(c, http.StatusOK, nil) }
-
-func (a *Admin) showTenants(c *gin.Context, status int, wrong faults) error {
-	tenants, next, err := a.tenantsAfter(c, pageRows)
-	if err != nil {
-		return err
-	}
-	page := web.Tenants{
-		Frame: a.frame(c, settingsPath, "Tenants"), Tabs: settingsTabs(c, tenantsPath), PublicURL: a.Origin.String(),
-		Pager: pager(c, tenantsPath, next),
-		Fields: []web.Field{
-			wrong.field(web.Field{Name: "name", Label: "Name", Value: c.PostForm("name"), Required: true}),
-			wrong.field(web.Field{
-				Name: "hosts", Label: "Hosts", Type: "textarea", Value: c.PostForm("hosts"), Required: true,
-				Hint: "Host names without https:// and port, one on each line. They have to lead to this server.",
-			}),
-		},
-	}
-	for _, t := range tenants {
-		page.Tenants = append(page.Tenants, web.TenantRow{ID: t.ID, Name: t.Name, Hosts: t.Hosts, CreatedAt: t.CreatedAt})
-	}
-	return a.showAs(c, status, page)
-}
-
-// MakeTenant: POST /admin/settings/tenants.
-func (a *Admin) MakeTenant(c *gin.Context) error {
-	_, err := a.Provisioning.AddTenant(c.Request.Context(), c.PostForm("name"), separated(c.PostForm("hosts")), a.way(c), by(c))
-	if wrong, ok := faultsOf(err); ok {
-		return a.showTenants(c, http.StatusUnprocessableEntity, wrong)
-	}
-	if err != nil {
-		return explain(err)
-	}
-	seeOther(c, tenantsPath+"?done=tenant_added")
-	return nil
-}
-
-// TenantPage: GET /admin/settings/tenants/:id.
-func (a *Admin) TenantPage(c *gin.Context) error {
-	return a.showTenant(c, http.StatusOK, "", nil, false)
-}
-
-func (a *Admin) showTenant(c *gin.Context, status int, fault string, wrong faults, sent bool) error {
-	t, err := a.Provisioning.Tenant(c.Request.Context(), c.Param("id"))
-	if err != nil {
-		return explain(err)
-	}
-	name, hosts := t.Name, strings.Join(t.Hosts, "\n")
-	if sent {
-		name, hosts = c.PostForm("name"), c.PostForm("hosts")
-	}
-	return a.showAs(c, status, web.TenantPage{
-		Frame: a.frame(c, settingsPath, t.Name), Tabs: settingsTabs(c, tenantsPath), ID: t.ID, Revision: t.Revision, Fault: fault,
-		Fields: []web.Field{
-			wrong.field(web.Field{Name: "name", Label: "Name", Value: name, Required: true}),
-			wrong.field(web.Field{
-				Name: "hosts", Label: "Hosts", Type: "textarea", Value: hosts,
-				Hint: "One on each line. Links to a host that is taken away are answered with 421. None: the tenant of the public URL.",
-			}),
-		},
-	})
-}
-
-// SaveTenant: POST /admin/settings/tenants/:id.
-func (a *Admin) SaveTenant(c *gin.Context) error {
-	name, hosts := c.PostForm("name"), separated(c.PostForm("hosts"))
-	who := by(c)
-	who.IfMatch = revisionOf(c)
-	_, err := a.Provisioning.ChangeTenant(c.Request.Context(), c.Param("id"),
-		provisioning.TenantWish{Name: &name, Hosts: &hosts}, a.way(c), who)
-	if errors.Is(err, provisioning.ErrChanged) {
-		return a.showTenant(c, http.StatusConflict, changedFault, nil, false)
-	}
-	if wrong, ok := faultsOf(err); ok {
-		return a.showTenant(c, http.StatusUnprocessableEntity, "", wrong, true)
-	}
-	if err != nil {
-		return explain(err)
-	}
-	seeOther(c, tenantsPath+"?done=saved")
 	return nil
 }
