@@ -174,7 +174,7 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 	for _, r := range []guarded{
 		{http.MethodGet, "/admin", admins.ReadLog, a.OverviewPage},
 		{http.MethodGet, "/admin/integrations", admins.ReadIntegrations, a.IntegrationsPage},
-		{http.MethodPost, "/admin/integrations", admins.WriteIntegrations, a.InstallForm},
+		{http.MethodPost, "/admin/integrations", admins.WriteIntegrations, a.FormOnce(a.InstallForm)},
 		{http.MethodGet, "/admin/integrations/new", admins.WriteIntegrations, a.InstallPage},
 		{http.MethodGet, "/admin/integrations/:id", admins.ReadIntegrations, a.IntegrationPage},
 		{http.MethodGet, "/admin/integrations/:id/settings", admins.WriteIntegrations, a.IntegrationSettingsPage},
@@ -182,7 +182,7 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		{http.MethodPost, "/admin/integrations/:id/unknown", admins.WriteCatalog, a.CreateUnknownForm},
 		{http.MethodGet, "/admin/integrations/:id/quick-start", admins.ReadIntegrations, a.QuickStartPage},
 		{http.MethodGet, "/admin/integrations/:id/keys", admins.ReadIntegrations, a.KeysPage},
-		{http.MethodPost, "/admin/integrations/:id/keys", admins.WriteIntegrations, a.AddKeyForm},
+		{http.MethodPost, "/admin/integrations/:id/keys", admins.WriteIntegrations, a.FormOnce(a.AddKeyForm)},
 		{http.MethodGet, "/admin/integrations/:id/keys/new", admins.WriteIntegrations, a.AddKeyPage},
 		{http.MethodGet, "/admin/integrations/:id/keys/:kid/retire", admins.WriteIntegrations, a.RetireKeyPage},
 		{http.MethodPost, "/admin/integrations/:id/keys/:kid/retire", admins.WriteIntegrations, a.RetireKeyForm},

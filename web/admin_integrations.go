@@ -35,7 +35,8 @@ type InstallIntegration struct {
 	Frame
 	Settings IntegrationSettings
 	Key      KeySettings
-	Faults   int // how many fields were not accepted
+	Faults   int    // how many fields were not accepted
+	Once     string // makes the form count once
 }
 
 func (InstallIntegration) template() string { return "admin/integration_new" }
@@ -151,6 +152,7 @@ type AddKey struct {
 	IntegrationPage
 	Key   KeySettings
 	Fault string // of the request as a whole
+	Once  string // makes the form count once
 }
 
 func (AddKey) template() string { return "admin/key_new" }

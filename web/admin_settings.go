@@ -29,7 +29,10 @@ type Tenants struct {
 	Tabs      []NavItem
 	PublicURL string
 	Tenants   []TenantRow
-	Fields    []Field // a tenant to be added
+	Fields    []Field  // a tenant to be added
+	Only      string   // the name of the single tenant, which has every host; "" = there are more
+	Hosts     []string // that Only keeps
+	Confirm   Confirm  // while there is Only
 	Pager     Pager
 }
 

@@ -62,6 +62,9 @@ var notices = map[string]string{
 	"alert_decided": "Done.",
 	"job_cancelled": "Cancelled. What was done until then stays.",
 
+	"installed_before":      "This form has been sent before, and this is what it made. The secret was shown once; if nobody has it, add a key.",
+	"key_added_before":      "This form has been sent before, and its key is in the list. The secret was shown once; if nobody has it, add another key.",
+	"form_sent":             "This form has been sent before. What it made is in this list.",
 	"tenant_added":          "The tenant is added.",
 	"administrator_removed": "Removed. Every session of the account has ended.",
 	"api_key_revoked":       "Revoked. The key is refused from now on.",

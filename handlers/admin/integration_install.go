@@ -18,6 +18,7 @@ import (
 func (a *Admin) InstallPage(c *gin.Context) error {
 	page := web.InstallIntegration{
 		Frame: a.frame(c, integrationsPath, "Install an integration"), Settings: web.NewIntegrationSettings(), Key: web.NewKeySettings(),
+		Once: formToken(c),
 	}
 	showSettings(&page.Settings, provisioning.DefaultIntegration())
 	choose(&page.Key.Algorithm, "HS256")
@@ -32,6 +33,7 @@ func (a *Admin) InstallForm(c *gin.Context) error {
 	if found, ok := faultsOf(err); ok {
 		page := web.InstallIntegration{
 			Frame: a.frame(c, integrationsPath, "Install an integration"), Settings: web.NewIntegrationSettings(), Key: web.NewKeySettings(),
+			Once: formToken(c),
 		}
 		keepSettings(&page.Settings, values)
 		keepKey(&page.Key, values, found)
@@ -41,6 +43,7 @@ func (a *Admin) InstallForm(c *gin.Context) error {
 	} else if err != nil {
 		return explain(err)
 	}
+	a.made(c, integrationPath(n.ID, "?done=installed_before"))
 	return a.showKey(c, n, n.Keys[0], true)
 }
 

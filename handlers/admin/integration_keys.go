@@ -59,7 +59,7 @@ func (a *Admin) AddKeyPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	page := web.AddKey{IntegrationPage: a.integrationPage(c, n, "/keys"), Key: web.NewKeySettings()}
+	page := web.AddKey{IntegrationPage: a.integrationPage(c, n, "/keys"), Key: web.NewKeySettings(), Once: formToken(c)}
 	choose(&page.Key.Algorithm, "HS256")
 	return a.show(c, page)
 }
@@ -74,13 +74,14 @@ func (a *Admin) AddKeyForm(c *gin.Context) error {
 	values := c.Request.PostForm
 	changed, key, err := a.Provisioning.AddKey(c.Request.Context(), handlers.TenantOf(c), n.ID, keyOf(values), by(c))
 	if found, ok := faultsOf(err); ok {
-		page := web.AddKey{IntegrationPage: a.integrationPage(c, n, "/keys"), Key: web.NewKeySettings(), Fault: found["keys"]}
+		page := web.AddKey{IntegrationPage: a.integrationPage(c, n, "/keys"), Key: web.NewKeySettings(), Fault: found["keys"], Once: formToken(c)}
 		keepKey(&page.Key, values, found)
 		found.point(page.Key.All()...)
 		return a.showAs(c, http.StatusUnprocessableEntity, page)
 	} else if err != nil {
 		return explain(err)
 	}
+	a.made(c, integrationPath(n.ID, "/keys?done=key_added_before"))
 	return a.showKey(c, changed, key, false)
 }
 

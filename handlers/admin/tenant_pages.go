@@ -12,9 +12,26 @@ import (
 )
 
 // TenantsPage: GET /admin/settings/tenants?after=.
-func (a *Admin) TenantsPage(c *gin.Context) error { return a.showTenants(c, http.StatusOK, nil) }
+func (a *Admin) TenantsPage(c *gin.Context) error { return a.showTenants(c, http.StatusOK, nil, "") }
 
-func (a *Admin) showTenants(c *gin.Context, status int, wrong faults) error {
+// onlyTenant is the tenant while there is a single one, which then has every
+// host there is; nil = there are more.
+func (a *Admin) onlyTenant(c *gin.Context) (*provisioning.Tenant, error) {
+	all, err := a.Provisioning.Tenants(c.Request.Context())
+	if err != nil {
+		return nil, explain(err)
+	}
+	if len(all) != 1 || len(all[0].Hosts) > 0 {
+		return nil, nil
+	}
+	return &all[0], nil
+}
+
+func (a *Admin) showTenants(c *gin.Context, status int, wrong faults, unconfirmed string) error {
+	only, err := a.onlyTenant(c)
+	if err != nil {
+		return err
+	}
 	tenants, next, err := a.tenantsAfter(c, pageRows)
 	if err != nil {
 		return err
@@ -30,6 +47,10 @@ func (a *Admin) showTenants(c *gin.Context, status int, wrong faults) error {
 			}),
 		},
 	}
+	if only != nil {
+		page.Only, page.Hosts = only.Name, a.Origin.OurHosts()
+		page.Confirm = web.Confirm{Word: only.Name, Fault: unconfirmed}
+	}
 	for _, t := range tenants {
 		page.Tenants = append(page.Tenants, web.TenantRow{ID: t.ID, Name: t.Name, Hosts: t.Hosts, CreatedAt: t.CreatedAt})
 	}
@@ -38,9 +59,18 @@ func (a *Admin) showTenants(c *gin.Context, status int, wrong faults) error {
 
 // AddTenantForm: POST /admin/settings/tenants.
 func (a *Admin) AddTenantForm(c *gin.Context) error {
-	_, err := a.Provisioning.AddTenant(c.Request.Context(), c.PostForm("name"), separated(c.PostForm("hosts")), a.way(c), by(c))
+	only, err := a.onlyTenant(c)
+	if err != nil {
+		return err
+	}
+	if only != nil {
+		if fault := confirmed(c, only.Name); fault != "" {
+			return a.showTenants(c, http.StatusUnprocessableEntity, nil, fault)
+		}
+	}
+	_, err = a.Provisioning.AddTenant(c.Request.Context(), c.PostForm("name"), separated(c.PostForm("hosts")), a.way(c), by(c))
 	if wrong, ok := faultsOf(err); ok {
-		return a.showTenants(c, http.StatusUnprocessableEntity, wrong)
+		return a.showTenants(c, http.StatusUnprocessableEntity, wrong, "")
 	}
 	if err != nil {
 		return explain(err)

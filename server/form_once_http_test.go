@@ -1,0 +1,105 @@
+package main
+
+import (
+	"strings"
+	"sync"
+	"testing"
+)
+
+// TestFormsCountOnce: what makes a secret, sent again by a second click or a
+// reload, makes nothing more and does not show the secret again.
+func TestFormsCountOnce(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w world) {
+		i := launch(t, w)
+		count := func() (integrations, keys int) {
+			t.Helper()
+			list := decode[struct{ Integrations []installed }](t, i.admin(t, 200, "GET", "/integrations", nil)).Integrations
+			for _, n := range list {
+				keys += len(n.Keys)
+			}
+			return len(list), keys
+		}
+		// twiceAndParallel sends one form many times and returns where the
+		// repetitions led; exactly one answer shows a secret.
+		twiceAndParallel := func(path string, form []string) (led []string) {
+			t.Helper()
+			i.owner(t)
+			answers := make([]answer, 4)
+			var all sync.WaitGroup
+			for n := range answers {
+				all.Go(func() { answers[n] = i.submit(t, path, form...) })
+			}
+			all.Wait()
+			shown := 0
+			for _, a := range append(answers, i.submit(t, path, form...)) {
+				switch {
+				case a.status == 200 && strings.Contains(a.body, "USHER_SECRET"):
+					shown++
+				case a.status == 303 && !strings.Contains(a.body, "USHER_SECRET"):
+					led = append(led, a.header.Get("Location"))
+				default:
+					t.Errorf("%s: got %v, want the secret or to be sent on", path, a)
+				}
+			}
+			if shown != 1 {
+				t.Errorf("%s: got the secret %d times, want once", path, shown)
+			}
+			return led
+		}
+		form := withFields(formFields(i.page(t, "/admin/integrations/new"), "/admin/integrations"), "name", "Once")
+		// What was refused can be sent again, with the same token.
+		if got := i.submit(t, "/admin/integrations", withFields(form, "name", "")...); got.status != 422 {
+			t.Errorf("got %v without a name, want 422", got)
+		}
+		led := twiceAndParallel("/admin/integrations", form)
+		if n, keys := count(); n != 1 || keys != 1 {
+			t.Fatalf("got %d integrations and %d keys, want one of each", n, keys)
+		}
+		home := led[len(led)-1]
+		wantSeen(t, i.page(t, home), "This form has been sent before", "The secret was shown once")
+		home, _, _ = strings.Cut(home, "?")
+
+		form = formFields(i.page(t, home+"/keys/new"), home+"/keys")
+		led = twiceAndParallel(home+"/keys", form)
+		if n, keys := count(); n != 1 || keys != 2 {
+			t.Errorf("got %d integrations and %d keys, want one and two", n, keys)
+		}
+		wantSeen(t, i.page(t, led[len(led)-1]), "This form has been sent before")
+		// The form opened anew makes another.
+		form = withFields(formFields(i.page(t, "/admin/integrations/new"), "/admin/integrations"), "name", "Once")
+		if got := i.submit(t, "/admin/integrations", form...); got.status != 200 {
+			t.Errorf("got %v for another form, want 200", got)
+		}
+		if n, _ := count(); n != 2 {
+			t.Errorf("got %d integrations, want two", n)
+		}
+	})
+}
+
+// TestSecondTenantPage asks before other hosts stop answering, and gives nobody
+// the public URL's own.
+func TestSecondTenantPage(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w world) {
+		i := launch(t, w)
+		const path = "/admin/settings/tenants"
+		wantSeen(t, i.page(t, path), "answered with 421", "type <b>Default</b>")
+		for _, form := range [][]string{
+			{"name", "Two", "hosts", "two.example"},
+			{"name", "Two", "hosts", "two.example", "confirm", "Two"},
+			{"name", "Two", "hosts", "localhost", "confirm", "Default"},
+			{"name", "Two", "hosts", "two.example:8443", "confirm", "Default"},
+		} {
+			if got := i.submit(t, path, form...); got.status != 422 {
+				t.Errorf("%q: got %v, want 422", form, got)
+			}
+		}
+		if got := i.admin(t, 400, "POST", "/tenants", fields{"name": "Two", "hosts": []string{"127.0.0.1"}}); !strings.Contains(got.body, "127.0.0.1") {
+			t.Errorf("got %v, want the host named", got)
+		}
+		wantWent(t, i.submit(t, path, "name", "Two", "hosts", "two.example", "confirm", "Default"), path)
+		if page := i.page(t, path); strings.Contains(page, "type <b>Default") {
+			t.Errorf("got a confirmation for a third tenant")
+		}
+		wantWent(t, i.submit(t, path, "name", "Three", "hosts", "three.example"), path)
+	})
+}
