@@ -51,6 +51,10 @@ type Act struct {
 	Detail map[string]any
 }
 
+// nothing reports whether an act has no action: what was wished is so already,
+// and nothing is written.
+func (a Act) nothing() bool { return a.Action == "" }
+
 // AuditRow is an act as it was recorded.
 type AuditRow struct {
 	Seq       int64  `db:"seq" json:"seq"`
