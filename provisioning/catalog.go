@@ -71,7 +71,7 @@ func (s *Service) RenameCredit(ctx context.Context, tenant store.Tenant, id int6
 		detail := map[string]any{}
 		noteChange(detail, "name", c.Name, name)
 		c.Name = name
-		return act(by, "credit_changed", fmt.Sprintf("credit %d", id), detail), nil
+		return changed(by, "credit_changed", fmt.Sprintf("credit %d", id), detail), nil
 	})
 }
 
@@ -98,6 +98,15 @@ func noteChange[T comparable](detail map[string]any, name string, from, to T) {
 	if from != to {
 		detail[name] = map[string]any{"from": from, "to": to}
 	}
+}
+
+// changed is the act of changing what detail names. Without any such thing it
+// has no action: nothing is written, and the revision stays.
+func changed(by By, action, object string, detail map[string]any) store.Act {
+	if len(detail) == 0 {
+		return store.Act{By: by}
+	}
+	return act(by, action, object, detail)
 }
 
 // Credits lists credits in the order of their ids, at most size from the one

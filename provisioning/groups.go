@@ -75,7 +75,7 @@ func (s *Service) ChangeGroup(ctx context.Context, tenant store.Tenant, id strin
 			noteChange(detail, "description", g.Description, text)
 			g.Description = text
 		}
-		return act(by, "group_changed", "group "+g.ID, detail), nil
+		return changed(by, "group_changed", "group "+g.ID, detail), nil
 	})
 }
 

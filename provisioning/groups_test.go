@@ -244,3 +244,49 @@ func TestChangeGroupAndCredit(t *testing.T) {
 		wantSame(t, "parked", parked, []store.ParkedCredit{{ID: 77, Grants: 1}})
 	}}})
 }
+
+// TestNothingChanged: what is wished and so already writes nothing.
+func TestNothingChanged(t *testing.T) {
+	play(t, []scenario{{name: "saved as it is", run: func(t *testing.T, p *place) {
+		p.mirror(t)
+		ctx, staff := t.Context(), p.group(t, "staff")
+		credit, err := p.svc.AddCredit(ctx, p.tenant, 77, "Course", byAPI)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tenant, err := p.svc.Tenant(ctx, p.tenant.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := p.svc.Integration(ctx, p.tenant, p.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		acts := p.count(t, "audit_log")
+		for _, by := range []provisioning.By{byAPI, {Actor: byAPI.Actor, Name: byAPI.Name, IfMatch: []int64{n.Revision, staff.Revision, credit.Revision, tenant.Revision}}} {
+			changed, err := p.svc.ChangeIntegration(ctx, p.tenant, p.ID, provisioning.Settings{Name: &n.Name, Issuer: &n.Issuer}, by)
+			if err != nil || changed.Revision != n.Revision {
+				t.Errorf("integration: got revision %d, error %v, want %d", changed.Revision, err, n.Revision)
+			}
+			group, err := p.svc.ChangeGroup(ctx, p.tenant, staff.ID, provisioning.GroupSettings{Name: &staff.Name}, by)
+			if err != nil || group.Revision != staff.Revision {
+				t.Errorf("group: got revision %d, error %v, want %d", group.Revision, err, staff.Revision)
+			}
+			renamed, err := p.svc.RenameCredit(ctx, p.tenant, credit.ID, credit.Name, by)
+			if err != nil || renamed.Revision != credit.Revision {
+				t.Errorf("credit: got revision %d, error %v, want %d", renamed.Revision, err, credit.Revision)
+			}
+			same, err := p.svc.ChangeTenant(ctx, tenant.ID, provisioning.TenantWish{Name: &tenant.Name}, provisioning.Way{}, by)
+			if err != nil || same.Revision != tenant.Revision {
+				t.Errorf("tenant: got revision %d, error %v, want %d", same.Revision, err, tenant.Revision)
+			}
+		}
+		if got := p.count(t, "audit_log"); got != acts {
+			t.Errorf("got %d rows of the audit log more, want none", got-acts)
+		}
+		stale := provisioning.By{Actor: byAPI.Actor, Name: byAPI.Name, IfMatch: []int64{n.Revision + 1000}}
+		if _, err := p.svc.ChangeIntegration(ctx, p.tenant, p.ID, provisioning.Settings{Name: &n.Name}, stale); !errors.Is(err, provisioning.ErrChanged) {
+			t.Errorf("another revision: got error %v, want ErrChanged", err)
+		}
+	}}})
+}

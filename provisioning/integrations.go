@@ -159,7 +159,7 @@ func (s *Service) Integration(ctx context.Context, tenant store.Tenant, id strin
 	return Installed{}, ErrNotFound
 }
 
-// ChangeIntegration changes what wish names.
+// ChangeIntegration changes what wish names. What is so already is no change.
 func (s *Service) ChangeIntegration(ctx context.Context, tenant store.Tenant, id string, wish Settings, by By) (Installed, error) {
 	return s.edit(ctx, tenant, id, func(n *store.Integration, _ []store.Key) (store.KeyChange, error) {
 		before := *n
@@ -167,7 +167,7 @@ func (s *Service) ChangeIntegration(ctx context.Context, tenant store.Tenant, id
 			return store.KeyChange{}, err
 		}
 		n.AcceptAfter = stillRemembered(before, *n, s.now())
-		return store.KeyChange{Act: integrationAct(by, "integration_changed", n.ID, differences(before, *n))}, nil
+		return store.KeyChange{Act: changed(by, "integration_changed", "integration "+n.ID, differences(before, *n))}, nil
 	})
 }
 

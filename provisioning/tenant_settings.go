@@ -77,7 +77,7 @@ func (s *Service) ChangeTenant(ctx context.Context, id string, wish TenantWish, 
 		noteChange(detail, "sign_in_log_days", before.Settings.SignInLogDays, t.Settings.SignInLogDays)
 		noteChange(detail, "journal_days", before.Settings.JournalDays, t.Settings.JournalDays)
 		noteChange(detail, "audit_days", before.Settings.AuditDays, t.Settings.AuditDays)
-		return act(by, "tenant_changed", "tenant "+t.ID, detail), nil
+		return changed(by, "tenant_changed", "tenant "+t.ID, detail), nil
 	})
 	if errors.Is(err, store.ErrTaken) {
 		return store.Tenant{}, invalid("hosts", "another tenant has one of these hosts: %s", strings.Join(t.Hosts, ", "))

@@ -193,12 +193,21 @@ func (s *Service) stillUnknown(ctx context.Context, tenant store.Tenant, names [
 	}), nil
 }
 
-// CreateUnknown puts a group or credit that tokens named in vain into the
-// catalogue. It is no error when somebody has done so meanwhile. People whose
-// last token named a group get it at their next sign-in; parked credits take
-// effect at once.
-func (s *Service) CreateUnknown(ctx context.Context, tenant store.Tenant, kind, name, label string, by By) error {
-	var err error
+// CreateUnknown puts a group or credit that an integration's tokens named in
+// vain into the catalogue. It is no error when somebody has done so meanwhile;
+// ErrNotFound means that none of its latest tokens has named it. People whose last token named a group
+// get it at their next sign-in; parked credits take effect at once.
+func (s *Service) CreateUnknown(ctx context.Context, tenant store.Tenant, id, kind, name, label string, by By) error {
+	if kind != KindGroup && kind != KindCredit {
+		return invalid("kind", "one of %s, %s", KindGroup, KindCredit)
+	}
+	named, err := s.hasNamed(ctx, tenant, id, kind, name)
+	if err != nil {
+		return err
+	}
+	if !named {
+		return ErrNotFound
+	}
 	switch kind {
 	case KindGroup:
 		_, err = s.AddGroup(ctx, tenant, name, label, by)
@@ -211,11 +220,23 @@ func (s *Service) CreateUnknown(ctx context.Context, tenant store.Tenant, kind, 
 			label = "Credit " + name
 		}
 		_, err = s.AddCredit(ctx, tenant, id, label, by)
-	default:
-		return invalid("kind", "one of %s, %s", KindGroup, KindCredit)
 	}
 	if errors.Is(err, ErrTaken) {
 		return nil
 	}
 	return err
+}
+
+// hasNamed reports whether tokens of an integration have named a group or
+// credit that the catalogue lacked then.
+func (s *Service) hasNamed(ctx context.Context, tenant store.Tenant, id, kind, name string) (bool, error) {
+	n, err := s.Integration(ctx, tenant, id)
+	if err != nil {
+		return false, err
+	}
+	if _, waits := s.unknown.ofIntegration(n.ID)[unknownKey{n.ID, kind, name}]; waits {
+		return true, nil
+	}
+	names, err := s.store.UnknownNames(ctx, tenant.ID, n.ID)
+	return slices.ContainsFunc(names, func(u UnknownName) bool { return u.Kind == kind && u.Name == name }), err
 }

@@ -59,13 +59,19 @@ func TestUnknownNames(t *testing.T) {
 
 				p.mirror(t)
 				for range 2 {
-					wantError(t, "create", p.svc.CreateUnknown(t.Context(), p.tenant, provisioning.KindGroup, "nobody", "", byAPI), nil)
-					wantError(t, "create", p.svc.CreateUnknown(t.Context(), p.tenant, provisioning.KindCredit, "9", "", byAPI), nil)
+					wantError(t, "create", p.svc.CreateUnknown(t.Context(), p.tenant, p.ID, provisioning.KindGroup, "nobody", "", byAPI), nil)
+					wantError(t, "create", p.svc.CreateUnknown(t.Context(), p.tenant, p.ID, provisioning.KindCredit, "9", "", byAPI), nil)
 				}
 				wantSame(t, "once they exist", said(t, p.svc, p), []string{})
-				if err := p.svc.CreateUnknown(t.Context(), p.tenant, "role", "9", "", byAPI); err == nil {
+				if err := p.svc.CreateUnknown(t.Context(), p.tenant, p.ID, "role", "9", "", byAPI); err == nil {
 					t.Errorf("a kind of its own: got no error")
 				}
+				for _, never := range [][2]string{{provisioning.KindGroup, "unsaid"}, {provisioning.KindCredit, "8"}, {provisioning.KindCredit, "x"}} {
+					err := p.svc.CreateUnknown(t.Context(), p.tenant, p.ID, never[0], never[1], "", byAPI)
+					wantError(t, "what nobody has named", err, provisioning.ErrNotFound)
+				}
+				wantError(t, "an integration that there is not",
+					p.svc.CreateUnknown(t.Context(), p.tenant, "x", provisioning.KindGroup, "nobody", "", byAPI), provisioning.ErrNotFound)
 			})
 		})
 	}

@@ -27,7 +27,7 @@ func (f *settingsFlags) add(c *cobra.Command) {
 	f.texts, f.numbers, f.flags, f.lists = map[string]*string{}, map[string]*int64{}, map[string]*bool{}, map[string]*[]string{}
 	for _, text := range [][2]string{
 		{"name", "name shown to administrators"},
-		{"issuer", "iss that tokens must have; \"\" = only the app id is checked"},
+		{"issuer", "iss that tokens must have, or the app id; \"\" = iss is not checked, but may not name another integration"},
 		{"landing-page", "path for links without go"},
 		{"sign-in-url", "the partner's page that makes links"},
 		{"link-policy", "unclaimed, trusted or never"},

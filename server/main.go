@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,7 +66,18 @@ type program struct {
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	root := newRoot(program{environ: environ, stdout: stdout, stderr: stderr})
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	// An unknown command stays one with --help behind it.
+	var unknown error
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(c *cobra.Command, args []string) {
+		if c.HasSubCommands() {
+			unknown = unknownCommand(c, c.Flags().Args())
+		}
+		if unknown == nil {
+			help(c, args)
+		}
+	})
+	err := cmp.Or(root.ExecuteContext(ctx), unknown)
 	if err == nil {
 		return exitOK
 	}

@@ -24,7 +24,7 @@ func NewIntegrationSettings() IntegrationSettings {
 		Leeway: Field{Name: "leeway", Label: "Tolerance between the clocks, in seconds", Type: "number", Hint: "0 to 300. It is added to both ends."},
 		Issuer: Field{
 			Name: "issuer", Label: "Issuer", Autocomplete: "off",
-			Hint: "What iss has to be in the partner's tokens. The app id is always good. Empty: only that is checked.",
+			Hint: "What iss has to be in the partner's tokens; the app id is always good too. Empty: iss is not checked and may be missing, but the name of another integration is refused.",
 		},
 		LandingPage: Field{Name: "landing_page", Label: "Landing page", Autocomplete: "off", Hint: "A path such as /courses, for links that do not say where to go."},
 		SignInURL: Field{

@@ -171,7 +171,7 @@ func (a *Admin) shownAlert(c *gin.Context, alert provisioning.DriftAlert, integr
 		"One sign-in after another came with a list of groups that is empty, or has only unknown ones. The people got in, and the rest of their links was applied.",
 	}
 	if alert.State == "open" || alert.State == "holding" {
-		page.Explanation = append(page.Explanation, "Until you decide, nobody else loses a group by this integration's links.")
+		page.Explanation = append(page.Explanation, "Until you decide, such a list takes no group from anybody. A list with at least one group that exists still takes the others away, as usual.")
 	}
 	if alert.Emptied > 0 && actorOf(c).May(admins.ReadUsers) {
 		page.UndoPath = undoPath + "?emptied=" + url.QueryEscape(alert.IntegrationID)

@@ -134,8 +134,8 @@ func (n names) counts(use provisioning.GroupUse) []web.SourceCount {
 		counts = append(counts, web.SourceCount{Source: "From " + n.of(source), Count: count})
 	}
 	slices.SortFunc(counts, func(a, b web.SourceCount) int { return strings.Compare(a.Source, b.Source) })
-	if use.Manual > 0 {
-		counts = append(counts, web.SourceCount{Source: "By hand", Count: use.Manual})
+	if loose := use.Manual - use.Pinned; loose > 0 {
+		counts = append(counts, web.SourceCount{Source: "By hand", Count: loose})
 	}
 	if use.Pinned > 0 {
 		counts = append(counts, web.SourceCount{Source: "By hand and pinned", Count: use.Pinned})

@@ -194,7 +194,7 @@ func (a *Admin) CreateUnknownForm(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	err = a.Provisioning.CreateUnknown(c.Request.Context(), handlers.TenantOf(c), c.PostForm("kind"), c.PostForm("name"), c.PostForm("label"), by(c))
+	err = a.Provisioning.CreateUnknown(c.Request.Context(), handlers.TenantOf(c), n.ID, c.PostForm("kind"), c.PostForm("name"), c.PostForm("label"), by(c))
 	if err != nil {
 		return explain(err)
 	}

@@ -54,6 +54,10 @@ type Act struct {
 	SecretOf string
 }
 
+// nothing reports whether an act has no action: what was wished is so already,
+// and nothing is written.
+func (a Act) nothing() bool { return a.Action == "" }
+
 // AuditRow is an act as it was recorded.
 type AuditRow struct {
 	Seq       int64  `db:"seq" json:"seq"`

@@ -106,7 +106,8 @@ func (s *Store) Credit(ctx context.Context, tenant string, id int64) (Credit, er
 	return c, fault(err)
 }
 
-// ChangeCredit lets change edit a credit's name. It returns ErrNotFound,
+// ChangeCredit lets change edit a credit's name; an act without an action writes
+// nothing. It returns ErrNotFound,
 // ErrChanged, or change's own error unaltered.
 func (s *Store) ChangeCredit(ctx context.Context, tenant string, id int64, change func(*Credit) (Act, error)) (Credit, error) {
 	var c Credit
@@ -120,7 +121,7 @@ SELECT id, name, revision, created_at FROM credits WHERE tenant_id = $1 AND id =
 		if err != nil {
 			return err
 		}
-		if err := act.By.expects(c.Revision); err != nil {
+		if err := act.By.expects(c.Revision); err != nil || act.nothing() {
 			return err
 		}
 		c.Revision++

@@ -57,8 +57,8 @@ SELECT count(DISTINCT user_id) FROM group_members WHERE tenant_id = $1 AND group
 	return use, fault(err)
 }
 
-// ChangeGroup lets change edit a group's name and description. It returns
-// ErrNotFound, ErrChanged, or change's own error unaltered.
+// ChangeGroup lets change edit a group's name and description; an act without an
+// action writes nothing. It returns ErrNotFound, ErrChanged, or change's own error unaltered.
 func (s *Store) ChangeGroup(ctx context.Context, tenant, id string, change func(*Group) (Act, error)) (Group, error) {
 	var g Group
 	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
@@ -72,7 +72,7 @@ SELECT id, external_id, name, description, revision, created_at
 		if err != nil {
 			return err
 		}
-		if err := act.By.expects(g.Revision); err != nil {
+		if err := act.By.expects(g.Revision); err != nil || act.nothing() {
 			return err
 		}
 		g.Revision++

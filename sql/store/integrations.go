@@ -192,7 +192,7 @@ SELECT tenant_id, id, integration_id, algorithm, sealed_secret FROM integration_
 
 // ChangeIntegration lets change edit an installed integration and its keys,
 // and writes the result with a new revision. What change returns is written as
-// it is: nil keeps the keys. Changes of one integration are serialised, and
+// it is: nil keeps the keys; an act without an action writes nothing. Changes of one integration are serialised, and
 // none is lost. It returns ErrNotFound for a removed or unknown integration,
 // and change's own error unaltered.
 func (s *Store) ChangeIntegration(ctx context.Context, tenant, id string,
@@ -217,7 +217,7 @@ func (s *Store) ChangeIntegration(ctx context.Context, tenant, id string,
 		if err != nil {
 			return err
 		}
-		if err := what.Act.By.expects(row.Revision); err != nil {
+		if err := what.Act.By.expects(row.Revision); err != nil || what.Act.nothing() {
 			return err
 		}
 		n.Revision++

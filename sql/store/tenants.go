@@ -124,7 +124,7 @@ SELECT id, name, revision, sign_in_log_days, journal_days, audit_days, created_a
 }
 
 // ChangeTenant lets change edit a tenant, hosts included, and writes the
-// result with a new revision. It returns ErrNotFound, ErrChanged, ErrTaken when
+// result with a new revision; an act without an action writes nothing. It returns ErrNotFound, ErrChanged, ErrTaken when
 // another tenant has one of the hosts, or change's own error unaltered. change
 // gets every tenant as well, as of the same moment: changes of tenants follow
 // one another, so that no two together leave one that nobody can reach.
@@ -153,7 +153,7 @@ func (s *Store) ChangeTenant(ctx context.Context, id string, change func(t *Tena
 		if err != nil {
 			return err
 		}
-		if err := act.By.expects(t.Revision); err != nil {
+		if err := act.By.expects(t.Revision); err != nil || act.nothing() {
 			return err
 		}
 		t.Revision++
