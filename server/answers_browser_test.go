@@ -68,6 +68,8 @@ func TestAnswersInBrowser(t *testing.T) {
 		{"not-undone", "/admin/undo?reference=" + entered.header.Get("X-Request-Id"), "/admin/undo", nil, 422},
 		{"users-refused", "/admin/users?after=x", "", nil, 422},
 		{"job", "/admin/jobs/" + job, "", nil, 200},
+		{"user", "/admin/users/" + keep, "", nil, 200},
+		{"reference", "/openapi", "", nil, 200},
 	} {
 		status := w.goTo(t, test.page)
 		if test.action != "" {
