@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -126,6 +127,19 @@ func (c *chain) end(head AuditMark) error {
 		return &AuditFault{head.Seq, "the head has another hash than the last row"}
 	}
 	return nil
+}
+
+// ActorNames returns how those who made these changes are called, by what the
+// changes have as their actor. The audit log knows it, also of accounts that
+// are gone; whom it does not know (any more) is missing.
+func (s *Service) ActorNames(ctx context.Context, tenant store.Tenant, changes []Change) (map[string]string, error) {
+	var actors []string
+	for _, change := range changes {
+		if change.Actor != "" && !slices.Contains(actors, change.Actor) {
+			actors = append(actors, change.Actor)
+		}
+	}
+	return s.store.ActorNames(ctx, tenant.ID, actors)
 }
 
 // auditBatch is how many rows are read at once.

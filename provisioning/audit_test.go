@@ -180,6 +180,41 @@ func FuzzVerifyAuditFile(f *testing.F) {
 	})
 }
 
+// TestActorNames wants the name that an actor had last, and none from another
+// tenant.
+func TestActorNames(t *testing.T) {
+	play(t, []scenario{{name: "names", run: func(t *testing.T, p *place) {
+		changes := []provisioning.Change{{}, {}, {}, {}}
+		for n, actor := range []string{"admin 1", "admin 1", "admin 2"} {
+			changes[n].Actor = actor
+		}
+		for n, name := range []string{"Olga", "Olga Petrova"} {
+			by := provisioning.By{Actor: "admin 1", Name: name}
+			if _, err := p.svc.AddGroup(t.Context(), p.tenant, fmt.Sprintf("named-%d", n), "Named", by); err != nil {
+				t.Fatal(err)
+			}
+		}
+		other, err := p.svc.AddTenant(t.Context(), "Other", []string{newID(t) + ".example"}, byAPI)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, test := range []struct {
+			name   string
+			tenant store.Tenant
+			want   map[string]string
+		}{
+			{"here", p.tenant, map[string]string{"admin 1": "Olga Petrova"}},
+			{"elsewhere", other, map[string]string{}},
+		} {
+			got, err := p.svc.ActorNames(t.Context(), test.tenant, changes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantSame(t, test.name, got, test.want)
+		}
+	}}})
+}
+
 func TestParseAuditMark(t *testing.T) {
 	t.Parallel()
 	good := "12:" + strings.Repeat("0f", 32)

@@ -46,7 +46,8 @@ func (s *Service) unspend(tenant string, signIn SignIn) {
 
 // Run does what may happen later, until ctx ends: it writes the sign-in log,
 // gives tokens back after faults, forgets used tokens that cannot arrive any
-// more, works on jobs, and drops what is kept for long enough.
+// more, ends sessions that should have ended, works on jobs, and drops what is
+// kept for long enough.
 func (s *Service) Run(ctx context.Context) {
 	var beside sync.WaitGroup
 	defer beside.Wait()
@@ -75,6 +76,7 @@ func (s *Service) Run(ctx context.Context) {
 		case u := <-s.unspent:
 			s.giveBack(ctx, u)
 		case <-tick.C:
+			s.FinishEndings(ctx)
 			s.WatchClaims(ctx)
 			s.forget(ctx, "old used tokens", func() (int, error) {
 				return s.store.ForgetUsedTokens(ctx, maxLeeway, forgetBatch)

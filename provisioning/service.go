@@ -12,13 +12,16 @@ import (
 	"usher/sql/store"
 )
 
-// Ender ends sessions. The first two methods return once the sessions are ended
-// for every request, on every instance, that starts later; after an error they
-// can be called again. The third says how many sessions these users have that
-// the integration made.
+// Ender ends sessions. EndUser and EndIntegration return once the sessions are
+// ended for every request, on every instance, that starts later; after an error
+// they can be called again.
 type Ender interface {
 	EndUser(ctx context.Context, tenant, user string, epoch int64) error
 	EndIntegration(ctx context.Context, tenant, integration string, generation int64) error
+	// EndOlder ends those sessions of a user that began under an older epoch.
+	EndOlder(ctx context.Context, tenant, user string, epoch int64) error
+	// CountIntegration says how many sessions these users have that the
+	// integration made.
 	CountIntegration(ctx context.Context, tenant, integration string, users []string) (int, error)
 	// EndByID ends one session of a user, by its public id, and says whether
 	// there was one.

@@ -54,6 +54,10 @@ func (e *ender) EndIntegration(_ context.Context, _, integration string, generat
 	return e.note(fmt.Sprintf("integration %s %d", integration, generation))
 }
 
+func (e *ender) EndOlder(_ context.Context, _, user string, epoch int64) error {
+	return e.note(fmt.Sprintf("older %s %d", user, epoch))
+}
+
 // CountIntegration finds one session for each user.
 func (e *ender) CountIntegration(_ context.Context, _, _ string, users []string) (int, error) {
 	e.mu.Lock()

@@ -184,6 +184,11 @@ func TestUndoLink(t *testing.T) {
 		if ended := p.ender.all(); len(ended) != 1 || !strings.HasPrefix(ended[0], "user "+anna+" ") {
 			t.Errorf("got sessions ended %v, want those of %s", ended, anna)
 		}
+		p.clock.advance(time.Minute)
+		p.svc.FinishEndings(t.Context())
+		if ended := p.ender.all(); len(ended) != 2 || !strings.HasPrefix(ended[1], "older "+anna+" ") {
+			t.Errorf("got sessions ended %v, want older ones of %s looked after", ended, anna)
+		}
 		wantLeft(t, p.undo(t, "undo-link", "redo-link"))
 		if diff := cmp.Diff([]string{"anna-1", "x"}, identities()); diff != "" {
 			t.Errorf("identities after the undoing of the undoing (-want +got):\n%s", diff)

@@ -66,17 +66,8 @@ func everyPageIsGood(t *testing.T, i *instance, c *crawler, prefix string) {
 		if looked[v.route]++; looked[v.route] > 2 {
 			continue
 		}
-		looks := []look{desktop, phoneAt}
-		if *screens != "" {
-			looks = []look{desktop, night, phone, phoneAt}
-		}
-		w.see(t, looks[0])
 		w.open(t, v.target)
-		for _, l := range looks {
-			w.see(t, l)
-			w.isGood(t, v.target+" "+l.name)
-			w.shoot(t, prefix+pictureName(v.target)+"~"+l.name)
-		}
+		w.isGoodAllOver(t, v.target, prefix+pictureName(v.target))
 	}
 }
 

@@ -105,6 +105,9 @@ func TestUserPages(t *testing.T) {
 			t.Errorf("got a session alive after signing out everywhere")
 		}
 		wantSeen(t, i.page(t, path+"?done=user_signed_out"), "Signed out everywhere.", "Signed in nowhere.")
+		i.admin(t, 200, "PATCH", "/users/"+berta, fields{"disabled": true})
+		wantSeen(t, i.page(t, path), "<td>administrator Olga Owner</td>")
+		wantSeen(t, i.page(t, "/admin/users/"+berta), "<td>the bootstrap key</td>")
 
 		// Disabled and enabled.
 		third := i.signIn(t, link(lumen.token(person("anna").with(fields{"jti": "3"}))))

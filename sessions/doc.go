@@ -14,6 +14,7 @@
 //
 //	End, EndByID          the session is deleted
 //	EndUser               the user's epoch is raised, all sessions of the user are deleted
+//	EndOlder              sessions of earlier epochs are deleted: EndUser again, later
 //	EndIntegration        the integration's generation is raised; Check compares it
 //	idle, absolute end    Check compares our clock; the store's time to live follows
 //

@@ -283,6 +283,30 @@ func (s *Sessions) EndUser(ctx context.Context, tenant, user string, epoch int64
 	return nil
 }
 
+// EndOlder ends those sessions of a user that began under an older epoch than
+// epoch. It repeats what EndUser did, or should have done, some time ago, and
+// leaves alone whoever has signed in since.
+func (s *Sessions) EndOlder(ctx context.Context, tenant, user string, epoch int64) error {
+	values, _, err := s.store.List(ctx, tenant, user)
+	if err != nil {
+		return fmt.Errorf("sessions: end older: %w", err)
+	}
+	var older []kv.Key
+	for key, value := range values {
+		// A value that cannot be read opens nothing.
+		if session, err := decode(tenant, key, value); err == nil && session.Epoch < epoch {
+			older = append(older, key)
+		}
+	}
+	if len(older) == 0 {
+		return nil
+	}
+	if err := s.store.Delete(ctx, tenant, user, older...); err != nil {
+		return fmt.Errorf("sessions: end older: %w", err)
+	}
+	return nil
+}
+
 // EndIntegration ends all sessions of an integration that began under an older
 // generation than generation, its new one. After an error it must be called
 // again: until then sessions may live on.

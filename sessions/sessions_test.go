@@ -443,6 +443,23 @@ func TestEndings(t *testing.T) {
 		later, _ := b.issue()
 		b.wantLive("signed in with the new epoch", later)
 	})
+	t.Run("EndOlder", func(t *testing.T) {
+		old, _ := b.issue()
+		bystander := *b
+		bystander.in.User = uuid.NewString()
+		kept, _ := bystander.issue()
+		b.in.Epoch++
+		later, _ := b.issue()
+		for _, tenant := range []string{other.in.Tenant, b.in.Tenant} {
+			b.wantLive("older, not yet ended here", old)
+			if err := b.EndOlder(ctx, tenant, b.in.User, b.in.Epoch); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.wantNone("older", old)
+		b.wantLive("of this epoch", later)
+		b.wantLive("another user's", kept)
+	})
 	t.Run("EndIntegration", func(t *testing.T) {
 		cookie, session := b.issue()
 		bystander := *b

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"usher/provisioning"
+	"usher/sessions/admins"
 	"usher/web"
 )
 
@@ -28,7 +29,7 @@ func (n names) journalLine(change provisioning.Change) web.JournalLine {
 			line.Key = *change.KeyID
 		}
 	} else {
-		line.By, line.OfAct = actorInWords(change.Actor), change.Reference
+		line.By, line.OfAct = n.actor(change.Actor), change.Reference
 	}
 	var detail changeDetail
 	if json.Unmarshal([]byte(change.Detail), &detail) != nil {
@@ -47,18 +48,23 @@ func (n names) journalLine(change provisioning.Change) web.JournalLine {
 	return line
 }
 
-// actorInWords is who did something, from the kind and id that are recorded.
-func actorInWords(actor string) string {
+// actor is who did something, from the kind and id that are recorded.
+func (n names) actor(actor string) string {
 	kind, _, _ := strings.Cut(actor, " ")
-	switch kind {
-	case "admin":
-		return "an administrator"
-	case "api_key":
-		return "an API key"
-	case "bootstrap_key":
+	name := n[actor]
+	switch {
+	case kind == admins.KindBootstrapKey:
 		return "the bootstrap key"
-	case "command":
+	case kind == admins.KindCommand:
 		return "the command line"
+	case kind == admins.KindAdmin && name != "":
+		return "administrator " + name
+	case kind == admins.KindAdmin:
+		return "an administrator"
+	case kind == admins.KindAPIKey && name != "":
+		return "API key “" + name + "”"
+	case kind == admins.KindAPIKey:
+		return "an API key"
 	}
 	return actor
 }

@@ -11,7 +11,8 @@ import (
 	"usher/provisioning"
 )
 
-// names are integrations' names by their ids, the removed ones too.
+// names are integrations' names by their ids, the removed ones too; those of
+// namesIn are also actors' names by the kind and id that are recorded of them.
 type names map[string]string
 
 func (a *Admin) names(c *gin.Context) (names, error) {
@@ -32,6 +33,21 @@ func (n names) sorted() []string {
 	ids := slices.Collect(maps.Keys(n))
 	slices.SortFunc(ids, func(a, b string) int { return cmp.Or(cmp.Compare(n[a], n[b]), cmp.Compare(a, b)) })
 	return ids
+}
+
+// namesIn are the names that putting these changes into words takes: those of
+// the actors too.
+func (a *Admin) namesIn(c *gin.Context, changes []provisioning.Change) (names, error) {
+	n, err := a.names(c)
+	if err != nil {
+		return nil, err
+	}
+	actors, err := a.Provisioning.ActorNames(c.Request.Context(), handlers.TenantOf(c), changes)
+	if err != nil {
+		return nil, explain(err)
+	}
+	maps.Copy(n, actors)
+	return n, nil
 }
 
 // of is the name of a source: an integration's, or how to speak of what was

@@ -89,6 +89,7 @@ type schema struct {
 	Properties  map[string]schema
 	Items       *schema
 	AllOf       []schema `json:"allOf"`
+	OneOf       []schema `json:"oneOf"`
 }
 
 // methods in the order in which they are shown.
@@ -219,6 +220,9 @@ func (d *document) typeOf(s schema) string {
 		case one == "string" && resolved.Format != "":
 			names[i] = resolved.Format
 		}
+	}
+	for _, one := range resolved.OneOf {
+		names = append(names, d.typeOf(one))
 	}
 	return strings.Join(names, " or ")
 }

@@ -209,7 +209,7 @@ func shownUndone(p provisioning.UndoPerson) web.UndonePerson {
 		l := web.UndoneLine{At: line.Entry.At, Text: line.Text, Why: line.Why}
 		switch {
 		case line.Does && line.Why == "":
-			l.Class, l.Word = "pass", "Undone:"
+			l.Class, l.Word = "pass", "Will happen:"
 		case line.Does:
 			l.Class, l.Word = "warn", "In part:"
 		default:

@@ -17,7 +17,7 @@ func (a *Admin) whyInGroup(c *gin.Context) (provisioning.Membership, names, erro
 	if err != nil {
 		return m, nil, explain(err)
 	}
-	n, err := a.names(c)
+	n, err := a.namesIn(c, m.Past)
 	return m, n, err
 }
 
@@ -64,7 +64,7 @@ func (n names) source(source provisioning.MembershipSource) string {
 
 // why is the whole answer in a sentence: "Anna is in Algebra I since 3 May 2026
 // by Lumen Learning (sign-in 4ZQ…, key key_01); and since 4 May 2026 by hand,
-// pinned (an administrator)."
+// pinned (administrator Olga Petrova)."
 func (n names) why(person string, m provisioning.Membership) string {
 	if !m.Member() {
 		text := person + " is not in " + m.Group.Name

@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -22,10 +23,6 @@ func (a *Admin) UserPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	n, err := a.names(c)
-	if err != nil {
-		return err
-	}
 	held, err := a.Provisioning.Belongings(ctx, tenant, profile.ID)
 	if err != nil {
 		return explain(err)
@@ -37,6 +34,10 @@ func (a *Admin) UserPage(c *gin.Context) error {
 	changes, next, err := a.Provisioning.JournalPage(ctx, tenant, profile.ID, c.Query("after"), pageRows)
 	if err != nil {
 		return explain(err)
+	}
+	n, err := a.namesIn(c, slices.AppendSeq(slices.Clone(changes), maps.Values(origins)))
+	if err != nil {
+		return err
 	}
 	page := web.User{
 		Frame: a.frame(c, usersPath, nameOf(profile)), UserHead: headOf(profile),
@@ -91,7 +92,7 @@ func (n names) facts(p provisioning.Profile, origins map[string]provisioning.Cha
 		fact := web.UserFact{Label: field.label, Value: field.value}
 		if origin, ok := origins[field.code]; ok {
 			fact.SetAt = origin.At
-			fact.SetBy = actorInWords(origin.Actor)
+			fact.SetBy = n.actor(origin.Actor)
 			if origin.IntegrationID != nil {
 				fact.SetBy = n.of(*origin.IntegrationID)
 			}

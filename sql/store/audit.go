@@ -191,6 +191,25 @@ SELECT seq, at, actor, actor_name, action, object, detail, reference, hash FROM 
 	return rows, fault(err)
 }
 
+// ActorNames returns how each of these actors was called when it last acted in a
+// tenant. Those of whom no row tells, or none any more, are missing.
+func (s *Store) ActorNames(ctx context.Context, tenant string, actors []string) (map[string]string, error) {
+	names := map[string]string{}
+	for _, actor := range actors {
+		var name string
+		err := fault(s.read.GetContext(ctx, &name, `
+SELECT actor_name FROM audit_log WHERE actor = $1 AND tenant_id = $2 ORDER BY seq DESC LIMIT 1`, actor, tenant))
+		switch {
+		case errors.Is(err, ErrNotFound):
+		case err != nil:
+			return nil, err
+		default:
+			names[actor] = name
+		}
+	}
+	return names, nil
+}
+
 // ForgetAudit drops a tenant's oldest rows from before a time, at most limit,
 // and returns how many. What is left is still a chain: the head keeps the
 // number and the hash of the last row dropped. A row that is younger keeps

@@ -142,6 +142,9 @@ SELECT integration_id, order_id, credit_id, revoked_at IS NOT NULL AS revoked, c
 // end, otherwise 0.
 func (l *Look) Correct(ctx context.Context, user string, c Correction) (epoch int64, err error) {
 	epoch, err = correct(ctx, l.tx, l.tenant, user, l.Now(), c)
+	if err == nil && epoch > 0 {
+		err = l.s.owe(ctx, l.tx, l.tenant, EndingOfUser, user, epoch)
+	}
 	return epoch, fault(err)
 }
 

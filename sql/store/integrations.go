@@ -329,6 +329,9 @@ SELECT pg_advisory_xact_lock(hashtextextended('usher integration ' || $1::text, 
 		_, err = tx.ExecContext(ctx, `
 UPDATE integration_keys SET sealed_secret = NULL, public_key = NULL WHERE tenant_id = $1 AND integration_id = $2`,
 			tenant, id)
+		if err == nil {
+			err = s.owe(ctx, tx, tenant, EndingOfIntegration, id, generation)
+		}
 		if err != nil {
 			return err
 		}
@@ -354,6 +357,9 @@ func (s *Store) RaiseGeneration(ctx context.Context, tenant, id string, act Act)
 		err := tx.GetContext(ctx, &generation, `
 UPDATE integrations SET generation = generation + 1
  WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL RETURNING generation`, tenant, id)
+		if err == nil {
+			err = s.owe(ctx, tx, tenant, EndingOfIntegration, id, generation)
+		}
 		if err != nil {
 			return err
 		}

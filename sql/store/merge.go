@@ -82,8 +82,12 @@ func (s *Store) MergeUsers(ctx context.Context, tenant, keep, gone string,
 			return err
 		}
 		if b.MergedInto == keep {
-			return tx.GetContext(ctx, &epoch, `
+			err := tx.GetContext(ctx, &epoch, `
 UPDATE users SET session_epoch = session_epoch + 1 WHERE tenant_id = $1 AND id = $2 RETURNING session_epoch`, tenant, gone)
+			if err != nil {
+				return err
+			}
+			return s.owe(ctx, tx, tenant, EndingOfUser, gone, epoch)
 		}
 		m, err := decide(a, b)
 		if err == nil {
@@ -112,6 +116,9 @@ UPDATE users
    SET status = 'merged', merged_into = $1, version = version + 1, session_epoch = session_epoch + 1,
        email_key = NULL, updated_at = $2
  WHERE tenant_id = $3 AND id = $4 RETURNING session_epoch`, keep, now, tenant, gone)
+		if err == nil {
+			err = s.owe(ctx, tx, tenant, EndingOfUser, gone, epoch)
+		}
 		if err != nil {
 			return err
 		}

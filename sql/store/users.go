@@ -228,6 +228,9 @@ func (s *Store) SetDisabled(ctx context.Context, tenant, user string, disabled b
 		err = tx.GetContext(ctx, &epoch, `
 UPDATE users SET status = $1, version = version + 1, session_epoch = session_epoch + $2, updated_at = $3
  WHERE tenant_id = $4 AND id = $5 RETURNING session_epoch`, next, raise, s.now().UTC(), tenant, user)
+		if err == nil && disabled {
+			err = s.owe(ctx, tx, tenant, EndingOfUser, user, epoch)
+		}
 		if err != nil {
 			return err
 		}
@@ -323,6 +326,9 @@ UPDATE users SET `+nothing+` WHERE tenant_id = $2 AND merged_into = $3`, s.now()
 UPDATE users
    SET status = 'erased', version = version + 1, session_epoch = session_epoch + 1, `+nothing+`
  WHERE tenant_id = $2 AND id = $3 RETURNING session_epoch`, s.now().UTC(), tenant, user)
+		if err == nil {
+			err = s.owe(ctx, tx, tenant, EndingOfUser, user, epoch)
+		}
 		if err != nil {
 			return err
 		}
@@ -342,6 +348,9 @@ func (s *Store) SignOut(ctx context.Context, tenant, user string, entry JournalE
 		// The version stays: nothing that a sign-in decides on has changed.
 		err := tx.GetContext(ctx, &epoch, `
 UPDATE users SET session_epoch = session_epoch + 1 WHERE tenant_id = $1 AND id = $2 RETURNING session_epoch`, tenant, user)
+		if err == nil {
+			err = s.owe(ctx, tx, tenant, EndingOfUser, user, epoch)
+		}
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,50 @@
+package provisioning
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"usher/sql/store"
+)
+
+const (
+	// endingAge is how old an ending is when it is looked after. Whoever wrote
+	// it has told the session store by then, or never will; and a sign-in that
+	// had read the number before is over.
+	endingAge = 30 * time.Second
+	// endingBatch is how many endings are read at once.
+	endingBatch = 500
+)
+
+// FinishEndings ends what is left of sessions that had to end: the program may
+// have died between the database and the session store, or the session store
+// may have been away. Nothing else ends: whoever has signed in since stays so.
+func (s *Service) FinishEndings(ctx context.Context) {
+	before := s.now().Add(-endingAge)
+	for ctx.Err() == nil {
+		endings, err := s.store.Endings(ctx, before, endingBatch)
+		for _, e := range endings {
+			if err == nil {
+				err = s.finish(ctx, e)
+			}
+		}
+		if err != nil {
+			s.log.Warn("sessions that have to end could not be looked after; the next round tries again", slog.Any("error", err))
+		}
+		if err != nil || len(endings) < endingBatch {
+			return
+		}
+	}
+}
+
+func (s *Service) finish(ctx context.Context, e store.Ending) error {
+	end := s.ender.EndOlder
+	if e.Kind == store.EndingOfIntegration {
+		end = s.ender.EndIntegration
+	}
+	if err := end(ctx, e.TenantID, e.Subject, e.Number); err != nil {
+		return err
+	}
+	return s.store.Ended(ctx, e)
+}

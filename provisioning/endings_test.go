@@ -1,0 +1,63 @@
+package provisioning_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"usher/provisioning"
+)
+
+// TestFinishEndings: whatever ends sessions and does not reach the session
+// store is carried through later, by any instance, once.
+func TestFinishEndings(t *testing.T) {
+	eachPlace(t, provisioning.Settings{}, func(t *testing.T, p *place) {
+		ctx := t.Context()
+		anna := p.enter(t, p.anna(nil))
+		second := p.anna(nil)
+		second["sub"], second["email"] = "second", "second@example.com"
+		gone := p.enter(t, second)
+		there := p.another(t)
+		user := func(id string, epoch int64) string { return fmt.Sprintf("older %s %d", id, epoch) }
+		integration := func(generation int64) string { return fmt.Sprintf("integration %s %d", p.ID, generation) }
+		for _, test := range []struct {
+			name string
+			act  func() error
+			want string
+		}{
+			{"signed out", func() error { return p.svc.SignOut(ctx, p.tenant, anna.UserID, byAPI) }, user(anna.UserID, anna.Epoch+1)},
+			{"merged", func() error {
+				m, err := p.svc.PlanMerge(ctx, p.tenant, anna.UserID, gone.UserID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = p.svc.Merge(ctx, p.tenant, anna.UserID, gone.UserID, m.Seen, byAPI)
+				return err
+			}, user(gone.UserID, gone.Epoch+1)},
+			{"disabled", func() error { return p.svc.SetDisabled(ctx, p.tenant, anna.UserID, true, byAPI) }, user(anna.UserID, anna.Epoch+2)},
+			{"erased", func() error { return p.svc.Erase(ctx, p.tenant, anna.UserID, byAPI) }, user(anna.UserID, anna.Epoch+3)},
+			{"integration signed out", func() error {
+				return p.svc.SignEveryoneOut(ctx, p.tenant, p.ID, byAPI)
+			}, integration(anna.Generation + 1)},
+			{"integration removed", func() error { return p.svc.Remove(ctx, p.tenant, p.ID, byAPI) }, integration(anna.Generation + 2)},
+		} {
+			fault := errors.New("no session store")
+			p.ender.fail(fault)
+			wantError(t, test.name, test.act(), fault)
+			p.clock.advance(time.Minute)
+			there.FinishEndings(ctx) // fails too, and keeps what it could not do
+			p.ender.fail(nil)
+			before := len(p.ender.all())
+			there.FinishEndings(ctx)
+			there.FinishEndings(ctx)
+			wantSame(t, test.name, p.ender.all()[before:], []string{test.want})
+		}
+
+		// Those who have just acted tell the session store themselves.
+		p.disable(t, anna.UserID)
+		before := len(p.ender.all())
+		there.FinishEndings(ctx)
+		wantSame(t, "just now", p.ender.all()[before:], []string{})
+	})
+}
