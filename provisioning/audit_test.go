@@ -194,7 +194,7 @@ func TestActorNames(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		other, err := p.svc.AddTenant(t.Context(), "Other", []string{newID(t) + ".example"}, byAPI)
+		other, err := p.svc.AddTenant(t.Context(), "Other", []string{newID(t) + ".example"}, provisioning.Way{}, byAPI)
 		if err != nil {
 			t.Fatal(err)
 		}
