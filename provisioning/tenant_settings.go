@@ -139,13 +139,19 @@ func checkReach(all, next []store.Tenant, way Way) error {
 			hostless = append(hostless, t.Name)
 		}
 	}
-	if len(hostless) > 1 {
+	had := 0 // a mistake of before is not made worse, and not in the way
+	for _, t := range all {
+		if len(t.Hosts) == 0 {
+			had++
+		}
+	}
+	if len(hostless) > max(1, had) {
 		return invalid("hosts", "only one tenant can be without hosts, as the public URL leads there; of %s all but one need some",
 			strings.Join(hostless, ", "))
 	}
 	for _, t := range next {
 		for _, host := range t.Hosts {
-			if len(hostless) == 1 && slices.Contains(way.OurHosts, host) {
+			if len(hostless) > 0 && slices.Contains(way.OurHosts, host) {
 				return invalid("hosts", "%s is the public URL's, at which %s is reached: it has no hosts of its own; take another, or give %s hosts first",
 					host, hostless[0], hostless[0])
 			}
