@@ -263,6 +263,21 @@ func TestRetention(t *testing.T) {
 			t.Errorf("got %d journal and %d audit rows after 60 days, want 0 and 10", p.count(t, "journal"), p.count(t, "audit_log"))
 		}
 		w.clock.advance(31 * 24 * time.Hour)
+		shortened := func(id string, days int) []provisioning.Shortening {
+			t.Helper()
+			got, err := p.svc.ShortenedLogs(t.Context(), id, provisioning.TenantWish{
+				SignInLogDays: pointer(200), JournalDays: pointer(days), AuditDays: pointer(90),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+		wantSame(t, "shorter at the tenant", shortened(p.tenant.ID, 29), []provisioning.Shortening{{Field: "journal_days", Days: 29}})
+		wantSame(t, "longer at the tenant", shortened(p.tenant.ID, 31), []provisioning.Shortening(nil))
+		wantSame(t, "shorter at the other", shortened(other.tenant.ID, 29), []provisioning.Shortening{
+			{Field: "journal_days", Days: 29, Entries: before[0]}, {Field: "audit_days", Days: 90, Entries: before[1]},
+		})
 		retain()
 		if got := p.db.Rows(t, `SELECT seq FROM audit_log WHERE tenant_id = $1`, p.tenant.ID); !slices.Equal(got, []string{"10"}) {
 			t.Errorf("got audit rows %v after 91 days, want 10 alone", got)

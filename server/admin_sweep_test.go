@@ -249,7 +249,7 @@ func (s *sweep) changes() map[string]func(t *testing.T) change {
 		},
 		"POST /admin/credits/:id": func(t *testing.T) change { c := "/admin/credits/" + s.credit(t); return s.form(t, c, c, "name", "New") },
 		"POST /admin/settings": func(t *testing.T) change {
-			return s.form(t, "/admin/settings", "/admin/settings", "journal_days", "400")
+			return s.form(t, "/admin/settings", "/admin/settings", "sign_in_log_days", "400")
 		},
 		"POST /admin/integrations": func(t *testing.T) change {
 			return s.form(t, "/admin/integrations/new", "/admin/integrations", "name", s.next())

@@ -295,7 +295,10 @@ func TestSignInIsGuarded(t *testing.T) {
 			}
 		}
 		// The page leads nowhere else.
-		for _, next := range []string{"https://evil.example/admin", "//evil.example/admin", "/admin/..//evil.example", `/admin\evil`, "/auth/logout", "/admin/api/v1/users", "/administrator", "/admin/sign-in?next=x"} {
+		for _, next := range []string{
+			"https://evil.example/admin", "//evil.example/admin", "/admin/..//evil.example", `/admin\evil`, "/auth/logout", "/admin/api/v1/users", "/administrator", "/admin/sign-in?next=x",
+			"/admin/sign-out", "/admin/nothing", "/admin/users/", "/admin/account/password", "/admin/setup",
+		} {
 			if a := i.get(t, "/admin/sign-in?next="+url.QueryEscape(next)); !strings.Contains(a.body, `name="next" value="/admin"`) {
 				t.Errorf("next=%s: got it kept", next)
 			}

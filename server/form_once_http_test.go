@@ -103,3 +103,40 @@ func TestSecondTenantPage(t *testing.T) {
 		wantWent(t, i.submit(t, path, "name", "Three", "hosts", "three.example"), path)
 	})
 }
+
+// TestShorterLogsAreConfirmed: entries are not destroyed by a slip in a form.
+func TestShorterLogsAreConfirmed(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w world) {
+		i := launch(t, w)
+		const path = "/admin/settings"
+		form := formFields(i.page(t, path), path)
+		days := func() settingsOfTenant {
+			t.Helper()
+			return decode[settingsOfTenant](t, i.admin(t, 200, "GET", "/settings", nil))
+		}
+		before := days()
+		got := i.submit(t, path, withFields(form, "sign_in_log_days", "7", "journal_days", "1")...)
+		wantSeen(t, got.body, "Nothing is saved yet", "Sign-in log: older than 7 days is nothing today", "Journals of users: older than 1 day", "type <b>Default</b>")
+		if got.status != 422 || strings.Contains(got.body, "Audit log: older") || days() != before {
+			t.Errorf("got %v and %+v, want a question and %+v", got, days(), before)
+		}
+		if got := i.submit(t, path, withFields(form, "sign_in_log_days", "7", "confirm", "default")...); got.status != 422 || days() != before {
+			t.Errorf("got %v and %+v with another word, want 422 and %+v", got, days(), before)
+		}
+		wantWent(t, i.submit(t, path, withFields(form, "sign_in_log_days", "7", "confirm", "Default")...), path)
+		if got := days().SignInLogDays; got != 7 {
+			t.Errorf("got %d days, want 7", got)
+		}
+		// More, or for ever, destroys nothing.
+		for _, more := range []string{"8", "0"} {
+			form = formFields(i.page(t, path), path)
+			wantWent(t, i.submit(t, path, withFields(form, "sign_in_log_days", more)...), path)
+		}
+	})
+}
+
+type settingsOfTenant struct {
+	SignInLogDays int `json:"sign_in_log_days"`
+	JournalDays   int `json:"journal_days"`
+	AuditDays     int `json:"audit_days"`
+}

@@ -112,6 +112,7 @@ func newRoot(p program) *cobra.Command {
 		newIntegration(p),
 		newAdmin(p),
 		newAPIKey(p),
+		newTenant(p),
 		newUser(p),
 		newAudit(p),
 		newSign(p),

@@ -169,6 +169,9 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		{http.MethodGet, "/admin/account/passkeys/:id/remove", a.RemovePasskeyPage},
 		{http.MethodPost, "/admin/account/passkeys/:id/remove", a.RemovePasskeyForm},
 	} {
+		if r.method == http.MethodGet {
+			a.AddPage(r.path)
+		}
 		engine.Handle(r.method, r.path, tenant, ownPage, a.Own(r.handler))
 	}
 	for _, r := range []guarded{
@@ -260,6 +263,9 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		{http.MethodGet, "/admin/settings/tenants/:id", admins.Operate, a.TenantPage},
 		{http.MethodPost, "/admin/settings/tenants/:id", admins.Operate, a.ChangeTenantForm},
 	} {
+		if r.method == http.MethodGet {
+			a.AddPage(r.path)
+		}
 		engine.Handle(r.method, r.path, tenant, ownPage, a.Page(r.scope, r.handler))
 	}
 }

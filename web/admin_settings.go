@@ -15,6 +15,16 @@ type Settings struct {
 	CreatedAt time.Time
 	Kept      []Kept
 	Fields    []Field
+	Shorter   []Shorter // what saving would destroy
+	Confirm   Confirm   // while something is in Shorter
+}
+
+// Shorter is a log that is going to be kept for less time.
+type Shorter struct {
+	Log     string
+	Days    int
+	Entries int  // that are too old then
+	AndMore bool // there are more than Entries
 }
 
 // Kept is how long a log is kept.

@@ -27,7 +27,12 @@ type Admin struct {
 	// bootstrap is the SHA-256 of the configured API key, so that comparing
 	// takes equal time for keys of every length; nil = there is none.
 	bootstrap *[sha256.Size]byte
+	pages     []string // patterns of what an administrator can open
 }
+
+// AddPage tells of a page that a sign-in may lead to, by its route's pattern.
+// It is for building the routes, before the first request.
+func (a *Admin) AddPage(pattern string) { a.pages = append(a.pages, pattern) }
 
 // New makes the admin's side of app. bootstrapKey may be empty.
 func New(app *handlers.App, accounts *admins.Service, bootstrapKey string) *Admin {

@@ -19,7 +19,7 @@ func (a *Admin) providerCallback(c *gin.Context) string {
 // ToProvider: GET /admin/sign-in/oidc?next=. It keeps nothing: what has to fit
 // afterwards is in the browser's cookie.
 func (a *Admin) ToProvider(c *gin.Context) error {
-	next := nextPath(c.Query("next"))
+	next := a.nextPage(c.Query("next"))
 	location, journey, err := a.Admins.BeginJourney(a.providerCallback(c), next)
 	if err != nil {
 		return a.providerFailed(c, err, next)
@@ -33,7 +33,7 @@ func (a *Admin) ToProvider(c *gin.Context) error {
 func (a *Admin) FromProvider(c *gin.Context) error {
 	tenant := handlers.TenantOf(c)
 	journey, ok := admins.ReadJourney(admins.ReadOne(c.Request, admins.ProviderCookieName))
-	next := nextPath(journey.Next())
+	next := a.nextPage(journey.Next())
 	if !ok {
 		return a.providerFailed(c, admins.ErrWrong, next)
 	}

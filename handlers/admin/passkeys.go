@@ -19,7 +19,7 @@ func (a *Admin) site(c *gin.Context) admins.Site {
 
 // BeginPasskeySignIn: POST /admin/sign-in/passkey.
 func (a *Admin) BeginPasskeySignIn(c *gin.Context) error {
-	next := nextPath(c.PostForm("next"))
+	next := a.nextPage(c.PostForm("next"))
 	ceremony, err := a.Admins.BeginPasskeySignIn(c.Request.Context(), handlers.TenantOf(c), a.site(c), client(c))
 	if err != nil {
 		return a.notSignedIn(c, err, next, "")
@@ -32,7 +32,7 @@ func (a *Admin) BeginPasskeySignIn(c *gin.Context) error {
 
 // PasskeySignIn: POST /admin/sign-in/passkey/finish.
 func (a *Admin) PasskeySignIn(c *gin.Context) error {
-	next := nextPath(c.PostForm("next"))
+	next := a.nextPage(c.PostForm("next"))
 	cookie, err := a.Admins.PasskeySignIn(c.Request.Context(), handlers.TenantOf(c), a.site(c), c.PostForm("ticket"),
 		c.PostForm("response"), client(c), stranger(c))
 	if err == nil {

@@ -110,10 +110,10 @@ var retention = []struct {
 
 // SettingsPage: GET /admin/settings.
 func (a *Admin) SettingsPage(c *gin.Context) error {
-	return a.showSettings(c, http.StatusOK, "", nil, false)
+	return a.showSettings(c, http.StatusOK, "", nil, false, nil)
 }
 
-func (a *Admin) showSettings(c *gin.Context, status int, fault string, wrong faults, sent bool) error {
+func (a *Admin) showSettings(c *gin.Context, status int, fault string, wrong faults, sent bool, shorter []provisioning.Shortening) error {
 	tenant, err := a.Provisioning.Tenant(c.Request.Context(), handlers.TenantOf(c).ID)
 	if err != nil {
 		return explain(err)
@@ -137,10 +137,24 @@ func (a *Admin) showSettings(c *gin.Context, status int, fault string, wrong fau
 			Name: r.name, Label: r.label, Hint: r.hint, Type: "number", Value: value(r.name, strconv.Itoa(days)), Required: true,
 		}))
 	}
+	for _, log := range shorter {
+		for _, r := range retention {
+			if r.name == log.Field {
+				page.Shorter = append(page.Shorter, web.Shorter{Log: r.label, Days: log.Days, Entries: log.Entries, AndMore: log.AndMore})
+			}
+		}
+	}
+	if len(shorter) > 0 {
+		page.Confirm.Word = tenant.Name
+		if c.PostForm("confirm") != "" {
+			page.Confirm.Fault = confirmed(c, tenant.Name)
+		}
+	}
 	return a.showAs(c, status, page)
 }
 
-// ChangeSettingsForm: POST /admin/settings.
+// ChangeSettingsForm: POST /admin/settings. What would destroy entries is told first,
+// and has to be confirmed.
 func (a *Admin) ChangeSettingsForm(c *gin.Context) error {
 	name := c.PostForm("name")
 	wish, wrong := provisioning.TenantWish{Name: &name}, faults{}
@@ -153,17 +167,28 @@ func (a *Admin) ChangeSettingsForm(c *gin.Context) error {
 		*r.into(&wish) = &days
 	}
 	if len(wrong) > 0 {
-		return a.showSettings(c, http.StatusUnprocessableEntity, "", wrong, true)
+		return a.showSettings(c, http.StatusUnprocessableEntity, "", wrong, true, nil)
+	}
+	tenant, err := a.Provisioning.Tenant(c.Request.Context(), handlers.TenantOf(c).ID)
+	if err != nil {
+		return explain(err)
+	}
+	shorter, err := a.Provisioning.ShortenedLogs(c.Request.Context(), tenant.ID, wish)
+	if err != nil {
+		return explain(err)
+	}
+	if len(shorter) > 0 && confirmed(c, tenant.Name) != "" {
+		return a.showSettings(c, http.StatusUnprocessableEntity, "", nil, true, shorter)
 	}
 	who := by(c)
 	who.IfMatch = revisionOf(c)
-	_, err := a.Provisioning.ChangeTenant(c.Request.Context(), handlers.TenantOf(c).ID, wish, a.way(c), who)
+	_, err = a.Provisioning.ChangeTenant(c.Request.Context(), tenant.ID, wish, a.way(c), who)
 	if errors.Is(err, provisioning.ErrChanged) {
-		return a.showSettings(c, http.StatusConflict, changedFault, nil, false)
+		return a.showSettings(c, http.StatusConflict, changedFault, nil, false, nil)
 	}
 	if found, ok := faultsOf(err); ok {
 		maps.Copy(wrong, found)
-		return a.showSettings(c, http.StatusUnprocessableEntity, "", wrong, true)
+		return a.showSettings(c, http.StatusUnprocessableEntity, "", wrong, true, shorter)
 	}
 	if err != nil {
 		return explain(err)

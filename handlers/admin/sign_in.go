@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,9 +49,29 @@ func nextPath(text string) string {
 	return text
 }
 
+// nextPage is nextPath for a page that there is: what answers to posts only, or
+// not at all, becomes the first page.
+func (a *Admin) nextPage(text string) string {
+	next := nextPath(text)
+	u, err := url.Parse(next)
+	if err != nil || !slices.ContainsFunc(a.pages, func(pattern string) bool { return matches(pattern, u.Path) }) {
+		return homePath
+	}
+	return next
+}
+
+// matches reports whether a route's pattern, with :names for one segment each,
+// is that of path.
+func matches(pattern, path string) bool {
+	want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
+	return slices.EqualFunc(want, got, func(want, got string) bool {
+		return want == got || strings.HasPrefix(want, ":") && got != ""
+	})
+}
+
 // SignInPage: GET /admin/sign-in?next=. Who is signed in already goes on.
 func (a *Admin) SignInPage(c *gin.Context) error {
-	next := nextPath(c.Query("next"))
+	next := a.nextPage(c.Query("next"))
 	if _, err := a.signedIn(c); err == nil {
 		seeOther(c, next)
 		return nil
@@ -73,7 +94,7 @@ func (a *Admin) signInPage(c *gin.Context, next string) (web.AdminSignIn, error)
 
 // SignIn: POST /admin/sign-in.
 func (a *Admin) SignIn(c *gin.Context) error {
-	next, email := nextPath(c.PostForm("next")), c.PostForm("email")
+	next, email := a.nextPage(c.PostForm("next")), c.PostForm("email")
 	cookie, err := a.Admins.SignIn(c.Request.Context(), handlers.TenantOf(c), email, c.PostForm("password"), client(c), stranger(c))
 	if err == nil {
 		return a.welcome(c, cookie, next)
