@@ -256,6 +256,7 @@ func TestBuilder(t *testing.T) {
 		}
 		for field, change := range map[string]url.Values{
 			"integration": {"integration": {"x"}}, "email": {"email": {" "}}, "credits": {"credits": {"A-1"}},
+			"groups, and none are sent": {"groups_how": {"none"}}, "credits, and they are left out": {"credits_how": {"absent"}},
 			"meta": {"meta": {"[1]"}}, "preset": {"preset": {"x"}},
 		} {
 			if a := build(change); a.status != http.StatusUnprocessableEntity || strings.Count(a.body, `class="fault"`) != 1 {
