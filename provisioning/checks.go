@@ -24,6 +24,7 @@ const (
 	Failed     Verdict = "fail"
 	Skipped    Verdict = "skipped"     // there is nothing to check
 	NotReached Verdict = "not_reached" // something before it is missing
+	Withheld   Verdict = "withheld"    // what came of it is not for whoever asks; see Specimen
 )
 
 // stepNames are the checks as they are shown.

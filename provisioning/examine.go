@@ -37,6 +37,7 @@ type Examination struct {
 	Forecast *Forecast
 	Target   Target // where the browser would be sent
 	Warnings []Warning
+	Withheld string // why what is stored about people is left out; "" = it is not
 }
 
 // Fix is the advice about the first check that failed; "" when none did.
@@ -80,9 +81,24 @@ func (s *Service) Examine(ctx context.Context, specimen Specimen) (Examination, 
 		if err != nil {
 			return Examination{}, err
 		}
-		e.out.Checks = append(e.out.Checks, check)
+		e.out.Checks = append(e.out.Checks, e.discreet(st, check, specimen.Withhold))
 	}
+	e.out.Withheld = specimen.Withhold
 	return e.result(), nil
+}
+
+// discreet takes what is stored about a person out of a check, for a reason
+// that it gives instead. Only the refusal that a browser would meet keeps its
+// code: whoever has such a link can open it.
+func (e *examiner) discreet(st step, check Check, why string) Check {
+	if why == "" || st != stepUser && st != stepStatus && st != stepChanges {
+		return check
+	}
+	check.Text, check.Fix = why, ""
+	if check.Refusal == nil || check.Refusal != e.out.Refusal {
+		check.Verdict, check.Refusal = Withheld, nil
+	}
+	return check
 }
 
 // examiner is a verification that goes on.
@@ -410,7 +426,7 @@ func (e *examiner) result() Examination {
 	if e.prepared.Spent != "" {
 		out.Target, out.Warnings = e.prepared.Target, e.prepared.Warnings
 	}
-	if !e.bad(stepChanges) && e.prepared.Spent != "" {
+	if !e.bad(stepChanges) && e.prepared.Spent != "" && out.Withheld == "" {
 		out.Forecast = e.forecast()
 		out.Warnings = append(out.Warnings, out.Forecast.warnings...)
 	}

@@ -95,6 +95,10 @@ func TestChecksOf(t *testing.T) {
 		notReached int
 	}{
 		{"signed in", SignInRecord{Outcome: store.SignedIn}, int(steps), "", 0},
+		{"nothing to check", SignInRecord{Outcome: store.SignedIn, Payload: `{"iat":1,"email":"a@example.com"}`}, int(steps) - 6, "", 0},
+		{"all to check", SignInRecord{Outcome: store.SignedIn, Payload: `{"iat":1,"exp":2,"nbf":1,"iss":"","aud":[],"jti":"1","nonce":null}`}, int(steps), "", 0},
+		{"too old, no exp", SignInRecord{Outcome: store.Refused, Reason: string(TokenTooOld), Payload: `{"iat":1}`}, int(stepIssuedAt) - 2, "iat", int(steps-stepIssuedAt) - 1},
+		{"no iat", SignInRecord{Outcome: store.Refused, Reason: string(IatMissing), Payload: `{"exp":1,"nbf":1}`}, int(stepIssuedAt), "iat", int(steps-stepIssuedAt) - 1},
 		{"opened again", SignInRecord{Outcome: store.Reopened}, int(steps) - 1, "", 0},
 		{"forged", SignInRecord{Outcome: store.Refused, Reason: string(SignatureInvalid)}, int(stepSignature), "signature", int(steps-stepSignature) - 1},
 		{"bad iat", SignInRecord{Outcome: store.Refused, Reason: string(ClaimInvalid), Path: "iat"}, int(stepIssuedAt), "iat", int(steps-stepIssuedAt) - 1},

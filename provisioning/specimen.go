@@ -31,6 +31,10 @@ type Specimen struct {
 	Record *SignInRecord
 	// At is when the link arrives; zero = now, or when the entry's did.
 	At time.Time
+	// Withhold is why what is stored about people is not told; "" = it is told.
+	// Then there is no forecast, and the checks of the user say nothing, so that
+	// a token that nobody has signed reads nobody's data.
+	Withhold string
 }
 
 // pasted is a text as it was understood.

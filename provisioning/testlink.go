@@ -41,7 +41,8 @@ type SignedToken struct {
 }
 
 // SignLink signs a token with the newest live secret of an integration. It is
-// an act of the audit log, without the person's data. Errors: ErrNotFound,
+// an act of the audit log, with the jti if that is ours and without the person's
+// data. Errors: ErrNotFound,
 // *Invalid for "integration" when it has public keys only, for "claims" and
 // "preset".
 func (s *Service) SignLink(ctx context.Context, tenant store.Tenant, integration string, wish TestLink, by By) (SignedToken, error) {
@@ -60,7 +61,8 @@ func (s *Service) SignLink(ctx context.Context, tenant store.Tenant, integration
 	if claims == nil {
 		claims = map[string]any{}
 	}
-	for name, value := range map[string]any{"iat": s.now().Unix(), "jti": randomHex(16)} {
+	id := randomHex(16)
+	for name, value := range map[string]any{"iat": s.now().Unix(), "jti": id} {
 		if _, given := claims[name]; !given {
 			claims[name] = value
 		}
@@ -81,9 +83,11 @@ func (s *Service) SignLink(ctx context.Context, tenant store.Tenant, integration
 	if len(token) > MaxTokenInURL {
 		return SignedToken{}, invalid("claims", "the token has %d bytes, and a link carries at most %d", len(token), MaxTokenInURL)
 	}
-	err = s.store.Record(ctx, tenant.ID, act(by, "link_signed", "integration "+n.ID, map[string]any{
-		"key": key.ID, "preset": string(wish.Spoil),
-	}))
+	detail := map[string]any{"key": key.ID, "preset": string(wish.Spoil)}
+	if claims["jti"] == id {
+		detail["jti"] = id // tells the sign-in log's entry; somebody else's may say anything about a person
+	}
+	err = s.store.Record(ctx, tenant.ID, act(by, "link_signed", "integration "+n.ID, detail))
 	if err != nil {
 		return SignedToken{}, err
 	}

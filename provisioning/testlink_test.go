@@ -1,6 +1,7 @@
 package provisioning_test
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -56,6 +57,11 @@ func TestSignLink(t *testing.T) {
 			}
 			recorded := acts()
 			want := "admin 1 integration " + p.ID + ` {"key":"` + second.ID + `","preset":"` + string(test.spoil) + `"} ref-7`
+			var sent struct{ JTI string }
+			if err := json.Unmarshal([]byte(signed.Claims), &sent); err != nil || len(sent.JTI) != 32 {
+				t.Fatalf("%q: got claims %s, error %v, want a jti of ours", test.spoil, signed.Claims, err)
+			}
+			want = strings.Replace(want, `{"key"`, `{"jti":"`+sent.JTI+`","key"`, 1)
 			if len(recorded) != before+1 || recorded[before] != want {
 				t.Errorf("%q: got acts %q, want one more: %s", test.spoil, recorded, want)
 			}

@@ -103,6 +103,7 @@ func (t commandTenant) examine(c *cobra.Command, specimen provisioning.Specimen,
 
 var verdictMarks = map[provisioning.Verdict]string{
 	provisioning.Passed: "pass", provisioning.Failed: "FAIL", provisioning.Skipped: "-", provisioning.NotReached: "not reached",
+	provisioning.Withheld: "withheld",
 }
 
 // printExamination prints what the page shows, for a terminal.

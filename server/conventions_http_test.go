@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
 )
 
 // TestIdempotencyKey: a creating request that comes again gets the same
@@ -80,6 +82,45 @@ func TestSpentAnswers(t *testing.T) {
 			t.Errorf("got %d integrations, want none", len(all))
 		}
 	})
+}
+
+// TestUnknownParameters: a misspelt, repeated or malformed parameter is refused
+// by every route of the API, and one that is described is not.
+func TestUnknownParameters(t *testing.T) {
+	t.Parallel()
+	i := launch(t, embeddedWorld(t))
+	doc, err := openapi3.NewLoader().LoadFromFile("../handlers/admin/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			target := "/admin/api/v1" + strings.NewReplacer("{", "", "}", "").Replace(path)
+			for query, named := range map[string]string{"?emial=anna%40example.com": "emial", "?x=1;y": "query", "?%zz=1": "query"} {
+				if a := i.send(t, method, target+query, "{}", asAdmin); a.status != 400 || !strings.Contains(a.body, named) {
+					t.Errorf("%s %s%s: got %v, want 400 naming %s", method, target, query, a, named)
+				}
+			}
+			for _, p := range op.Parameters {
+				if p.Value.In != "query" {
+					continue
+				}
+				if a := i.send(t, method, target+"?"+p.Value.Name+"=1&"+p.Value.Name+"=2", "{}", asAdmin); a.status != 400 || !strings.Contains(a.body, p.Value.Name) {
+					t.Errorf("%s %s with %s twice: got %v, want 400", method, target, p.Value.Name, a)
+				}
+				if a := i.send(t, method, target+"?"+p.Value.Name+"=x", "{}", asAdmin); strings.Contains(a.body, "no parameter") {
+					t.Errorf("%s %s with %s: got %v, want it known", method, target, p.Value.Name, a)
+				}
+			}
+		}
+	}
+	// Cursors that nobody has been given.
+	for _, target := range []string{
+		"/users?after=x", "/sign-ins?before=x", "/jobs?before=x", "/audit?after=x", "/credits?after=x", "/api-keys?before=x",
+		"/administrators?after=x", "/tenants?after=x",
+	} {
+		i.admin(t, 400, "GET", target, nil)
+	}
 }
 
 // TestIdempotencyKeyInParallel sends one request many times at once.

@@ -127,6 +127,57 @@ func TestDoctor(t *testing.T) {
 	})
 }
 
+// TestDoctorWithoutPeople: a key for the log alone reads nothing that is stored
+// about a person, whoever signed the token; only the reason that the link
+// itself would meet.
+func TestDoctorWithoutPeople(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w world) {
+		i := launch(t, w)
+		n := i.install(t, nil)
+		known := person("anna").with(fields{"firstName": "Stored-Anna", "meta": fields{"k": "stored-meta"}})
+		i.get(t, link(n.token(known)))
+		user := decode[struct{ Users []struct{ ID string } }](t, i.admin(t, 200, "GET", "/users", nil)).Users[0].ID
+		key := func(scopes ...string) string {
+			made := i.admin(t, 201, "POST", "/api-keys", fields{"name": "k", "scopes": scopes})
+			return "Authorization: Bearer " + decode[struct{ Key string }](t, made).Key
+		}
+		log, both := key("log:read"), key("log:read", "users:read")
+		asked := person("anna").with(fields{"firstName": "Other", "meta": fields{}})
+		good := n.token(asked)
+		forged := good[:strings.LastIndexByte(good, '.')+1] + strings.Repeat("A", 43)
+		ask := func(who, token string) (examined, string) {
+			t.Helper()
+			a := i.admin(t, 200, "POST", "/doctor", fields{"specimen": token}, who)
+			return decode[examined](t, a), a.body
+		}
+		secretive := func(token, reason string) {
+			t.Helper()
+			e, body := ask(log, token)
+			if e.reason() != reason || e.Forecast != nil || !strings.Contains(body, "users:read") {
+				t.Errorf("got %s, want %q, no forecast, and the right that is missing", body, reason)
+			}
+			for _, stored := range []string{user, "Stored-Anna", "stored-meta"} {
+				if strings.Contains(body, stored) {
+					t.Errorf("got %q without users:read: %s", stored, body)
+				}
+			}
+			for _, c := range e.Checks {
+				if (c.ID == "user" || c.ID == "status" || c.ID == "changes") && c.Verdict != "withheld" && (c.ID != "status" || reason != "user_disabled") {
+					t.Errorf("got the check %+v, want it withheld", c)
+				}
+			}
+		}
+		secretive(good, "")
+		secretive(forged, "signature_invalid")
+		if e, body := ask(both, forged); e.Forecast == nil || !strings.Contains(body, "Stored-Anna") {
+			t.Errorf("with users:read: got %s, want the forecast", body)
+		}
+		i.admin(t, 200, "PATCH", "/users/"+user, fields{"disabled": true})
+		secretive(good, "user_disabled")
+		secretive(forged, "signature_invalid")
+	})
+}
+
 // T03: the doctor of one tenant knows nothing of another's people and keys.
 func TestDoctorOfAnotherTenant(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w world) {
@@ -205,6 +256,7 @@ func TestBuilder(t *testing.T) {
 		}
 		for field, change := range map[string]url.Values{
 			"integration": {"integration": {"x"}}, "email": {"email": {" "}}, "credits": {"credits": {"A-1"}},
+			"groups, and none are sent": {"groups_how": {"none"}}, "credits, and they are left out": {"credits_how": {"absent"}},
 			"meta": {"meta": {"[1]"}}, "preset": {"preset": {"x"}},
 		} {
 			if a := build(change); a.status != http.StatusUnprocessableEntity || strings.Count(a.body, `class="fault"`) != 1 {

@@ -29,6 +29,7 @@ type Examined struct {
 	Forecast *Forecast // nil = it cannot be told
 	Target   string
 	Warnings []string
+	Withheld string // why what is stored about people is left out; "" = it is not
 }
 
 // Accepted reports whether nothing speaks against the link.

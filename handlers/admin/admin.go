@@ -52,7 +52,7 @@ func (a *Admin) API(scope admins.Scope, handle handlers.Handler) gin.HandlerFunc
 		if err != nil {
 			return err
 		}
-		return a.allowed(c, actor, scope, handle)
+		return a.allowed(c, actor, scope, exactQuery(handle))
 	})
 }
 

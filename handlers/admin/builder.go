@@ -131,6 +131,13 @@ func (w linkForm) claims() (claims map[string]any, wrong faults) {
 			claims[name] = value
 		}
 	}
+	for _, list := range []struct{ name, how, text string }{
+		{"groups", w.groupsHow, w.groups}, {"credits", w.creditsHow, w.credits},
+	} {
+		if list.how != sendList && len(lines(list.text)) > 0 {
+			wrong[list.name] = "These are not sent as long as “These” is not chosen above: choose it, or empty the field."
+		}
+	}
 	switch w.groupsHow {
 	case sendEmpty:
 		claims["groups"] = []string{}

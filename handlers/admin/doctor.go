@@ -12,6 +12,7 @@ import (
 
 	"usher/handlers"
 	"usher/provisioning"
+	"usher/sessions/admins"
 	"usher/web"
 )
 
@@ -19,9 +20,13 @@ import (
 func (a *Admin) specimen(c *gin.Context, text string, at time.Time) provisioning.Specimen {
 	tenant := handlers.TenantOf(c)
 	own := handlers.TenantOrigins(a.Origin, tenant)
-	return provisioning.Specimen{
+	specimen := provisioning.Specimen{
 		Tenant: tenant, Own: own, Audiences: handlers.Audiences(own), Text: text, At: at,
 	}
+	if !actorOf(c).May(admins.ReadUsers) {
+		specimen.Withhold = "What is stored about people needs the right “" + string(admins.ReadUsers) + "”."
+	}
+	return specimen
 }
 
 // examine looks at a pasted text, or at the entry of the sign-in log with the
@@ -120,13 +125,14 @@ var verdictClasses = map[provisioning.Verdict]struct{ class, word string }{
 	provisioning.Failed:     {"fail", "failed"},
 	provisioning.Skipped:    {"skip", "nothing to check"},
 	provisioning.NotReached: {"skip", "not reached"},
+	provisioning.Withheld:   {"skip", "not shown"},
 }
 
 // shownExamination is an examination as the page shows it.
 func shownExamination(e provisioning.Examination) *web.Examined {
 	shown := &web.Examined{
 		At: e.At, Notes: e.Notes, Recorded: string(e.Recorded), Fix: e.Fix(),
-		Header: indented(e.Header), Claims: indented(e.Claims), KeyID: e.KeyID,
+		Header: indented(e.Header), Claims: indented(e.Claims), KeyID: e.KeyID, Withheld: e.Withheld,
 	}
 	if e.Refusal != nil {
 		shown.Reason = string(e.Refusal.Reason)
@@ -213,12 +219,13 @@ type ExaminationAnswer struct {
 	Key         *string          `json:"key"`
 	Forecast    *forecastAnswer  `json:"forecast"`
 	Warnings    []warningAnswer  `json:"warnings"`
+	Withheld    *string          `json:"withheld"` // why what is stored about people is left out; null = it is not
 }
 
 type checkAnswer struct {
 	ID      string  `json:"id"`
 	Label   string  `json:"label"`
-	Verdict string  `json:"verdict"` // pass, fail, skipped or not_reached
+	Verdict string  `json:"verdict"` // pass, fail, skipped, not_reached or withheld
 	Text    string  `json:"text"`
 	Reason  *string `json:"reason"`
 	Fix     string  `json:"fix"`
@@ -268,7 +275,7 @@ func AnswerExamination(e provisioning.Examination) ExaminationAnswer {
 	answer := ExaminationAnswer{
 		Accepted: e.Refusal == nil && e.Recorded == "", Recorded: orNull(string(e.Recorded)), Fix: e.Fix(), At: e.At.UTC(),
 		Notes: append([]string{}, e.Notes...), Checks: []checkAnswer{}, Header: rawJSON(e.Header), Claims: rawJSON(e.Claims),
-		Key: orNull(e.KeyID), Warnings: []warningAnswer{},
+		Key: orNull(e.KeyID), Warnings: []warningAnswer{}, Withheld: orNull(e.Withheld),
 	}
 	if e.Refusal != nil {
 		answer.Reason = orNull(string(e.Refusal.Reason))

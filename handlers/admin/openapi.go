@@ -95,11 +95,20 @@ type schema struct {
 // methods in the order in which they are shown.
 var methods = []string{"get", "post", "put", "patch", "delete"}
 
-// reference makes the page out of the description, once.
-var reference = sync.OnceValues(func() (web.APIReference, error) {
+// description is openAPI, read once.
+var description = sync.OnceValues(func() (*document, error) {
 	var doc document
 	if err := json.Unmarshal(openAPI, &doc); err != nil {
-		return web.APIReference{}, fmt.Errorf("the API's description: %w", err)
+		return nil, fmt.Errorf("the API's description: %w", err)
+	}
+	return &doc, nil
+})
+
+// reference makes the page out of the description, once.
+var reference = sync.OnceValues(func() (web.APIReference, error) {
+	doc, err := description()
+	if err != nil {
+		return web.APIReference{}, err
 	}
 	page := web.APIReference{Title: doc.Info.Title, Description: doc.Info.Description}
 	for _, tag := range doc.Tags {
@@ -123,9 +132,7 @@ func (d *document) operation(method, path string, op operation) web.APIOperation
 		Parameters: web.APITable{Caption: "Parameters of " + op.OperationID},
 	}
 	for _, p := range op.Parameters {
-		if name, ok := strings.CutPrefix(p.Ref, "#/components/parameters/"); ok {
-			p = d.Components.Parameters[name]
-		}
+		p = d.parameter(p)
 		shown.Parameters.Fields = append(shown.Parameters.Fields, web.APIField{
 			Name: p.Name, Type: p.In + ", " + d.typeOf(p.Schema), Required: p.Required, Description: p.Description,
 		})
@@ -151,6 +158,14 @@ func (d *document) operation(method, path string, op operation) web.APIOperation
 		shown.Answers = append(shown.Answers, answer)
 	}
 	return shown
+}
+
+// parameter follows a reference to a named parameter.
+func (d *document) parameter(p parameter) parameter {
+	if name, ok := strings.CutPrefix(p.Ref, "#/components/parameters/"); ok {
+		return d.Components.Parameters[name]
+	}
+	return p
 }
 
 // resolve follows a reference to a named schema.
