@@ -13,7 +13,7 @@ import (
 // UndoLine says what becomes of one entry of the journal when it is undone.
 type UndoLine struct {
 	Entry store.Change
-	Text  string // what undoing it means, as a sentence
+	Text  string // what undoing it means, or what it did if nothing is undone: a sentence
 	Does  bool   // it is undone, if only in part; see Why
 	Why   string // why it, or a part of it, stays; "" = all of it is undone
 }
@@ -126,10 +126,10 @@ func (u *undoer) walk() error {
 			}
 			continue
 		}
-		line := UndoLine{Entry: change, Text: undoText(change, d)}
+		line := UndoLine{Entry: change}
 		switch status := u.standing.User.Status; {
 		case undone:
-			line.Why = "It has been undone already."
+			line.Why = "That has been undone already."
 		case status != store.StatusActive && status != store.StatusDisabled:
 			line.Why = "The account is " + status + "."
 		case u.touched[thing(change, d)] && change.What != store.WhatProfileChanged && change.What != store.WhatMetaChanged:
@@ -146,6 +146,9 @@ func (u *undoer) walk() error {
 				}
 				u.journal = append(u.journal, entry)
 			}
+		}
+		if line.Text = doneText(change, d); line.Does {
+			line.Text = undoText(change, d)
 		}
 		u.lines = append(u.lines, line)
 	}
@@ -212,7 +215,7 @@ func (u *undoer) invert(change store.Change, d changeDetail) (what string, detai
 	case store.WhatSubjectUnset:
 		return u.setSubject(d)
 	case store.WhatUserCreated:
-		return "", nil, "The person stays: disable or erase the account instead."
+		return "", nil, "The person stays, and so do the profile and the meta that came with it. Disable or erase the account instead."
 	case store.WhatCreditConsumed:
 		return "", nil, "What was consumed stays consumed."
 	}
@@ -420,7 +423,7 @@ func (u *undoer) restoreMeta(d changeDetail) (string, map[string]any, string) {
 	}
 	why := ""
 	if len(left) > 0 {
-		why = "Changed again since: " + quotedList(left) + "."
+		why = "Changed again since: " + strings.Join(left, ", ") + "."
 	}
 	if len(left) == len(d.Set)+len(d.Removed) {
 		return "", nil, why
@@ -548,21 +551,19 @@ func (u *undoer) correction() (store.Correction, error) {
 func undoText(change store.Change, d changeDetail) string {
 	switch change.What {
 	case store.WhatGroupAdded:
-		return fmt.Sprintf("Out of the group %q.", d.Group)
+		return "Out of the group “" + d.Group + "”."
 	case store.WhatGroupRemoved:
-		return fmt.Sprintf("Back into the group %q.", d.Group)
+		return "Back into the group “" + d.Group + "”."
 	case store.WhatCreditGranted, store.WhatCreditParked:
-		return fmt.Sprintf("Credit %d of order %q is revoked.", d.ID, d.OrderID)
+		return credit(d) + " is revoked."
 	case store.WhatCreditRevoked:
-		return fmt.Sprintf("Credit %d of order %q is granted again.", d.ID, d.OrderID)
-	case store.WhatCreditConsumed:
-		return fmt.Sprintf("Credit %d of order %q was consumed.", d.ID, d.OrderID)
+		return credit(d) + " is granted again."
 	case store.WhatProfileChanged:
 		return "The profile gets its old values."
 	case store.WhatEmailChanged:
 		return "The old e-mail address comes back."
 	case store.WhatMetaChanged:
-		return "Meta gets its old values: " + quotedList(slices.Concat(d.Set, d.Removed)) + "."
+		return "Meta: the old values of " + strings.Join(slices.Concat(d.Set, d.Removed), ", ") + " come back."
 	case store.WhatUserLinked:
 		return "The identity is detached, and the person is signed out."
 	case store.WhatIdentityDetached:
@@ -571,8 +572,44 @@ func undoText(change store.Change, d changeDetail) string {
 		return "The identity loses its sub and is known by its e-mail."
 	case store.WhatSubjectUnset:
 		return "The identity gets its sub again."
+	}
+	return strings.ReplaceAll(change.What, "_", " ") + "."
+}
+
+// doneText says what an entry did.
+func doneText(change store.Change, d changeDetail) string {
+	switch change.What {
+	case store.WhatGroupAdded:
+		return "The person was put into the group “" + d.Group + "”."
+	case store.WhatGroupRemoved:
+		return "The person was taken out of the group “" + d.Group + "”."
+	case store.WhatCreditGranted, store.WhatCreditParked:
+		return credit(d) + " was granted."
+	case store.WhatCreditRevoked:
+		return credit(d) + " was revoked."
+	case store.WhatCreditConsumed:
+		return credit(d) + " was consumed."
+	case store.WhatProfileChanged:
+		return "The profile was changed."
+	case store.WhatEmailChanged:
+		return "The e-mail address was changed."
+	case store.WhatMetaChanged:
+		return "Meta was changed: " + strings.Join(slices.Concat(d.Set, d.Removed), ", ") + "."
+	case store.WhatUserLinked:
+		return "An identity was tied to this person."
+	case store.WhatIdentityDetached:
+		return "An identity was taken from this person."
+	case store.WhatSubjectSet:
+		return "The identity got its sub."
+	case store.WhatSubjectUnset:
+		return "The identity lost its sub."
 	case store.WhatUserCreated:
 		return "The account was created."
 	}
-	return strings.ReplaceAll(change.What, "_", " ") + "."
+	return "It says: " + strings.ReplaceAll(change.What, "_", " ") + "."
+}
+
+// credit names the credit that an entry is about.
+func credit(d changeDetail) string {
+	return fmt.Sprintf("Credit %d of order “%s”", d.ID, d.OrderID)
 }

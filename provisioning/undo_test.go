@@ -119,7 +119,7 @@ func TestUndoSignIn(t *testing.T) {
 			t.Errorf("got user %s, want %s", again, anna)
 		}
 		// What created somebody leaves the person.
-		wantLeft(t, p.undo(t, "one", "undo-one"), "user_created: The person stays: disable or erase the account instead.")
+		wantLeft(t, p.undo(t, "one", "undo-one"), "user_created: The person stays, and so do the profile and the meta that came with it. Disable or erase the account instead.")
 		p.wantPerson(t, anna, person{Email: "anna@example.com", Meta: good.Meta})
 		if acts := p.db.Rows(t, `SELECT detail FROM audit_log WHERE action = 'sign_in_undone' AND reference = 'undo-one'`); !cmp.Equal(acts, []string{`{"left":1,"reference":"one","undone":4}`}) {
 			t.Errorf("got acts %v", acts)
@@ -154,7 +154,7 @@ func TestUndoLeavesWhatHasMovedOn(t *testing.T) {
 			"credit_granted: It has been changed again since.",
 			"email_changed: Somebody else has the old address now.",
 			"group_added: It has been changed again since.",
-			`meta_changed: Changed again since: ["b"].`,
+			`meta_changed: Changed again since: b.`,
 			"profile_changed: Changed again since: first_name.",
 		)
 		p.wantPerson(t, anna, person{

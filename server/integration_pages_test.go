@@ -106,6 +106,10 @@ func TestLifeInPages(t *testing.T) {
 		i.wantReason(t, i.get(t, last, wantsJSON), 401, "integration_removed")
 		wantWent(t, i.get(t, home, i.owner(t)), home+"/removed")
 
+		// What it did can still be undone.
+		wantSeen(t, i.page(t, home+"/removed"), "/admin/undo?integration="+lumen.ID)
+		wantSeen(t, i.page(t, "/admin/undo?integration="+lumen.ID), "Lumen & Söhne (removed)")
+
 		// What it gave can still be taken.
 		wantSeen(t, i.page(t, home+"/removed"), "1 membership of a group", "Take them away")
 		if got := i.submit(t, home+"/removed", "confirm", "no"); got.status != 422 {

@@ -148,6 +148,10 @@ func TestUndoOverHTTP(t *testing.T) {
 		i.wantReason(t, i.get(t, "/admin/api/v1/undo?reference=nothing", asAdmin), 404, "not_found")
 		i.wantReason(t, i.get(t, "/admin/api/v1/undo?integration="+lumen.ID+"&since=x", asAdmin), 400, "bad_request")
 
+		again := i.get(t, "/admin/undo?reference="+reference, i.owner(t))
+		if !strings.Contains(again.body, "The person was taken out of the group “staff”. That has been undone already.") {
+			t.Errorf("got %.900s, want what was done and that it is undone", again.body)
+		}
 		reference = signIn()
 		page := i.get(t, "/admin/undo?reference="+reference, i.owner(t))
 		if page.status != 200 || !strings.Contains(page.body, "Back into the group") || groups() != 0 {

@@ -218,6 +218,7 @@ type RemovedIntegration struct {
 	More                bool  // those are lower bounds
 	MayDrop             bool
 	MayAudit            bool // the audit log may be opened
+	MayUndo             bool // what it changed may be undone
 	Confirm             Confirm
 }
 

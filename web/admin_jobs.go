@@ -20,6 +20,7 @@ type AdminJobRow struct {
 	State      Pill
 	Done       int64
 	Total      int64  // 0 = not known
+	Unit       string // what they count
 	By         string // who started it
 	CreatedAt  time.Time
 }

@@ -143,7 +143,8 @@ func (a *Admin) removedPage(c *gin.Context) (web.RemovedIntegration, error) {
 	return web.RemovedIntegration{
 		Frame: a.frame(c, integrationsPath, n.Name+" is removed"), ID: n.ID, Name: n.Name, At: *n.RemovedAt,
 		People: left.People, Memberships: left.Memberships, Grants: left.Grants, More: left.More,
-		MayDrop: mayJob(c, provisioning.JobDropHoldings) == nil, MayAudit: actorOf(c).May(admins.ReadAudit), Confirm: web.Confirm{Word: n.Name},
+		MayDrop: mayJob(c, provisioning.JobDropHoldings) == nil, MayAudit: actorOf(c).May(admins.ReadAudit),
+		MayUndo: actorOf(c).May(admins.WriteUsers), Confirm: web.Confirm{Word: n.Name},
 	}, nil
 }
 

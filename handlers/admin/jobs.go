@@ -211,6 +211,14 @@ var jobNames = map[string]string{
 	provisioning.JobImportCatalog: "Import groups and credits",
 }
 
+// jobUnits say what the progress of the kinds counts.
+var jobUnits = map[string]string{
+	provisioning.JobDropHoldings:  "people looked at",
+	provisioning.JobUndo:          "people dealt with",
+	provisioning.JobExportUsers:   "users written",
+	provisioning.JobImportCatalog: "rows read",
+}
+
 // jobStates are the states as pills.
 var jobStates = map[string]web.Pill{
 	"queued": {Kind: "plain", Text: "waiting"}, "running": {Kind: "warn", Text: "running"},
@@ -228,7 +236,7 @@ func jobRow(j provisioning.Job) web.AdminJobRow {
 		actor = j.Actor
 	}
 	return web.AdminJobRow{
-		What: name, Path: jobsPath + "/" + j.ID, State: jobStates[j.State], Done: j.Done, Total: j.Total,
+		What: name, Path: jobsPath + "/" + j.ID, State: jobStates[j.State], Done: j.Done, Total: j.Total, Unit: jobUnits[j.Kind],
 		By: actor, CreatedAt: j.CreatedAt,
 	}
 }
@@ -267,7 +275,7 @@ func jobResults(j provisioning.Job) []string {
 		return nil
 	}
 	words := []struct{ name, one, more string }{
-		{"people", "%d person.", "%d people."},
+		{"people", "Something changed for %d person.", "Something changed for %d people."},
 		{"undone", "%d change undone.", "%d changes undone."},
 		{"left", "%d change left as it is.", "%d changes left as they are."},
 		{"memberships", "%d membership taken away.", "%d memberships taken away."},

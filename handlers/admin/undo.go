@@ -1,9 +1,11 @@
 package admin
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +28,7 @@ type undoFields struct {
 // undoneLine is a change with what becomes of it.
 type undoneLine struct {
 	Change changeAnswer `json:"change"`
-	Text   string       `json:"text"` // what undoing it means
+	Text   string       `json:"text"` // what undoing it means; what it did, if it is not undone
 	Does   bool         `json:"does"` // it is undone, if only in part
 	Why    string       `json:"why"`  // why it, or a part of it, stays
 }
@@ -136,19 +138,23 @@ func (a *Admin) UndoPage(c *gin.Context) error {
 // undoForms are two ways to name what shall be undone.
 func (a *Admin) undoForms(c *gin.Context) (web.AdminUndo, error) {
 	page := web.AdminUndo{Frame: a.frame(c, jobsPath, "Undo changes")}
-	installed, err := a.Provisioning.Integrations(c.Request.Context(), handlers.TenantOf(c))
+	// Removed ones as well: what they changed is still there.
+	known, err := a.Provisioning.IntegrationNames(c.Request.Context(), handlers.TenantOf(c))
 	if err != nil {
 		return page, explain(err)
 	}
 	choice := web.Field{Name: "integration", Label: "Integration", Type: "select", Required: true}
-	for _, n := range installed {
-		choice.Options = append(choice.Options, web.Option{Value: n.ID, Label: n.Name, Chosen: n.ID == c.Query("integration")})
+	for id, name := range known {
+		choice.Options = append(choice.Options, web.Option{Value: id, Label: name, Chosen: id == c.Query("integration")})
 	}
+	slices.SortFunc(choice.Options, func(a, b web.Option) int {
+		return cmp.Or(cmp.Compare(a.Label, b.Label), cmp.Compare(a.Value, b.Value))
+	})
 	page.Find = []web.UndoForm{{Title: "One sign-in", Fields: []web.Field{{
 		Name: "reference", Label: "Reference id", Value: c.Query("reference"), Required: true,
 		Hint: "Of a sign-in, or of what an administrator did. The sign-in log and the journal have it.",
 	}}}}
-	if len(installed) > 0 {
+	if len(known) > 0 {
 		page.Find = append(page.Find, web.UndoForm{Title: "All that an integration did", Fields: []web.Field{choice, {
 			Name: "since", Label: "Since", Type: "datetime-local", Value: a.Now().UTC().Add(-time.Hour).Format("2006-01-02T15:04"),
 			Hint: "In UTC.", Required: true,
@@ -182,6 +188,9 @@ func (a *Admin) undoPage(c *gin.Context, wish provisioning.UndoWish) (web.AdminU
 			return web.AdminUndo{}, err
 		}
 		page.Confirm.Word, page.Back = n.Name, integrationPath(n.ID, "")
+		if n.RemovedAt != nil {
+			page.Back = integrationPath(n.ID, "/removed")
+		}
 		if wish.Emptied != "" {
 			page.What, page.Back = "What "+n.Name+" took from people's groups before the drift guard held.", alertsPath
 			hide("emptied", wish.Emptied)
@@ -213,7 +222,7 @@ func shownUndone(p provisioning.UndoPerson) web.UndonePerson {
 		case line.Does:
 			l.Class, l.Word = "warn", "In part:"
 		default:
-			l.Class, l.Word = "skip", "Stays:"
+			l.Class, l.Word = "skip", "Not touched:"
 		}
 		shown.Lines = append(shown.Lines, l)
 	}
