@@ -38,6 +38,25 @@ func (s *Service) FinishEndings(ctx context.Context) {
 	}
 }
 
+// endIntegration ends an integration's sessions of earlier generations, and
+// strikes the ending off: sessions that a sign-in still makes under the number
+// before are dead from the start.
+func (s *Service) endIntegration(ctx context.Context, tenant store.Tenant, id string, generation int64) error {
+	if err := s.ender.EndIntegration(ctx, tenant.ID, id, generation); err != nil {
+		return unended(err)
+	}
+	if err := s.store.Ended(ctx, store.Ending{TenantID: tenant.ID, Subject: id, Number: generation}); err != nil {
+		s.log.Warn("sessions have ended, and are looked after once more", slog.Any("error", err))
+	}
+	return nil
+}
+
+// Ending reports whether not every session that a removal or a sign-out of an
+// integration ends is known to have ended: FinishEndings does the rest.
+func (s *Service) Ending(ctx context.Context, tenant store.Tenant, integration string) (bool, error) {
+	return s.store.Owes(ctx, tenant.ID, integration)
+}
+
 func (s *Service) finish(ctx context.Context, e store.Ending) error {
 	end := s.ender.EndOlder
 	if e.Kind == store.EndingOfIntegration {

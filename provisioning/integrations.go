@@ -291,7 +291,7 @@ func (s *Service) Remove(ctx context.Context, tenant store.Tenant, id string, by
 	if err != nil {
 		return err
 	}
-	return unended(s.ender.EndIntegration(ctx, tenant.ID, id, generation))
+	return s.endIntegration(ctx, tenant, id, generation)
 }
 
 func integrationAct(by By, action, id string, detail map[string]any) store.Act {

@@ -2,6 +2,9 @@ package provisioning
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
 	"slices"
 
 	"usher/sql/store"
@@ -20,9 +23,11 @@ type Removal struct {
 	Integration store.Integration
 	store.Holdings
 	// Sessions that will end. SessionsMore says that not everybody was asked
-	// for: there may be others.
-	Sessions     int
-	SessionsMore bool
+	// for: there may be others. SessionsUnknown says that the session store did
+	// not answer; an integration can be removed all the same.
+	Sessions        int
+	SessionsMore    bool
+	SessionsUnknown bool
 }
 
 // Removal counts what removing an integration will do, for the preview.
@@ -37,8 +42,15 @@ func (s *Service) Removal(ctx context.Context, tenant store.Tenant, id string) (
 		return Removal{}, err
 	}
 	r.Sessions, r.SessionsMore, err = s.countSessions(ctx, tenant, n.ID)
+	if errors.Is(err, errNotCounted) {
+		s.log.Warn("sessions could not be counted for a preview", slog.Any("error", err))
+		return Removal{Integration: r.Integration, Holdings: r.Holdings, SessionsUnknown: true}, nil
+	}
 	return r, err
 }
+
+// errNotCounted means that the session store did not answer.
+var errNotCounted = errors.New("sessions could not be counted")
 
 // HoldingsLeft counts what still hangs on an integration that has been removed:
 // what JobDropHoldings would take from its people.
@@ -76,8 +88,10 @@ func (s *Service) countSessions(ctx context.Context, tenant store.Tenant, integr
 		}
 		users = came[:maxPeopleAsked]
 	}
-	count, err = s.ender.CountIntegration(ctx, tenant.ID, integration, users)
-	return count, more, unended(err)
+	if count, err = s.ender.CountIntegration(ctx, tenant.ID, integration, users); err != nil {
+		return 0, more, fmt.Errorf("%w: %w", errNotCounted, err)
+	}
+	return count, more, nil
 }
 
 // maxLogPages is how many pages of the sign-in log are read for a preview.
@@ -118,5 +132,5 @@ func (s *Service) SignEveryoneOut(ctx context.Context, tenant store.Tenant, id s
 	if err != nil {
 		return err
 	}
-	return unended(s.ender.EndIntegration(ctx, tenant.ID, n.ID, generation))
+	return s.endIntegration(ctx, tenant, n.ID, generation)
 }

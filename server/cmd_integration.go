@@ -205,7 +205,10 @@ func newRemove(p program, host *string) *cobra.Command {
 
 // printRemoval prints what a removal would do.
 func printRemoval(w io.Writer, r provisioning.Removal) error {
-	least := func(n int64, more bool) string {
+	least := func(n int64, more, unknown bool) string {
+		if unknown {
+			return "not known: the session store does not answer"
+		}
 		if more {
 			return fmt.Sprintf("at least %d", n)
 		}
@@ -213,17 +216,17 @@ func printRemoval(w io.Writer, r provisioning.Removal) error {
 	}
 	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for _, row := range []struct {
-		what  string
-		count int64
-		more  bool
+		what          string
+		count         int64
+		more, unknown bool
 	}{
-		{"Sessions that end:", int64(r.Sessions), r.SessionsMore},
-		{"People it knows:", r.People, r.More},
-		{"It is their only way in:", r.OnlyWayIn, r.More},
-		{"Memberships of groups:", r.Memberships, r.More},
-		{"Credits granted:", r.Grants, r.More},
+		{"Sessions that end:", int64(r.Sessions), r.SessionsMore, r.SessionsUnknown},
+		{"People it knows:", r.People, r.More, false},
+		{"It is their only way in:", r.OnlyWayIn, r.More, false},
+		{"Memberships of groups:", r.Memberships, r.More, false},
+		{"Credits granted:", r.Grants, r.More, false},
 	} {
-		fmt.Fprintf(table, "%s\t%s\n", row.what, least(row.count, row.more))
+		fmt.Fprintf(table, "%s\t%s\n", row.what, least(row.count, row.more, row.unknown))
 	}
 	return table.Flush()
 }

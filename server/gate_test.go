@@ -122,3 +122,41 @@ func TestStoreBusy(t *testing.T) {
 	}
 	i.signIn(t, target)
 }
+
+// TestRemovedWithoutSessionStore: an integration can be removed while the
+// session store is away, and its sessions are dead when it is back and told.
+func TestRemovedWithoutSessionStore(t *testing.T) {
+	t.Parallel()
+	if !haveServers() {
+		return // the embedded one is never away
+	}
+	base := serversWorld(t)
+	g := newGate(t, base.redis)
+	i := launch(t, worldAt(base.database, g.url), "USHER_DRAIN_TIMEOUT=5s")
+	lumen := i.install(t, nil)
+	anna := i.signIn(t, link(lumen.token(person("anna"))))
+	home, owner := "/admin/integrations/"+lumen.ID, i.owner(t)
+	g.shut()
+	for _, path := range []string{"/remove", "/sign-out"} {
+		if page := i.get(t, home+path, owner); page.status != 200 || !strings.Contains(page.body, "session store does not answer") {
+			t.Errorf("%s: got %v, want the preview without the sessions", path, page)
+		}
+	}
+	remove := func() answer { return i.post(t, home+"/remove", "confirm=Lumen+Learning", owner) }
+	if a := remove(); a.status != 503 || !strings.Contains(a.body, "load this page again") {
+		t.Errorf("got %v, want 503 and what to do", a)
+	}
+	if page := i.get(t, home+"/removed", owner); page.status != 200 || !strings.Contains(page.body, "Not every session of it is known to have ended") {
+		t.Errorf("got %v, want to be told that sessions may live on", page)
+	}
+	g.open(t)
+	if a := remove(); a.status != 303 {
+		t.Errorf("got %v from sending it again, want 303", a)
+	}
+	if i.alive(t, anna) {
+		t.Error("got a session of a removed integration alive")
+	}
+	if page := i.get(t, home+"/removed", owner); page.status != 200 || !strings.Contains(page.body, "its sessions have ended") {
+		t.Errorf("got %v, want to be told that the sessions have ended", page)
+	}
+}

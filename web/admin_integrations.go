@@ -193,6 +193,7 @@ func (IntegrationQuickStart) template() string { return "admin/integration_quick
 type Removal struct {
 	Sessions            int
 	SessionsMore        bool // there may be more
+	SessionsUnknown     bool // the session store does not answer
 	People, OnlyWayIn   int64
 	Memberships, Grants int64
 	More                bool // People and what follows are lower bounds
@@ -213,6 +214,7 @@ type RemovedIntegration struct {
 	Frame
 	ID, Name            string
 	At                  time.Time
+	Ending              bool  // not every session is known to have ended
 	People              int64 // whom it knew
 	Memberships, Grants int64 // that they still have from it
 	More                bool  // those are lower bounds
@@ -227,9 +229,10 @@ func (RemovedIntegration) template() string { return "admin/integration_removed"
 // SignEveryoneOut says whose sessions will end, and asks for the name.
 type SignEveryoneOut struct {
 	IntegrationPage
-	Sessions     int
-	SessionsMore bool
-	Confirm      Confirm
+	Sessions        int
+	SessionsMore    bool
+	SessionsUnknown bool // the session store does not answer
+	Confirm         Confirm
 }
 
 func (SignEveryoneOut) template() string { return "admin/integration_sign_out" }

@@ -15,8 +15,12 @@ func (a *Admin) Removal(c *gin.Context) error {
 	if err != nil {
 		return explain(err)
 	}
+	sessions := &r.Sessions
+	if r.SessionsUnknown {
+		sessions = nil
+	}
 	c.JSON(http.StatusOK, gin.H{
-		"name": r.Integration.Name, "sessions": r.Sessions, "sessions_exact": !r.SessionsMore, "people": r.People,
+		"name": r.Integration.Name, "sessions": sessions, "sessions_exact": !r.SessionsMore && !r.SessionsUnknown, "people": r.People,
 		"only_way_in": r.OnlyWayIn, "memberships": r.Memberships, "credits": r.Grants, "exact": !r.More,
 	})
 	return nil

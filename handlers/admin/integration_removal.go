@@ -24,7 +24,7 @@ func (a *Admin) integrationRemoval(c *gin.Context, n provisioning.Installed) (we
 			},
 		},
 		Removal: web.Removal{
-			Sessions: r.Sessions, SessionsMore: r.SessionsMore, People: r.People, OnlyWayIn: r.OnlyWayIn,
+			Sessions: r.Sessions, SessionsMore: r.SessionsMore, SessionsUnknown: r.SessionsUnknown, People: r.People, OnlyWayIn: r.OnlyWayIn,
 			Memberships: r.Memberships, Grants: r.Grants, More: r.More,
 		},
 	}, explain(err)
@@ -114,9 +114,12 @@ func (a *Admin) DropHoldingsForm(c *gin.Context) error {
 }
 
 const (
-	removalUnfinished = "It may be removed, but not every session is known to have ended. Send the request again until it succeeds."
-	signOutUnfinished = "Not every session is known to have ended. Send the request again until it succeeds."
+	removalUnfinished = "It may be removed, but not every session is known to have ended. " + sendAgain
+	signOutUnfinished = "Not every session is known to have ended. " + sendAgain
 )
+
+// sendAgain is what to do about it.
+const sendAgain = "Send the request again until it succeeds: in a browser, load this page again. Without that they end within two minutes after the session store is back."
 
 // unfinished says what to do about an act that a fault has cut short.
 func (a *Admin) unfinished(err error, advice string) error {
@@ -140,8 +143,13 @@ func (a *Admin) removedPage(c *gin.Context) (web.RemovedIntegration, error) {
 	if err != nil {
 		return web.RemovedIntegration{}, explain(err)
 	}
+	ending, err := a.Provisioning.Ending(c.Request.Context(), handlers.TenantOf(c), n.ID)
+	if err != nil {
+		return web.RemovedIntegration{}, explain(err)
+	}
 	return web.RemovedIntegration{
-		Frame: a.frame(c, integrationsPath, n.Name+" is removed"), ID: n.ID, Name: n.Name, At: *n.RemovedAt,
+		Ending: ending,
+		Frame:  a.frame(c, integrationsPath, n.Name+" is removed"), ID: n.ID, Name: n.Name, At: *n.RemovedAt,
 		People: left.People, Memberships: left.Memberships, Grants: left.Grants, More: left.More,
 		MayDrop: mayJob(c, provisioning.JobDropHoldings) == nil, MayAudit: actorOf(c).May(admins.ReadAudit),
 		MayUndo: actorOf(c).May(admins.WriteUsers), Confirm: web.Confirm{Word: n.Name},
@@ -152,7 +160,7 @@ func (a *Admin) removedPage(c *gin.Context) (web.RemovedIntegration, error) {
 func (a *Admin) signOutPage(c *gin.Context, n provisioning.Installed) (web.SignEveryoneOut, error) {
 	r, err := a.Provisioning.Removal(c.Request.Context(), handlers.TenantOf(c), n.ID)
 	return web.SignEveryoneOut{
-		IntegrationPage: a.integrationPage(c, n, "/sign-out"), Sessions: r.Sessions, SessionsMore: r.SessionsMore,
+		IntegrationPage: a.integrationPage(c, n, "/sign-out"), Sessions: r.Sessions, SessionsMore: r.SessionsMore, SessionsUnknown: r.SessionsUnknown,
 		Confirm: web.Confirm{Word: n.Name},
 	}, explain(err)
 }

@@ -42,6 +42,15 @@ SELECT tenant_id, subject, kind, number, at FROM endings WHERE at < $1 ORDER BY 
 	return endings, fault(err)
 }
 
+// Owes reports whether an ending of a user's or an integration's sessions is
+// written.
+func (s *Store) Owes(ctx context.Context, tenant, subject string) (bool, error) {
+	var owes bool
+	err := s.read.GetContext(ctx, &owes, `
+SELECT EXISTS (SELECT 1 FROM endings WHERE subject = $1 AND tenant_id = $2)`, subject, tenant)
+	return owes, fault(err)
+}
+
 // Ended forgets an ending that the session store knows, unless a later one has
 // taken its place.
 func (s *Store) Ended(ctx context.Context, e Ending) error {
