@@ -164,7 +164,7 @@ func newList(p program, host *string) *cobra.Command {
 
 func newRemove(p program, host *string) *cobra.Command {
 	var name string
-	var yes, preview bool
+	var yes, preview, drop bool
 	c := &cobra.Command{
 		Use:   "remove ID --confirm NAME",
 		Short: "Remove an integration: its secrets are destroyed and its sessions end at once",
@@ -193,6 +193,15 @@ func newRemove(p program, host *string) *cobra.Command {
 					return err
 				}
 				fmt.Fprintf(p.stdout, "Removed %s\n", n.Name)
+				if !drop {
+					return nil
+				}
+				job, err := t.provisioning.StartJob(c.Context(), t.tenant, provisioning.JobDropHoldings,
+					provisioning.HoldingsWish{Integration: n.ID}, byCommand)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(p.stdout, "A running server takes its memberships and credits away: job %s\n", job.ID)
 				return nil
 			})
 		},
@@ -200,6 +209,7 @@ func newRemove(p program, host *string) *cobra.Command {
 	c.Flags().StringVar(&name, "confirm", "", "the integration's name, to confirm")
 	c.Flags().BoolVar(&yes, "yes", false, "confirm without the name, for scripts")
 	c.Flags().BoolVar(&preview, "preview", false, "only say what would happen")
+	c.Flags().BoolVar(&drop, "drop", false, "also take the memberships and credits that it gave from everybody, by a job")
 	return c
 }
 
@@ -228,6 +238,7 @@ func printRemoval(w io.Writer, r provisioning.Removal) error {
 	} {
 		fmt.Fprintf(table, "%s\t%s\n", row.what, least(row.count, row.more, row.unknown))
 	}
+	fmt.Fprintln(table, "\nPeople keep these memberships and credits, unless --drop is given: then a job takes them.")
 	return table.Flush()
 }
 

@@ -196,7 +196,12 @@ func TestLifeByCommands(t *testing.T) {
 		show(kid + ` +HS256 +active`)
 		command(t, w, exitOK, "integration", "retire", id, kid)
 		command(t, w, exitUsage, "integration", "retire", id, kid, "--keep")
-		command(t, w, exitOK, "integration", "remove", id, "--yes")
+		if !strings.Contains(preview, "--drop") {
+			t.Errorf("got preview %q, want both choices named", preview)
+		}
+		if removed, _ := command(t, w, exitOK, "integration", "remove", id, "--yes", "--drop"); !strings.Contains(removed, "job ") {
+			t.Errorf("got %q, want the job that takes what it gave", removed)
+		}
 		command(t, w, exitNotFound, "integration", "show", id)
 	})
 }
