@@ -46,7 +46,7 @@ func TestAnswersInBrowser(t *testing.T) {
 		{"doctor-good", "/admin/doctor", "/admin/doctor", fields{"specimen": link(good)}, 200},
 		{"doctor-refused", "/admin/doctor", "/admin/doctor", fields{"specimen": late}, 200},
 		{"doctor-nothing", "/admin/doctor", "/admin/doctor", fields{"specimen": ""}, 422},
-		{"builder-link", "/admin/builder", "/admin/builder", fields{"integration": lumen.ID, "email": "built@lumen.example", "groups_how": "these", "groups": "algebra-1"}, 200},
+		{"builder-link", "/admin/builder", "/admin/builder", fields{"integration": lumen.ID, "email": "built@lumen.example", "groups_how": "list", "groups": "algebra-1"}, 200},
 		{"builder-refused", "/admin/builder", "/admin/builder", fields{"email": "", "meta": "{"}, 422},
 		{"api-key-made", "/admin/settings/api-keys", "/admin/settings/api-keys", fields{"name": "Reports", "scopes": true}, 200},
 		{"api-key-refused", "/admin/settings/api-keys", "/admin/settings/api-keys", fields{"name": ""}, 422},
