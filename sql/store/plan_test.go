@@ -8,10 +8,9 @@ import (
 	"time"
 )
 
-// TestStateIsFoundByKeys: what a plan needs to know is found by keys, however
-// large the tables are.
-func TestStateIsFoundByKeys(t *testing.T) {
-	t.Parallel()
+// emptySQLite is a migrated store without rows, whose plans can be looked at.
+func emptySQLite(t *testing.T) *Store {
+	t.Helper()
 	s, err := OpenSQLite(filepath.Join(t.TempDir(), "usher.db"), time.Now)
 	if err != nil {
 		t.Fatal(err)
@@ -24,6 +23,14 @@ func TestStateIsFoundByKeys(t *testing.T) {
 	if _, err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+// TestStateIsFoundByKeys: what a plan needs to know is found by keys, however
+// large the tables are.
+func TestStateIsFoundByKeys(t *testing.T) {
+	t.Parallel()
+	s := emptySQLite(t)
 	rows, err := s.read.QueryxContext(t.Context(), "EXPLAIN QUERY PLAN "+s.dialect.stateQuery(),
 		"tenant", "integration", "subject", "email", "[]", "[]", []byte{1}, []byte{2})
 	if err != nil {
@@ -59,18 +66,7 @@ func TestStateIsFoundByKeys(t *testing.T) {
 // index, in the order in which it answers.
 func TestUsersAreListedByIndexes(t *testing.T) {
 	t.Parallel()
-	s, err := OpenSQLite(filepath.Join(t.TempDir(), "usher.db"), time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if _, err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	s := emptySQLite(t)
 	for _, test := range []struct {
 		query UserQuery
 		index string // that finds the users

@@ -1,28 +1,15 @@
 package store
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestHoldingsAreFoundByKeys: the preview of a removal reads the people of the
 // integration and what is theirs, however large the tables are.
 func TestHoldingsAreFoundByKeys(t *testing.T) {
 	t.Parallel()
-	s, err := OpenSQLite(filepath.Join(t.TempDir(), "usher.db"), time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if _, err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	s := emptySQLite(t)
 	rows, err := s.read.QueryxContext(t.Context(), "EXPLAIN QUERY PLAN "+holdingsQuery, "tenant", "integration", 100)
 	if err != nil {
 		t.Fatal(err)
