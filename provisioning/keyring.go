@@ -359,5 +359,8 @@ func signatureInvalid(t *token, tried []*ringKey) error {
 			}
 		}
 	}
+	if len(tried) == 1 {
+		return refuse(SignatureInvalid, "key %s has not made this signature", tried[0].id)
+	}
 	return refuse(SignatureInvalid, "none of the %d keys tried has made this signature", len(tried))
 }

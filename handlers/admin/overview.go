@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -69,7 +71,7 @@ func (a *Admin) OverviewPage(c *gin.Context) error {
 		page.Health = append(page.Health, web.IntegrationHealth{
 			Name: h.Name, Path: path, LastSignIn: h.LastSignIn, Week: h.Week.SignIns, Attempts: h.Day.SignIns + h.Day.Refused,
 			Refused: h.Day.Refused, Alerts: len(h.Alerts),
-			Trend: web.Sparkline{Label: fmt.Sprintf("Sign-ins of each of the last seven days: %d", h.Days), Counts: h.Days},
+			Trend: web.Sparkline{Label: "Sign-ins of each of the last seven days: " + listed(h.Days), Counts: h.Days},
 		})
 	}
 	slices.SortStableFunc(page.Attention, func(a, b web.Attention) int { return cmp.Compare(gravity(b), gravity(a)) })
@@ -245,4 +247,13 @@ type periodAnswer struct {
 type countsAnswer struct {
 	SignIns int64 `json:"sign_ins"`
 	Refused int64 `json:"refused"`
+}
+
+// listed writes numbers as a person reads them out: "3, 0, 12".
+func listed(numbers []int64) string {
+	texts := make([]string, len(numbers))
+	for i, n := range numbers {
+		texts[i] = strconv.FormatInt(n, 10)
+	}
+	return strings.Join(texts, ", ")
 }
