@@ -45,12 +45,14 @@ func ClearCookie() *http.Cookie {
 //
 // The header is read by hand because net/http drops malformed cookies, and
 // one of two would then pass for the only one.
-func ReadCookie(r *http.Request) string {
+func ReadCookie(r *http.Request) string { return readCookie(r, CookieName) }
+
+func readCookie(r *http.Request, wanted string) string {
 	found, count := "", 0
 	for _, line := range r.Header["Cookie"] {
 		for pair := range strings.SplitSeq(line, ";") {
 			name, value, _ := strings.Cut(pair, "=")
-			if strings.TrimSpace(name) == CookieName {
+			if strings.TrimSpace(name) == wanted {
 				found = strings.TrimRight(value, " \t")
 				count++
 			}

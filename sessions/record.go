@@ -33,6 +33,15 @@ type Session struct {
 
 	UserAgent string // at most 200 bytes of valid UTF-8
 	Network   string // the browser's network: /24 or /48, or "" when unknown
+
+	// Version is that of the user, as the sign-in left it: whoever shows the
+	// user to others must know at least this much. 0 = unknown.
+	Version int64
+	// Embed marks the session of a frame, which opens no other page.
+	Embed bool
+	// Authorized are the ids of the resources that the token named; nil when it
+	// named none, which leaves the usual rights.
+	Authorized []string
 }
 
 // End returns when the session ends if it is not used again.
@@ -63,14 +72,19 @@ func encode(key kv.Key, s Session) []byte {
 	b := make([]byte, headSize, 384)
 	b[0] = recordVersion
 	for _, text := range []string{s.Tenant, s.User, s.Integration, s.KeyID, s.Spent, s.UserAgent, s.Network} {
-		b = binary.AppendUvarint(b, uint64(len(text)))
-		b = append(b, text...)
+		b = appendText(b, text)
 	}
 	for _, n := range []int64{
 		s.Generation, s.Epoch,
 		s.Created.UnixMilli(), s.LastSeen.UnixMilli(), s.Idle.Milliseconds(), s.Expires.UnixMilli(),
 	} {
 		b = binary.AppendVarint(b, n)
+	}
+	b = binary.AppendVarint(b, s.Version)
+	b = binary.AppendUvarint(b, flagsOf(s))
+	b = binary.AppendUvarint(b, uint64(len(s.Authorized)))
+	for _, id := range s.Authorized {
+		b = appendText(b, id)
 	}
 	seal := sealOf(key, b[headSize:])
 	copy(b[1:], seal[:])
@@ -88,13 +102,10 @@ func decode(tenant string, key kv.Key, b []byte) (Session, error) {
 	}
 	s := Session{ID: idOf(key)}
 	for _, text := range []*string{&s.Tenant, &s.User, &s.Integration, &s.KeyID, &s.Spent, &s.UserAgent, &s.Network} {
-		length, n := binary.Uvarint(body)
-		if n <= 0 || length > uint64(len(body)-n) { //nolint:gosec // n is at most len(body)
+		var ok bool
+		if *text, body, ok = cutText(body); !ok {
 			return Session{}, errForeign
 		}
-		end := n + int(length) //nolint:gosec // at most len(body), as just checked
-		*text = string(body[n:end])
-		body = body[end:]
 	}
 	var created, lastSeen, idle, expires int64
 	for _, number := range []*int64{&s.Generation, &s.Epoch, &created, &lastSeen, &idle, &expires} {
@@ -107,10 +118,66 @@ func decode(tenant string, key kv.Key, b []byte) (Session, error) {
 	}
 	s.Created, s.LastSeen = time.UnixMilli(created).UTC(), time.UnixMilli(lastSeen).UTC()
 	s.Idle, s.Expires = time.Duration(idle)*time.Millisecond, time.UnixMilli(expires).UTC()
-	if s.Tenant != tenant {
+	if s.Tenant != tenant || !s.readLater(body) {
 		return Session{}, errForeign
 	}
 	return s, nil
+}
+
+// flagEmbed is the one flag so far.
+const flagEmbed = 1
+
+func flagsOf(s Session) uint64 {
+	if s.Embed {
+		return flagEmbed
+	}
+	return 0
+}
+
+// readLater reads the fields that records did not have at first.
+func (s *Session) readLater(body []byte) bool {
+	if len(body) == 0 {
+		return true
+	}
+	version, n := binary.Varint(body)
+	if n <= 0 {
+		return false
+	}
+	body = body[n:]
+	flags, n := binary.Uvarint(body)
+	if n <= 0 {
+		return false
+	}
+	body = body[n:]
+	count, n := binary.Uvarint(body)
+	if n <= 0 || count > uint64(len(body)) {
+		return false
+	}
+	body = body[n:]
+	for range count {
+		id, rest, ok := cutText(body)
+		if !ok {
+			return false
+		}
+		s.Authorized, body = append(s.Authorized, id), rest
+	}
+	s.Version, s.Embed = version, flags&flagEmbed != 0
+	return true
+}
+
+func appendText(b []byte, text string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(text)))
+	return append(b, text...)
+}
+
+// cutText reads what appendText has written at the beginning of body.
+func cutText(body []byte) (text string, rest []byte, ok bool) {
+	length, n := binary.Uvarint(body)
+	if n <= 0 || length > uint64(len(body)-n) { //nolint:gosec // n is at most len(body)
+		return "", nil, false
+	}
+	end := n + int(length) //nolint:gosec // at most len(body), as just checked
+	return string(body[n:end]), body[end:], true
 }
 
 func sealOf(key kv.Key, body []byte) (seal [sealSize]byte) {

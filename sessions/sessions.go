@@ -48,15 +48,31 @@ type Issue struct {
 	KeyID, Spent              string        // see Session
 	Idle, Absolute            time.Duration // both positive; cut to kv.MaxLife
 	UserAgent, RemoteIP       string        // as the request has them
-	Replaces                  string        // the request's session cookie, or ""
+	Replaces                  string        // the request's session cookie, or ""; not of an embed
+	Version                   int64         // see Session
+	Authorized                []string      // see Session
 }
 
 // Issue opens a session and ends the one that the browser had, which it
 // returns as previous (nil when there was none). It returns ErrOvertaken, or a
 // fault of the store; then there is no cookie and no session.
 func (s *Sessions) Issue(ctx context.Context, in Issue) (cookie string, session Session, previous *Session, err error) {
+	replaces, _ := keyOfCookie(in.Replaces)
+	made, err := s.issue(ctx, in, false, replaces)
+	if err != nil {
+		return "", Session{}, nil, err
+	}
+	// A replaced value that cannot be read was no session.
+	if old, err := decode(in.Tenant, replaces, made.replaced); err == nil && old.End().After(made.session.Created) {
+		previous = &old
+	}
+	return made.cookie, made.session, previous, nil
+}
+
+// issue opens a session of either kind.
+func (s *Sessions) issue(ctx context.Context, in Issue, embed bool, replaces kv.Key) (opening, error) {
 	if in.Idle < time.Millisecond || in.Absolute < time.Millisecond {
-		return "", Session{}, nil, fmt.Errorf("sessions: issue: idle life %v and absolute life %v must be positive", in.Idle, in.Absolute)
+		return opening{}, fmt.Errorf("sessions: issue: idle life %v and absolute life %v must be positive", in.Idle, in.Absolute)
 	}
 	now := s.now().UTC().Truncate(time.Millisecond)
 	absolute := min(in.Absolute, kv.MaxLife).Truncate(time.Millisecond)
@@ -67,9 +83,8 @@ func (s *Sessions) Issue(ctx context.Context, in Issue) (cookie string, session 
 		Created: now, LastSeen: now,
 		Idle: min(in.Idle, absolute).Truncate(time.Millisecond), Expires: now.Add(absolute),
 		UserAgent: cutUserAgent(in.UserAgent), Network: NetworkOf(in.RemoteIP),
+		Version: in.Version, Embed: embed, Authorized: in.Authorized,
 	}
-	replaces, _ := keyOfCookie(in.Replaces)
-
 	made, err := s.open(ctx, draft, replaces)
 	if err != nil && ctx.Err() == nil {
 		// The token is spent by now, so a broken connection must not strand
@@ -78,31 +93,26 @@ func (s *Sessions) Issue(ctx context.Context, in Issue) (cookie string, session 
 		made, err = s.open(ctx, draft, replaces)
 	}
 	if err != nil {
-		return "", Session{}, nil, fmt.Errorf("sessions: issue: %w", err)
+		return opening{}, fmt.Errorf("sessions: issue: %w", err)
 	}
-	session = made.session
 	generation, err := s.generation(ctx, in.Tenant, in.Integration, made.generation)
 	if err != nil {
-		return "", Session{}, nil, errors.Join(fmt.Errorf("sessions: issue: %w", err), s.End(ctx, session))
+		return opening{}, errors.Join(fmt.Errorf("sessions: issue: %w", err), s.End(ctx, made.session))
 	}
 	if made.epoch > in.Epoch || generation > in.Generation {
-		if err := s.End(ctx, session); err != nil {
-			return "", Session{}, nil, err
+		if err := s.End(ctx, made.session); err != nil {
+			return opening{}, err
 		}
-		return "", Session{}, nil, ErrOvertaken
+		return opening{}, ErrOvertaken
 	}
 	if generation < in.Generation {
 		// The ending that raised it in the database has not reached the store
 		// yet, or the store has lost it.
 		if err := s.EndIntegration(ctx, in.Tenant, in.Integration, in.Generation); err != nil {
-			return "", Session{}, nil, errors.Join(err, s.End(ctx, session))
+			return opening{}, errors.Join(err, s.End(ctx, made.session))
 		}
 	}
-	// A replaced value that cannot be read was no session.
-	if old, err := decode(in.Tenant, replaces, made.replaced); err == nil && old.End().After(now) {
-		previous = &old
-	}
-	return made.cookie, session, previous, nil
+	return made, nil
 }
 
 // opening is a session in the store and what the store said to it.
@@ -121,6 +131,9 @@ func (s *Sessions) open(ctx context.Context, draft Session, replaces kv.Key) (op
 	}
 	cookie := strict.EncodeToString(random[:])
 	key, _ := keyOfCookie(cookie)
+	if draft.Embed {
+		key, _ = EmbedSecrets{Cookie: cookie}.key()
+	}
 	draft.ID = idOf(key)
 	replaced, epoch, generation, err := s.store.Put(ctx, draft.Tenant, draft.User, key, encode(key, draft),
 		draft.End().Sub(draft.Created), draft.Integration, replaces)
@@ -143,6 +156,9 @@ func (s *Sessions) Check(ctx context.Context, tenant, cookie string) (Session, e
 	session, err := s.live(ctx, tenant, key, value, generations)
 	if err != nil {
 		return Session{}, err
+	}
+	if session.Embed {
+		return Session{}, ErrNone
 	}
 	return s.touch(ctx, key, session)
 }
@@ -212,6 +228,20 @@ func (s *Sessions) generation(ctx context.Context, tenant, integration string, k
 		return 0, fmt.Errorf("sessions: generation: %w", err)
 	}
 	return generation, nil
+}
+
+// Standing says which epoch a user and which generation an integration have, for
+// a caller that has no session. It is one round trip. known is false when the
+// store did not know the generation, after a restart or an eviction: it was
+// asked for and told again, and what was remembered of the user must be too.
+func (s *Sessions) Standing(ctx context.Context, tenant, user, integration string) (epoch, generation int64, known bool, err error) {
+	epoch, generation, err = s.store.Counters(ctx, tenant, user, integration)
+	if err != nil {
+		return 0, 0, false, fmt.Errorf("sessions: standing: %w", err)
+	}
+	known = generation >= 0
+	generation, err = s.generation(ctx, tenant, integration, generation)
+	return epoch, generation, known, err
 }
 
 // End ends a session. It is no error when it has ended before.

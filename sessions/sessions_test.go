@@ -152,7 +152,7 @@ func (b *bench) wantLive(what, cookie string) sessions.Session {
 
 func (b *bench) wantNone(what, cookie string) {
 	b.t.Helper()
-	if session, err := b.Check(b.t.Context(), b.in.Tenant, cookie); !errors.Is(err, sessions.ErrNone) || session != (sessions.Session{}) {
+	if session, err := b.Check(b.t.Context(), b.in.Tenant, cookie); !errors.Is(err, sessions.ErrNone) || !cmp.Equal(session, sessions.Session{}) {
 		b.t.Errorf("%s: got %v, %v; want ErrNone", what, session.ID, err)
 	}
 }
@@ -213,7 +213,7 @@ func TestEverySignInHasANewCookie(t *testing.T) {
 	first, firstSession := b.issue()
 	b.in.Replaces = first
 	second, secondSession, previous, err := b.Issue(t.Context(), b.in)
-	if err != nil || previous == nil || *previous != firstSession {
+	if err != nil || previous == nil || !cmp.Equal(*previous, firstSession) {
 		t.Fatalf("Issue: got previous %v, %v; want the first session", previous, err)
 	}
 	if first == second || firstSession.ID == secondSession.ID {
@@ -622,7 +622,7 @@ func TestForeignValue(t *testing.T) {
 	} {
 		b.store.value = func(kv.Key) []byte { return test.value }
 		got, err := b.Check(t.Context(), b.in.Tenant, cookie)
-		if err == nil || errors.Is(err, sessions.ErrNone) || got != (sessions.Session{}) {
+		if err == nil || errors.Is(err, sessions.ErrNone) || !cmp.Equal(got, sessions.Session{}) {
 			t.Errorf("%s: got %v, %v; want a fault only", test.name, got.ID, err)
 		}
 	}
@@ -749,6 +749,28 @@ func TestRoundTrips(t *testing.T) {
 	}
 	if got := turns() - before; got != 1 {
 		t.Errorf("Check: got %d round trips, want 1", got)
+	}
+	secrets, _, err := s.IssueEmbed(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, call := range map[string]func() error{
+		"CheckEmbed": func() error {
+			_, err := s.CheckEmbed(t.Context(), in.Tenant, secrets)
+			return err
+		},
+		"Standing": func() error {
+			_, _, _, err := s.Standing(t.Context(), in.Tenant, in.User, in.Integration)
+			return err
+		},
+	} {
+		before = turns()
+		if err := call(); err != nil {
+			t.Fatal(err)
+		}
+		if got := turns() - before; got != 1 {
+			t.Errorf("%s: got %d round trips, want 1", what, got)
+		}
 	}
 	if got := generations.asked - asked; got != 0 {
 		t.Errorf("got the database asked %d times, want never", got)

@@ -78,6 +78,10 @@ type Users interface {
 	// Retire raises the user's epoch to at least epoch and then takes all
 	// sessions of the user away. After an error it can be called again.
 	Retire(ctx context.Context, tenant, user string, epoch int64) error
+
+	// Counters reads the user's epoch (0 = never raised) and the integration's
+	// generation (-1 = unknown).
+	Counters(ctx context.Context, tenant, user, integration string) (epoch, generation int64, err error)
 }
 
 // Integrations works on all sessions of an integration.

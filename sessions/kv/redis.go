@@ -120,14 +120,8 @@ func (r *Redis) Put(ctx context.Context, tenant, user string, key Key, value []b
 	if err != nil {
 		return nil, 0, 0, fmt.Errorf("kv: put: %w", err)
 	}
-	if epoch, err = counter(-epochScore.Val()); err != nil {
-		return nil, 0, 0, fmt.Errorf("kv: put: epoch: %w", err)
-	}
-	generation = -1
-	if generationScore.Err() == nil {
-		if generation, err = counter(generationScore.Val()); err != nil {
-			return nil, 0, 0, fmt.Errorf("kv: put: generation: %w", err)
-		}
+	if epoch, generation, err = counters(epochScore, generationScore); err != nil {
+		return nil, 0, 0, fmt.Errorf("kv: put: %w", err)
 	}
 	if old != nil && old.Err() == nil {
 		replaced = []byte(old.Val())
@@ -244,6 +238,25 @@ func (r *Redis) Retire(ctx context.Context, tenant, user string, epoch int64) er
 	return nil
 }
 
+// Counters implements [Users]: one round trip.
+func (r *Redis) Counters(ctx context.Context, tenant, user, integration string) (epoch, generation int64, err error) {
+	if err := checkIDs(tenant, user, integration); err != nil {
+		return 0, 0, fmt.Errorf("kv: counters: %w", err)
+	}
+	var epochScore, generationScore *redis.FloatCmd
+	err = r.retry(ctx, func(p redis.Pipeliner) {
+		epochScore = p.ZScore(ctx, r.userKey(tenant, user), epochMember)
+		generationScore = p.ZScore(ctx, r.generationsKey(tenant), integration)
+	})
+	if err == nil {
+		epoch, generation, err = counters(epochScore, generationScore)
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("kv: counters: %w", err)
+	}
+	return epoch, generation, nil
+}
+
 // Raise implements [Integrations]: one round trip.
 func (r *Redis) Raise(ctx context.Context, tenant, integration string, generation int64) error {
 	if err := errors.Join(checkIDs(tenant, integration), checkCounter(generation)); err != nil {
@@ -353,6 +366,20 @@ func keysOf(members []string) ([]Key, error) {
 }
 
 func milliseconds(t time.Time) float64 { return float64(t.UnixMilli()) }
+
+// counters are a user's epoch and an integration's generation by their scores.
+func counters(epochScore, generationScore *redis.FloatCmd) (epoch, generation int64, err error) {
+	if epoch, err = counter(-epochScore.Val()); err != nil {
+		return 0, 0, fmt.Errorf("epoch: %w", err)
+	}
+	if generationScore.Err() != nil { // redis.Nil: every other fault has been dealt with
+		return epoch, -1, nil
+	}
+	if generation, err = counter(generationScore.Val()); err != nil {
+		return 0, 0, fmt.Errorf("generation: %w", err)
+	}
+	return epoch, generation, nil
+}
 
 func counter(score float64) (int64, error) {
 	if score < 0 || score > float64(MaxCounter) || score != float64(int64(score)) {

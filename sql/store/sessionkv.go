@@ -53,16 +53,30 @@ func (kv *SessionKV) Put(ctx context.Context, tenant, user string, key [32]byte,
 		tenant, key[:], user, value, now.Add(ttl)); err != nil {
 		return nil, 0, 0, sessionFault("put", err)
 	}
-	counters, err := db.stmt(ctx, db.read, `
-		SELECT coalesce((SELECT epoch FROM kv_epochs WHERE tenant_id = $1 AND user_id = $2), 0),
-			coalesce((SELECT generation FROM kv_generations WHERE tenant_id = $1 AND integration_id = $3), -1)`)
-	if err == nil {
-		err = counters.QueryRowContext(ctx, tenant, user, integration).Scan(&epoch, &generation)
-	}
+	epoch, generation, err = kv.counters(ctx, tenant, user, integration)
 	if err != nil {
 		return nil, 0, 0, sessionFault("put", err)
 	}
 	return replaced, epoch, generation, nil
+}
+
+// Counters reads the user's epoch and the integration's generation.
+func (kv *SessionKV) Counters(ctx context.Context, tenant, user, integration string) (epoch, generation int64, err error) {
+	epoch, generation, err = kv.counters(ctx, tenant, user, integration)
+	if err != nil {
+		return 0, 0, sessionFault("counters", err)
+	}
+	return epoch, generation, nil
+}
+
+func (kv *SessionKV) counters(ctx context.Context, tenant, user, integration string) (epoch, generation int64, err error) {
+	stmt, err := kv.store.stmt(ctx, kv.store.read, `
+		SELECT coalesce((SELECT epoch FROM kv_epochs WHERE tenant_id = $1 AND user_id = $2), 0),
+			coalesce((SELECT generation FROM kv_generations WHERE tenant_id = $1 AND integration_id = $3), -1)`)
+	if err == nil {
+		err = stmt.QueryRowContext(ctx, tenant, user, integration).Scan(&epoch, &generation)
+	}
+	return epoch, generation, err
 }
 
 // Get returns the value under key, or nil, and the known generations of the

@@ -39,6 +39,7 @@ func Run(t *testing.T, open Open) {
 		{"retire ends all of a user", retires},
 		{"an epoch never falls", epochNeverFalls},
 		{"a generation never falls", generationNeverFalls},
+		{"counters", readsCounters},
 		{"tenants are apart", tenantsApart},
 		{"users are apart", usersApart},
 		{"parallel puts of one user are all listed", parallelPuts},
@@ -366,6 +367,25 @@ func generationNeverFalls(t *testing.T, s *subject) {
 	}
 	wg.Wait()
 	want(t, "generation after parallel raises", s.generations()[s.integration], 19)
+}
+
+func readsCounters(t *testing.T, s *subject) {
+	type pair struct{ Epoch, Generation int64 }
+	counters := func(tenant, user, integration string) pair {
+		epoch, generation, err := s.Counters(s.ctx, tenant, user, integration)
+		s.must(err)
+		return pair{epoch, generation}
+	}
+	want(t, "of an empty store", counters(s.tenant, s.user, s.integration), pair{0, -1})
+	s.put(newKey(), "v", hour, kv.Key{})
+	want(t, "beside a session", counters(s.tenant, s.user, s.integration), pair{0, -1})
+	s.must(s.Retire(s.ctx, s.tenant, s.user, 5))
+	s.must(s.Raise(s.ctx, s.tenant, s.integration, 0))
+	want(t, "raised", counters(s.tenant, s.user, s.integration), pair{5, 0})
+	s.must(s.Raise(s.ctx, s.tenant, s.integration, kv.MaxCounter))
+	want(t, "raised to the greatest", counters(s.tenant, s.user, s.integration), pair{5, kv.MaxCounter})
+	want(t, "of another user and integration", counters(s.tenant, uuid.NewString(), uuid.NewString()), pair{0, -1})
+	want(t, "of another tenant", counters(uuid.NewString(), s.user, s.integration), pair{0, -1})
 }
 
 func tenantsApart(t *testing.T, s *subject) {
