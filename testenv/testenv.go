@@ -1,4 +1,5 @@
-// Package testenv gives tests the servers and the browser that they run on.
+// Package testenv gives tests the servers, the browser and the reverse proxies
+// that they run on.
 // Only _test files import it.
 //
 // Everything comes from the environment, which [usher/testenv/launch] fills
@@ -7,6 +8,7 @@
 //	DATABASE_URL        a Postgres, as a postgres:// URL whose user may create schemas
 //	REDIS_URL           a Redis, as a redis:// URL
 //	CHROMIUM            the path of a Chromium or Chrome
+//	NGINX, CADDY        the paths of these reverse proxies
 //	USHER_TEST_PYTHON   the path of a Python with PyJWT; so for _RUBY, _PHP and _NODE
 //	USHER_TEST_SERVERS  "required": whatever is missing fails the test that asks for it
 //
@@ -65,6 +67,12 @@ func HasRedis() bool { return redis.wanted() }
 // HasChromium is [HasPostgres] for [Chromium].
 func HasChromium() bool { return chromium.wanted() }
 
+// HasNginx is [HasPostgres] for [Nginx].
+func HasNginx() bool { return nginx.wanted() }
+
+// HasCaddy is [HasPostgres] for [Caddy].
+func HasCaddy() bool { return caddy.wanted() }
+
 // RedisURL returns the URL of a Redis that all tests share: keep to keys of
 // a prefix of your own, and flush nothing. Without one the test fails.
 func RedisURL(t testing.TB) string {
@@ -77,6 +85,18 @@ func RedisURL(t testing.TB) string {
 func Chromium(t testing.TB) string {
 	t.Helper()
 	return chromium.must(t)
+}
+
+// Nginx returns the path of an nginx. Without one the test fails.
+func Nginx(t testing.TB) string {
+	t.Helper()
+	return nginx.must(t)
+}
+
+// Caddy returns the path of a Caddy. Without one the test fails.
+func Caddy(t testing.TB) string {
+	t.Helper()
+	return caddy.must(t)
 }
 
 // Runtime returns the path of the program that runs a language ("python", "ruby",
@@ -93,6 +113,8 @@ var (
 	postgres = &resource{name: "Postgres", variable: "DATABASE_URL"}
 	redis    = &resource{name: "Redis", variable: "REDIS_URL"}
 	chromium = &resource{name: "Chromium", variable: "CHROMIUM"}
+	nginx    = &resource{name: "nginx", variable: "NGINX"}
+	caddy    = &resource{name: "Caddy", variable: "CADDY"}
 )
 
 func (r *resource) wanted() bool {

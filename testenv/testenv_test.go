@@ -44,23 +44,27 @@ func TestWhatRuns(t *testing.T) {
 		name                        string
 		postgres, redis, obligation string
 		want                        answer
-		chromium                    bool
+		programs                    bool // Chromium, nginx and Caddy
 	}{
 		{name: "nothing is set", want: embedded},
 		{name: "a word that is not required", obligation: "maybe", want: embedded},
 		{name: "servers are given", postgres: "postgres://h/d", redis: "redis://h", want: everything},
-		{name: "servers are required", obligation: "required", want: everything, chromium: true},
+		{name: "servers are required", obligation: "required", want: everything, programs: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv("DATABASE_URL", test.postgres)
 			t.Setenv("REDIS_URL", test.redis)
-			t.Setenv("CHROMIUM", "")
+			for _, variable := range []string{"CHROMIUM", "NGINX", "CADDY"} {
+				t.Setenv(variable, "")
+			}
 			t.Setenv("USHER_TEST_SERVERS", test.obligation)
 			if diff := cmp.Diff(test.want, answer{Databases(), SessionStores()}); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
-			if got := HasChromium(); got != test.chromium {
-				t.Errorf("HasChromium: got %v, want %v", got, test.chromium)
+			for name, has := range map[string]func() bool{"HasChromium": HasChromium, "HasNginx": HasNginx, "HasCaddy": HasCaddy} {
+				if got := has(); got != test.programs {
+					t.Errorf("%s: got %v, want %v", name, got, test.programs)
+				}
 			}
 		})
 	}
@@ -74,6 +78,8 @@ func TestAMissingServerFailsTheTestThatAsksForIt(t *testing.T) {
 		{"DATABASE_URL", func(t testing.TB) { PostgresDSN(t) }},
 		{"REDIS_URL", func(t testing.TB) { RedisURL(t) }},
 		{"CHROMIUM", func(t testing.TB) { Chromium(t) }},
+		{"NGINX", func(t testing.TB) { Nginx(t) }},
+		{"CADDY", func(t testing.TB) { Caddy(t) }},
 	} {
 		t.Run(test.variable, func(t *testing.T) {
 			t.Setenv(test.variable, "")
@@ -109,7 +115,7 @@ func TestWhatIsLeftOutIsSaidOnce(t *testing.T) {
 	if err := again.Run(); err != nil {
 		t.Fatalf("got %v, want the tests to pass:\n%s", err, output.String())
 	}
-	for _, variable := range []string{"DATABASE_URL", "REDIS_URL", "CHROMIUM"} {
+	for _, variable := range []string{"DATABASE_URL", "REDIS_URL", "CHROMIUM", "NGINX", "CADDY"} {
 		if got := strings.Count(output.String(), "because "+variable+" is not set"); got != 1 {
 			t.Errorf("got %d lines that say %s is not set, want 1:\n%s", got, variable, output.String())
 		}

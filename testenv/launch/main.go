@@ -1,5 +1,5 @@
 // Command launch runs a command, usually "go test", beside a private Postgres
-// and a private Redis, and with a browser at hand:
+// and a private Redis, and with a browser and two reverse proxies at hand:
 //
 //	go run ./testenv/launch -- go test -race -shuffle=on ./...
 //
@@ -11,7 +11,7 @@
 //	run      the command, with the addresses in its environment
 //	stop     the servers, and remove the folder, however the command ended
 //
-// The command sees DATABASE_URL, REDIS_URL, CHROMIUM and
+// The command sees DATABASE_URL, REDIS_URL, CHROMIUM, NGINX, CADDY and
 // USHER_TEST_SERVERS=required, by which package testenv knows that nothing
 // may be left out. With -partners it also sees USHER_TEST_PYTHON, _RUBY, _PHP and
 // _NODE, as far as they are to be had. A server named by DATABASE_URL or REDIS_URL is neither
@@ -65,7 +65,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("launch", flag.ContinueOnError)
 	flags.SetOutput(out)
-	with := flags.String("with", "postgres,redis,chromium,cc", "what the command needs")
+	with := flags.String("with", "postgres,redis,chromium,nginx,caddy,cc", "what the command needs")
 	noInstall := flags.Bool("no-install", false, "say what is missing, install nothing")
 	flags.BoolVar(&o.partner, "partners", false, "find, or install, what partners sign links with: Python, Ruby, PHP, Node.js")
 	flags.BoolVar(&o.durable, "durable", false, "let Postgres sync its commits to disk, for measurements")
@@ -129,8 +129,10 @@ func run(ctx context.Context, o options, say speaker) (code int, err error) {
 		return exitFailed, err
 	}
 	env := []string{"USHER_TEST_SERVERS=required"}
-	if path := found["chromium"]; path != "" {
-		env = append(env, "CHROMIUM="+path)
+	for name, variable := range map[string]string{"chromium": "CHROMIUM", "nginx": "NGINX", "caddy": "CADDY"} {
+		if path := found[name]; path != "" {
+			env = append(env, variable+"="+path)
+		}
 	}
 	if o.partner {
 		env = append(env, prepareLanguages(ctx, o, say)...)

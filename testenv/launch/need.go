@@ -38,6 +38,14 @@ func needs() map[string]need {
 			advice: "install Chromium (Debian: apt-get install chromium), or set CHROMIUM to the path of a Chromium or Chrome",
 		},
 		{
+			name: "nginx", packages: []string{"nginx"}, find: findNginx,
+			advice: "install nginx 1.18 or newer with its auth_request module (Debian, Ubuntu: apt-get install nginx; macOS: brew install nginx), or set NGINX to its path",
+		},
+		{
+			name: "caddy", packages: []string{"caddy"}, find: findCaddy,
+			advice: "install Caddy 2.6 or newer (Debian, Ubuntu: apt-get install caddy; macOS: brew install caddy), or set CADDY to its path",
+		},
+		{
 			name: "cc", packages: []string{"gcc", "libc6-dev"}, find: findCompiler,
 			advice: "install a C compiler, which go test -race needs (Debian, Ubuntu: apt-get install gcc libc6-dev; macOS: xcode-select --install)",
 		},
@@ -144,13 +152,26 @@ func versionOf(folder string) int {
 func findRedis(context.Context) (string, error) { return lookAny("redis-server", "valkey-server") }
 
 func findChromium(context.Context) (string, error) {
-	if path := os.Getenv("CHROMIUM"); path != "" {
-		if !executable(path) {
-			return "", fmt.Errorf("CHROMIUM names %s, which is no program", path)
-		}
-		return path, nil
+	return namedOr("CHROMIUM", "chromium", "chromium-browser", "google-chrome")
+}
+
+// findNginx looks beside PATH too: Debian keeps nginx in /usr/sbin, which is on
+// the PATH of root alone.
+func findNginx(context.Context) (string, error) { return namedOr("NGINX", "nginx", "/usr/sbin/nginx") }
+
+func findCaddy(context.Context) (string, error) { return namedOr("CADDY", "caddy") }
+
+// namedOr returns the program that the environment variable names, or else the
+// first of names that is there.
+func namedOr(variable string, names ...string) (string, error) {
+	path := os.Getenv(variable)
+	if path == "" {
+		return lookAny(names...)
 	}
-	return lookAny("chromium", "chromium-browser", "google-chrome")
+	if !executable(path) {
+		return "", fmt.Errorf("%s names %s, which is no program", variable, path)
+	}
+	return path, nil
 }
 
 // findCompiler finds the C compiler that the go command will use, and tries

@@ -1,0 +1,125 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"usher/provisioning"
+	"usher/sessions"
+)
+
+// caller is whom a request speaks for, and who says so: the session of a
+// browser, or a token that the request itself carries.
+type caller struct {
+	Tenant, User, Integration string            // ids
+	Version                   int64             // of the user, as the sign-in left it; 0 = unknown
+	Authorized                []string          // resource ids that the token names; nil = default rights
+	Session                   *sessions.Session // nil when the request carries a token
+	KeyID                     string            // the key that signed the token
+	Ends                      time.Time         // when this credential is no longer good; zero = never
+}
+
+// caller returns whom the request speaks for, or a Fault with NoSession.
+func (a *App) caller(c *gin.Context) (caller, error) {
+	session, err := a.session(c)
+	if err != nil {
+		return caller{}, err
+	}
+	return callerOf(session), nil
+}
+
+// callerOf is whom a session speaks for.
+func callerOf(session sessions.Session) caller {
+	return caller{
+		Tenant: session.Tenant, User: session.User, Integration: session.Integration,
+		Session: &session, KeyID: session.KeyID, Ends: session.End(),
+	}
+}
+
+// The headers that tell an application behind a proxy who calls it. A client
+// that sends one of them is never believed: see stripIdentity.
+const (
+	identityPrefix    = "X-Usher-"
+	headerUser        = identityPrefix + "User"
+	headerEmail       = identityPrefix + "Email"
+	headerGroups      = identityPrefix + "Groups"
+	headerIntegration = identityPrefix + "Integration"
+	headerSession     = identityPrefix + "Session"
+)
+
+// identity is what an application is told about a caller:
+//
+//	X-Usher-User         the user's id
+//	X-Usher-Email        the e-mail address
+//	X-Usher-Groups       the external ids of the groups, joined with ","
+//	X-Usher-Integration  the id of the integration that vouches for the person
+//	X-Usher-Session      the session's public id, which opens nothing
+//
+// Values are percent-encoded (see headerValue), and a header without one is
+// left out. A user who is gone or disabled is a Fault with NoSession.
+func (a *App) identity(ctx context.Context, tenant provisioning.Tenant, who caller) (http.Header, error) {
+	profile, err := a.Provisioning.Profile(ctx, tenant, who.User)
+	if errors.Is(err, provisioning.ErrNotFound) || (err == nil && !profile.Active()) {
+		return nil, &Fault{Code: NoSession, Err: err}
+	} else if err != nil {
+		return nil, fmt.Errorf("identity: %w", err)
+	}
+	groups := make([]string, len(profile.Groups))
+	for i, g := range profile.Groups {
+		groups[i] = headerValue(g.ExternalID)
+	}
+	header := http.Header{}
+	for name, value := range map[string]string{
+		headerUser: headerValue(who.User), headerEmail: headerValue(profile.Email), headerGroups: strings.Join(groups, ","),
+		headerIntegration: headerValue(who.Integration),
+	} {
+		if value != "" {
+			header.Set(name, value)
+		}
+	}
+	if who.Session != nil {
+		header.Set(headerSession, who.Session.ID)
+	}
+	return header, nil
+}
+
+// headerValue percent-encodes (RFC 3986 §2.1) every byte that is not a visible
+// ASCII character, and "%" and "," besides: a value holds no line end, the
+// list of groups can be taken apart, and nothing is lost.
+func headerValue(s string) string {
+	const upperHex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; 0x21 <= c && c <= 0x7E && c != '%' && c != ',' {
+			b.WriteByte(c)
+		} else {
+			b.Write([]byte{'%', upperHex[c>>4], upperHex[c&0xF]})
+		}
+	}
+	return b.String()
+}
+
+// stripIdentity takes away what a client may have sent to pass for somebody:
+// every header whose name an application could read as one of ours. CGI and
+// its heirs (RFC 3875 §4.1.18) make the same variable of "-" and "_", and of
+// either case.
+func stripIdentity(h http.Header) {
+	for name := range h {
+		folded := strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+		if strings.HasPrefix(folded, strings.ToLower(identityPrefix)) {
+			delete(h, name)
+		}
+	}
+}
+
+// note adds the caller to the request's log lines.
+func (who caller) note(c *gin.Context) {
+	Note(c, slog.String("user", who.User), slog.String("integration", who.Integration))
+}
