@@ -102,6 +102,7 @@ var outcomes = map[string]outcome{
 	string(provisioning.UserUnknown):        {status: http.StatusForbidden, title: "You do not have an account here yet", whatToDo: "Ask the people who run this application for an account, then open the link again."},
 	string(provisioning.EmailInUse):         {status: http.StatusConflict, title: "Your e-mail address belongs to another account here", whatToDo: "Ask the people who run this application to join the two accounts, or sign in the way you did before."},
 	string(provisioning.SubjectConflict):    {status: http.StatusConflict, title: "Your account here belongs to another person at the site you came from", whatToDo: "Ask the people who run this application to look into it, and give them the reference below."},
+	string(provisioning.ResourceForbidden):  {status: http.StatusForbidden, title: "You may not open this here", whatToDo: "Ask the site you came from for access. If you should have it, tell its support team the reason and reference below."},
 	string(provisioning.RateLimited):        {status: http.StatusTooManyRequests, title: "Too many attempts", whatToDo: "Wait a minute, then go back to the site you came from and open the link again.", retryAfter: time.Minute},
 	string(provisioning.StoreUnavailable):   {status: http.StatusServiceUnavailable, title: "We cannot do this right now", whatToDo: tryAgain, retryAfter: 2 * time.Second},
 

@@ -28,6 +28,11 @@ type Assertion struct {
 	Groups  *[]string      // sorted, unique external ids
 	Credits *[]Grant       // sorted by order id and credit id, unique
 
+	// Authorized are the ids of the resources to which the token narrows the
+	// person's rights, sorted and unique. Nil = default rights, and an empty
+	// list in the token means that too: it is never a non-nil empty list.
+	Authorized []string
+
 	Onboard bool
 	Go      string // the go claim; "" = none
 	Nonce   string

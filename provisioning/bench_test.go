@@ -49,7 +49,7 @@ func BenchmarkReadClaims(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := readClaims(payload); err != nil {
+		if _, err := readClaims(payload, false); err != nil {
 			b.Fatal(err)
 		}
 	}

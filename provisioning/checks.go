@@ -96,7 +96,7 @@ func stepOf(r *Refusal) step {
 		return stepStatus
 	case UserUnknown, EmailInUse, SubjectConflict:
 		return stepUser
-	case RateLimited, StoreUnavailable:
+	case ResourceForbidden, RateLimited, StoreUnavailable:
 	}
 	return steps
 }
@@ -297,7 +297,7 @@ func (e *examiner) praiseDate(st step) (Verdict, string) {
 			return Passed, fmt.Sprintf("exp is %s ahead.", seconds(end.Sub(e.now)))
 		case !end.IsZero():
 			return Passed, fmt.Sprintf("exp was %s ago, within the tolerance of %s.", seconds(e.now.Sub(end)), seconds(n.Leeway))
-		case n.MaxAge == 0:
+		case e.maxAge() == 0:
 			return Skipped, "No exp is sent, and the integration has no maximum age: the link never expires."
 		}
 		return Skipped, "No exp is sent; the maximum age bounds the link's life."
@@ -319,10 +319,10 @@ func (e *examiner) praiseDate(st step) (Verdict, string) {
 		if issued.After(e.now) {
 			text = fmt.Sprintf("Dated %s ahead of this server's clock, within the tolerance of %s", seconds(issued.Sub(e.now)), seconds(n.Leeway))
 		}
-		if n.MaxAge == 0 {
+		if e.maxAge() == 0 {
 			return Passed, text + "; there is no maximum age."
 		}
-		return Passed, fmt.Sprintf("%s; the maximum is %s and %s of tolerance.", text, seconds(n.MaxAge), seconds(n.Leeway))
+		return Passed, fmt.Sprintf("%s; the maximum is %s and %s of tolerance.", text, seconds(e.maxAge()), seconds(n.Leeway))
 	}
 }
 

@@ -13,23 +13,26 @@ import (
 
 // The limits of the claims. Characters are Unicode code points.
 const (
-	maxSubjectBytes  = 255
-	maxNameChars     = 200
-	maxPhoneChars    = 64
-	maxLocaleChars   = 35 // RFC 5646 §4.4.1
-	maxPictureBytes  = 2048
-	maxMetaBytes     = 16 << 10
-	maxMetaKeys      = 100
-	maxMetaDepth     = 6
-	maxNumberChars   = 40
-	maxNumberPower   = 308
-	maxGroups        = 1000
-	maxGroupChars    = 64
-	maxCredits       = 500
-	maxOrderIDChars  = 32
-	maxCreditID      = 1<<53 - 1
-	minSessionLength = time.Minute
-	maxSessionLength = 365 * 24 * time.Hour
+	maxSubjectBytes = 255
+	maxNameChars    = 200
+	maxPhoneChars   = 64
+	maxLocaleChars  = 35 // RFC 5646 §4.4.1
+	maxPictureBytes = 2048
+	maxMetaBytes    = 16 << 10
+	maxMetaKeys     = 100
+	maxMetaDepth    = 6
+	maxNumberChars  = 40
+	maxNumberPower  = 308
+	maxGroups       = 1000
+	maxGroupChars   = 64
+	maxCredits      = 500
+	maxAuthorized   = 1000
+	maxOrderIDChars = 32
+	// maxAuthorizedChars bounds the id of a resource.
+	maxAuthorizedChars = 128
+	maxCreditID        = 1<<53 - 1
+	minSessionLength   = time.Minute
+	maxSessionLength   = 365 * 24 * time.Hour
 )
 
 func claimInvalid(path, expected string) *Refusal {
@@ -44,8 +47,11 @@ func claimInvalid(path, expected string) *Refusal {
 // A claim of a wrong type or over its limit refuses the whole token: nothing
 // is guessed or cut. Claims are known by their exact names, all others are
 // ignored.
-func readClaims(payload jsonValue) (Assertion, error) {
-	a, faults := readAllClaims(payload)
+//
+// A token that is presented may leave the e-mail out, or empty, if it has a
+// sub.
+func readClaims(payload jsonValue, presented bool) (Assertion, error) {
+	a, faults := readAllClaims(payload, presented)
 	if len(faults) > 0 {
 		return Assertion{}, faults[0]
 	}
@@ -54,8 +60,8 @@ func readClaims(payload jsonValue) (Assertion, error) {
 
 // readAllClaims is readClaims that goes on past a fault, for whoever wants to
 // mend them all. An assertion beside faults is not to be used.
-func readAllClaims(payload jsonValue) (Assertion, []*Refusal) {
-	r := claimReader{payload: payload}
+func readAllClaims(payload jsonValue, presented bool) (Assertion, []*Refusal) {
+	r := claimReader{payload: payload, presented: presented}
 	email, emailKey := r.email()
 	a := Assertion{
 		Email:         email,
@@ -72,23 +78,31 @@ func readAllClaims(payload jsonValue) (Assertion, []*Refusal) {
 		Meta:          r.meta(),
 		Groups:        r.groups(),
 		Credits:       r.credits(),
+		Authorized:    r.authorized(),
 		Onboard:       isTrue(r.boolean("onboard")),
 		Go:            r.freeText("go"),
 		Nonce:         r.freeText("nonce"),
 		SessionLength: r.sessionLength(),
 	}
+	if presented && len(r.faults) == 0 && emailKey == "" && a.Subject == "" {
+		r.faults = append(r.faults, &Refusal{Reason: ClaimMissing, Path: "sub", Expected: expectedSubject + ", as there is no e-mail"})
+	}
 	a.Warnings = r.warnings
 	return a, r.faults
 }
 
-const expectedEmail = "an e-mail address of 3 to 254 bytes with one @"
+const (
+	expectedEmail   = "an e-mail address of 3 to 254 bytes with one @"
+	expectedSubject = "a string of 1 to 255 bytes or an integer that identifies the person"
+)
 
 // claimReader reads claims one after the other and gathers the faults, so that
 // the reading can be written down as a list.
 type claimReader struct {
-	payload  jsonValue
-	warnings []Warning
-	faults   []*Refusal
+	payload   jsonValue
+	presented bool
+	warnings  []Warning
+	faults    []*Refusal
 }
 
 // claim finds a claim by name. One that is null counts as absent.
@@ -109,8 +123,12 @@ func (r *claimReader) invalid(path, expected string) {
 }
 
 // email is the address as sent, without spaces around it, and its EmailKey.
+// Both are "" for none, which only a presented token may have.
 func (r *claimReader) email() (address, key string) {
 	v := r.claim("email")
+	if r.presented && (!v.exists() || v.kind() == jsonString && v.text() == "") {
+		return "", ""
+	}
 	if !v.exists() {
 		r.faults = append(r.faults, &Refusal{Reason: ClaimMissing, Path: "email", Expected: expectedEmail})
 		return "", ""
@@ -140,7 +158,7 @@ func (r *claimReader) subject() string {
 		ok = false
 	}
 	if !ok || len(id) > maxSubjectBytes {
-		r.invalid("sub", fmt.Sprintf("a string of 1 to %d bytes or an integer that identifies the person", maxSubjectBytes))
+		r.invalid("sub", expectedSubject)
 		return ""
 	}
 	return id
@@ -309,6 +327,39 @@ func (r *claimReader) groups() *[]string {
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
 	return &ids
+}
+
+// authorized joins the ids of authorizedVotes and authorizedResources; nil =
+// the person has default rights.
+//
+// An empty list gives default rights, exactly as an absent claim does: that is
+// what the format says. Groups mean the opposite by theirs, "out of every
+// group", so the two readings share no code in which one could become the
+// other.
+func (r *claimReader) authorized() []string {
+	var ids []string
+	for _, name := range [...]string{"authorizedVotes", "authorizedResources"} {
+		v := r.claim(name)
+		if !v.exists() {
+			continue
+		}
+		if v.kind() != jsonArray || v.count() > maxAuthorized {
+			r.invalid(name, fmt.Sprintf("an array of at most %d strings or integers", maxAuthorized))
+			continue
+		}
+		i := 0
+		for element := range v.children() {
+			id, ok := externalID(element)
+			if !ok || id == "" || utf8.RuneCountInString(id) > maxAuthorizedChars {
+				r.invalid(fmt.Sprintf("%s[%d]", name, i), fmt.Sprintf("a string of 1 to %d characters or an integer", maxAuthorizedChars))
+				break
+			}
+			ids = append(ids, id)
+			i++
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // credits is the exact set of the person's grants; nil = not sent. Unknown

@@ -24,7 +24,7 @@ func claimsOf(t *testing.T, members string) (Assertion, error) {
 	if err != nil {
 		t.Fatalf("readJSON(%q): got error %v, want none", members, err)
 	}
-	return readClaims(payload)
+	return readClaims(payload, false)
 }
 
 // assertion is what claimsOf gives, with a change.
@@ -256,7 +256,7 @@ func TestReadClaimsEmail(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := readClaims(payload)
+			got, err := readClaims(payload, false)
 			if reason := reasonOf(t, err); reason != test.want || got.Email != test.email || got.EmailKey != test.key {
 				t.Errorf("got %q, e-mail %q, key %q, want %q, %q, %q", reason, got.Email, got.EmailKey, test.want, test.email, test.key)
 			}
@@ -311,7 +311,7 @@ func FuzzReadClaims(f *testing.F) {
 		if err != nil {
 			return
 		}
-		got, err := readClaims(payload)
+		got, err := readClaims(payload, false)
 		if err != nil {
 			if refusal := refusalOf(t, err); refusal.Path == "" || refusal.Expected == "" {
 				t.Errorf("got %+v, want a path and what is expected", refusal)

@@ -368,7 +368,7 @@ func (e *examiner) examine(ctx context.Context, st step) error {
 		}
 		return e.take(st)
 	case stepClaims:
-		if e.assertion, e.faults = readAllClaims(e.claims); len(e.faults) > 0 {
+		if e.assertion, e.faults = readAllClaims(e.claims, e.link.Presented); len(e.faults) > 0 {
 			e.assertion = Assertion{}
 			return e.faults[0]
 		}

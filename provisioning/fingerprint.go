@@ -14,7 +14,9 @@ const fingerprintVersion = 1
 
 // fingerprint is 16 bytes of SHA-256 over everything that a token says about
 // the person and the policy under which it is applied. An identity that keeps
-// the same fingerprint has nothing to change.
+// the same fingerprint has nothing to change. Rights that a token narrows for
+// one visit (Assertion.Authorized) are no part of it: they are not applied to
+// the person.
 //
 // Every part is written with its length before it, and lists with their
 // count, so that no two different tokens give the same input.

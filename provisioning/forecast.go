@@ -68,7 +68,7 @@ func (e *examiner) foresee(ctx context.Context) error {
 	}
 	e.prepared = prepared
 	a, n := &v.Assertion, &v.Integration
-	if err := s.revived(ctx, a, n, prepared.token); err != nil {
+	if err := s.revived(ctx, a, n, prepared.token.Key); err != nil {
 		return err
 	}
 	if e.state, err = s.store.Read(ctx, s.inquiry(a, n)); err != nil {

@@ -15,12 +15,14 @@ import (
 // Defaults and limits of an integration.
 const (
 	DefaultMaxAge          = 180 * time.Second
+	DefaultEmbedMaxAge     = time.Hour
 	DefaultLeeway          = 60 * time.Second
 	DefaultSessionIdle     = 8 * time.Hour
 	DefaultSessionAbsolute = 30 * 24 * time.Hour
 	DefaultDriftThreshold  = 5 // people within an hour
 
 	maxMaxAge          = 365 * 24 * time.Hour
+	maxEmbedMaxAge     = 24 * time.Hour
 	maxSessionAbsolute = 90 * 24 * time.Hour
 	minSession         = time.Minute
 	// MaxLiveKeys is how many keys of an integration may be live at once.
@@ -56,7 +58,7 @@ func DefaultIntegration() store.Integration {
 		UnknownGroups: store.UnknownIgnore, UnknownCredits: store.UnknownPark,
 		GroupScope: store.ScopeAll, MetaMode: store.MetaMerge,
 		SessionIdle: DefaultSessionIdle, SessionAbsolute: DefaultSessionAbsolute,
-		DriftThreshold: DefaultDriftThreshold,
+		DriftThreshold: DefaultDriftThreshold, EmbedMaxAge: DefaultEmbedMaxAge, ContentOrigins: []string{},
 	}
 }
 

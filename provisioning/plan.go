@@ -11,13 +11,12 @@ import (
 // plan is what a sign-in will change, decided from what was read and nothing
 // else: no clock, no database. Writing it is store.Apply's work.
 type plan struct {
-	changes    store.Changes
-	user       store.User // as it shall be
-	match      Match
-	created    bool
-	onboarding bool
-	warnings   []Warning
-	unknown    unknown
+	changes  store.Changes
+	user     store.User // as it shall be
+	match    Match
+	created  bool
+	warnings []Warning
+	unknown  unknown
 	// empties is true when the person loses the last membership that this
 	// integration gave.
 	empties bool
@@ -275,7 +274,6 @@ func (p *planner) finish() {
 		c.User.Changed = true
 	}
 	c.CheckCatalog = c.Identity.Unresolved
-	p.out.onboarding = p.out.user.Onboarding
 }
 
 // shared notes a change of something that every integration speaks of.

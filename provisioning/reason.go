@@ -33,6 +33,7 @@ const (
 	UserUnknown        Reason = "user_unknown"
 	EmailInUse         Reason = "email_in_use"
 	SubjectConflict    Reason = "subject_conflict"
+	ResourceForbidden  Reason = "resource_forbidden"
 	RateLimited        Reason = "rate_limited"
 	StoreUnavailable   Reason = "store_unavailable"
 )
@@ -42,7 +43,7 @@ var reasons = []Reason{
 	TokenMissing, TooLarge, TokenMalformed, AlgNotAllowed, IntegrationUnknown, IntegrationRemoved, KeyRetired,
 	SignatureInvalid, TokenExpired, TokenNotYetValid, IatMissing, IssuedInFuture, TokenTooOld, IssuerMismatch,
 	AudienceMismatch, TokenReplayed, ClaimMissing, ClaimInvalid, UserDisabled, UserUnknown, EmailInUse, SubjectConflict,
-	RateLimited, StoreUnavailable,
+	ResourceForbidden, RateLimited, StoreUnavailable,
 }
 
 // Reasons lists every reason, in the order in which the checks run.

@@ -29,6 +29,7 @@ type SignIn struct {
 	UserID      string
 	Generation  int64 // the integration's, for the session
 	Epoch       int64 // the user's, for the session
+	Version     int64 // of the user, as this sign-in left it
 	Created     bool  // by this sign-in
 	Changed     bool  // something of the user was written
 	Added       int   // memberships
@@ -43,8 +44,16 @@ type SignIn struct {
 	// says so.
 	Idle, Absolute time.Duration
 
+	// Authorized are the resources to which the token narrows the person's
+	// rights; nil = default rights.
+	Authorized []string
+
 	// Spent stands for the token in the session that it makes.
 	Spent string
+
+	// TokenEnds is when a presented token ends; zero = never, and always for
+	// one that was spent.
+	TokenEnds time.Time
 
 	token           store.UsedToken
 	acceptableUntil time.Time // zero = for ever
@@ -68,28 +77,41 @@ const maxTries = 24
 // TokenReplayed also Spent and Target: the browser that has the session of
 // this very token is simply sent on.
 func (s *Service) Redeem(ctx context.Context, in Arrival) (SignIn, error) {
+	in.Link.Presented = false
+	return s.admit(ctx, in, func(ctx context.Context, v Verified, signIn *SignIn) error {
+		err := s.record(ctx, in, v, signIn)
+		switch {
+		case err == nil:
+			s.claims.note(&v, s.now())
+		case !errors.Is(err, errOutdated):
+			err = s.settle(in, *signIn, err)
+		}
+		return err
+	})
+}
+
+// admit verifies a link and lets write bring the user up to date, again under a
+// fresh copy of the integration when that returns errOutdated.
+func (s *Service) admit(ctx context.Context, in Arrival, write func(context.Context, Verified, *SignIn) error) (SignIn, error) {
 	var last error
 	for range 3 {
 		v, err := s.verify(ctx, in)
-		if err != nil {
-			return SignIn{Integration: v.Integration, KeyID: v.KeyID, seen: v.seen}, err
+		if err == nil && !in.Link.Presented {
+			err = checkNonce(v, in.Nonce)
 		}
-		if err := checkNonce(v, in.Nonce); err != nil {
+		if err != nil {
 			return SignIn{Integration: v.Integration, KeyID: v.KeyID, seen: v.seen}, err
 		}
 		signIn, err := s.prepare(in, v)
 		if err != nil {
 			return signIn, err
 		}
-		// From here on something may be spent.
-		spending, cancel := context.WithTimeout(context.WithoutCancel(ctx), spendTime)
-		err = s.record(spending, in, v, &signIn)
+		// From here on something may be written.
+		writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), spendTime)
+		err = write(writing, v, &signIn)
 		cancel()
-		if err == nil {
-			s.claims.note(&v, s.now())
-		}
 		if !errors.Is(err, errOutdated) {
-			return signIn, s.settle(in, signIn, err)
+			return signIn, err
 		}
 		// The integration has changed since its keys were loaded.
 		last = err
@@ -148,6 +170,7 @@ func (s *Service) prepare(in Arrival, v Verified) (SignIn, error) {
 	signIn := SignIn{
 		Integration: n, KeyID: v.KeyID, Warnings: v.Assertion.Warnings,
 		Idle: n.SessionIdle, Absolute: n.SessionAbsolute, Spent: hex.EncodeToString(v.SpendKey[:]),
+		Authorized: v.Assertion.Authorized, TokenEnds: v.ends,
 		token: store.UsedToken{Key: v.SpendKey[:], Single: v.Single, Attempt: attempt}, acceptableUntil: v.AcceptableUntil,
 		seen: v.seen,
 	}
@@ -168,6 +191,9 @@ func (s *Service) prepare(in Arrival, v Verified) (SignIn, error) {
 	if wish := v.Assertion.SessionLength; wish > 0 {
 		signIn.Absolute = min(signIn.Absolute, wish)
 		signIn.Idle = min(signIn.Idle, signIn.Absolute)
+	}
+	if in.Link.Presented {
+		return signIn, nil // it leads nowhere
 	}
 
 	wanted := in.Go
@@ -190,17 +216,13 @@ func (s *Service) prepare(in Arrival, v Verified) (SignIn, error) {
 // errOutdated when the keys that v was verified with are not the present ones.
 func (s *Service) record(ctx context.Context, in Arrival, v Verified, signIn *SignIn) error {
 	a, n := &v.Assertion, &v.Integration
-	print := fingerprint(a, n)
-	recollection := store.Recollection{
-		TenantID: n.TenantID, IntegrationID: n.ID, Revision: n.Revision,
-		Subject: a.Subject, EmailKey: a.EmailKey, Fingerprint: print[:], Token: signIn.token,
-	}
-	if err := s.revived(ctx, a, n, signIn.token); err != nil {
+	q := recollection(a, n, signIn.token)
+	if err := s.revived(ctx, a, n, signIn.token.Key); err != nil {
 		return err
 	}
 	entered := false
 	for try := range maxTries {
-		known, err := s.store.Recall(ctx, recollection)
+		known, err := s.store.Recall(ctx, q)
 		if err != nil {
 			return err
 		}
@@ -211,7 +233,7 @@ func (s *Service) record(ctx context.Context, in Arrival, v Verified, signIn *Si
 			return s.recalled(known, signIn)
 		}
 		if !entered {
-			leave, waited, err := s.people.enter(ctx, n.ID+" "+cmpOr(a.Subject, a.EmailKey))
+			leave, waited, err := s.people.enter(ctx, personKey(a, n))
 			if err != nil {
 				return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 			}
@@ -239,13 +261,22 @@ func (s *Service) record(ctx context.Context, in Arrival, v Verified, signIn *Si
 	return fmt.Errorf("%w: the person is being changed all the time", store.ErrUnavailable)
 }
 
+// recollection asks whether the last token of the person said the same.
+func recollection(a *Assertion, n *store.Integration, token store.UsedToken) store.Recollection {
+	print := fingerprint(a, n)
+	return store.Recollection{
+		TenantID: n.TenantID, IntegrationID: n.ID, Revision: n.Revision,
+		Subject: a.Subject, EmailKey: a.EmailKey, Fingerprint: print[:], Token: token,
+	}
+}
+
 // revived refuses a token of the second in which its integration was installed
 // again, if it was used under a removed one.
-func (s *Service) revived(ctx context.Context, a *Assertion, n *store.Integration, token store.UsedToken) error {
+func (s *Service) revived(ctx context.Context, a *Assertion, n *store.Integration, key []byte) error {
 	if n.AcceptAfter.IsZero() || !a.IssuedAt.Truncate(time.Second).Equal(n.AcceptAfter.Truncate(time.Second)) {
 		return nil
 	}
-	used, err := s.store.UsedUnderRemoved(ctx, n.TenantID, token.Key)
+	used, err := s.store.UsedUnderRemoved(ctx, n.TenantID, key)
 	if err == nil && used {
 		return refuse(TokenTooOld, "it was used under an integration that has been removed")
 	}
@@ -255,7 +286,7 @@ func (s *Service) revived(ctx context.Context, a *Assertion, n *store.Integratio
 // recalled is a sign-in that changes nothing.
 func (s *Service) recalled(known store.Recalled, signIn *SignIn) error {
 	signIn.UserID, signIn.Generation, signIn.Epoch = known.UserID, known.Generation, known.SessionEpoch
-	signIn.Onboarding = known.Onboarding
+	signIn.Version, signIn.Onboarding = known.Version, known.Onboarding
 	switch {
 	case known.Status != store.StatusActive:
 		return refuse(UserDisabled, "the user is %s", known.Status)
@@ -276,6 +307,11 @@ func (s *Service) change(ctx context.Context, in Arrival, v Verified, generation
 		return store.Moved, nil // Recall will say so again
 	}
 	p, err := decide(a, n, &state, store.NewID)
+	if err == nil && in.Link.Presented && !p.changes.Identity.Create && unordered(a, n, s.now()) {
+		signIn.meet(p.user, generation)
+		signIn.Warnings = append(signIn.Warnings, unorderedWarning)
+		return store.Stale, nil
+	}
 	counted := false
 	if err == nil && p.empties && n.DriftGuard {
 		p, counted, err = s.guard(ctx, in, v, &state, p)
@@ -296,9 +332,11 @@ func (s *Service) change(ctx context.Context, in Arrival, v Verified, generation
 	if outcome == store.Replayed || outcome == store.Moved {
 		return outcome, nil // nothing was written
 	}
-	signIn.UserID, signIn.Epoch, signIn.Generation = p.user.ID, p.user.SessionEpoch, generation
-	signIn.Onboarding = p.onboarding
+	signIn.meet(p.user, generation)
 	if outcome == store.Applied {
+		if c.User.Changed {
+			signIn.Version++
+		}
 		s.unknown.note(n, p.unknown, c.At)
 		signIn.Created, signIn.Changed = p.created, c.User.Changed
 		signIn.Added, signIn.Removed = len(c.Join), len(c.Leave)
@@ -308,6 +346,11 @@ func (s *Service) change(ctx context.Context, in Arrival, v Verified, generation
 		signIn.Warnings = append(signIn.Warnings, staleWarning)
 	}
 	return outcome, nil
+}
+
+// meet takes what a session needs to know of the user.
+func (i *SignIn) meet(u store.User, generation int64) {
+	i.UserID, i.Epoch, i.Version, i.Generation, i.Onboarding = u.ID, u.SessionEpoch, u.Version, generation, u.Onboarding
 }
 
 var staleWarning = Warning{
@@ -365,9 +408,10 @@ func breathe(ctx context.Context, try int) error {
 	}
 }
 
-func cmpOr(a, b string) string {
-	if a != "" {
-		return "sub " + a
+// personKey names the person that a token means, within the process.
+func personKey(a *Assertion, n *store.Integration) string {
+	if a.Subject != "" {
+		return n.ID + " sub " + a.Subject
 	}
-	return "email " + b
+	return n.ID + " email " + a.EmailKey
 }

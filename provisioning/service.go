@@ -44,6 +44,8 @@ type Service struct {
 	unknown *unknownNames
 	signIns *signInLog
 	claims  *claimCounter
+	callers *recent[caller] // who has called of late, by personKey
+	users   *recent[*latest[Principal]]
 	newJob  chan struct{} // gets a value, if it has room, with each new job
 }
 
@@ -55,6 +57,7 @@ func New(st *store.Store, sealer *Sealer, ender Ender, now func() time.Time, log
 		signIns: newSignInLog(st, now, log),
 		newJob:  make(chan struct{}, 1), claims: newClaimCounter(),
 	}
+	s.callers, s.users = newRecent[caller](maxCallers), newRecent[*latest[Principal]](maxCallers)
 	s.tenants = &tenantList{latest[[]store.Tenant]{load: st.Tenants, now: now}}
 	s.rings = newRingCache(s.loadRing, now)
 	return s

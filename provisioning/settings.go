@@ -24,6 +24,8 @@ type Settings struct {
 	RequireNonce    *bool     // needs a SignInURL
 	ReturnOrigins   *[]string // https origins (http for loopback hosts)
 	EmbedOrigins    *[]string
+	EmbedMaxAge     *int64    // seconds, of a token presented to an embed or beside a call; 0 = none, at most a day
+	ContentOrigins  *[]string // where the content of embeds may lie
 	LinkPolicy      *string
 	AutoCreate      *bool
 	SingleUse       *bool
@@ -101,6 +103,8 @@ func (w Settings) apply(to *store.Integration) error {
 	text(w.SignInURL, "sign_in_url", &n.SignInURL, checkSignInURL)
 	origins(w.ReturnOrigins, "return_origins", &n.ReturnOrigins)
 	origins(w.EmbedOrigins, "embed_origins", &n.EmbedOrigins)
+	span(w.EmbedMaxAge, "embed_max_age", &n.EmbedMaxAge, 0, maxEmbedMaxAge)
+	origins(w.ContentOrigins, "content_origins", &n.ContentOrigins)
 	text(w.LinkPolicy, "link_policy", &n.LinkPolicy, oneOf(store.LinkUnclaimed, store.LinkTrusted, store.LinkNever))
 	text(w.UnknownGroups, "unknown_groups", &n.UnknownGroups,
 		oneOf(store.UnknownIgnore, store.UnknownCreate, store.UnknownRefuse))
@@ -199,6 +203,7 @@ func chosen(n store.Integration) map[string]any {
 		"unknown_credits": n.UnknownCredits, "group_scope": n.GroupScope, "meta_mode": n.MetaMode,
 		"session_idle": wholeSeconds(n.SessionIdle), "session_absolute": wholeSeconds(n.SessionAbsolute),
 		"drift_guard": n.DriftGuard, "drift_threshold": n.DriftThreshold,
+		"embed_max_age": wholeSeconds(n.EmbedMaxAge), "content_origins": n.ContentOrigins,
 	}
 }
 

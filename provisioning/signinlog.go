@@ -18,15 +18,17 @@ type SignInAttempt struct {
 	Refusal  *Refusal // what else there is to say about it; may be nil
 	Reopened bool     // let in by the session that this very link has made
 
-	Door               string // DoorGet or DoorPost
+	Door               string // DoorGet, DoorPost, DoorEmbed or DoorHeader
 	Target             string // where the person was sent; "" when refused
 	Network, UserAgent string
 }
 
 // Values of SignInAttempt.Door.
 const (
-	DoorGet  = store.DoorGet
-	DoorPost = store.DoorPost
+	DoorGet    = store.DoorGet
+	DoorPost   = store.DoorPost
+	DoorEmbed  = store.DoorEmbed
+	DoorHeader = store.DoorHeader
 )
 
 // seen is what a token says, verified or not, for the log alone.

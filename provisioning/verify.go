@@ -34,7 +34,9 @@ type Verified struct {
 	// accepted with any leeway that an integration may have; zero = for ever.
 	AcceptableUntil time.Time
 
-	seen seen
+	ends   time.Time // of a presented token, see SignIn.TokenEnds
+	signed string    // the signing input
+	seen   seen
 }
 
 // Verify checks a token against a tenant's keyring, step by step in the order
@@ -44,6 +46,9 @@ type Verified struct {
 // The error is a *Refusal, that of the first step to fail. Beside it, Verified
 // holds no more than what the log needs: what was seen, Integration once it was
 // found and KeyID once the signature held.
+//
+// A token that is presented (Link.Presented) is held to the rules of
+// presented.go where they differ.
 //
 // Without a maximum age and without exp a token stays good for ever, which the
 // format allows. Tokens issued before Integration.AcceptAfter are refused when
@@ -153,6 +158,9 @@ func (v *verification) take(s step) (err error) {
 	case stepIssuedAt:
 		return v.checkIssuedAt()
 	case stepIssuer:
+		if v.link.Presented {
+			return v.checkPresenter()
+		}
 		return v.ring.checkIssuer(v.claims.member("iss"), v.entry)
 	case stepAudience:
 		return checkAudience(v.claims.member("aud"), v.entry.integration.AppID, v.link.Audiences)
@@ -160,7 +168,7 @@ func (v *verification) take(s step) (err error) {
 		v.id, err = tokenID(v.claims.member("jti"))
 		return err
 	case stepClaims:
-		v.assertion, err = readClaims(v.claims)
+		v.assertion, err = readClaims(v.claims, v.link.Presented)
 		return err
 	case stepNonce, stepUser, stepStatus, stepChanges, stepReplay, steps:
 	}
@@ -197,10 +205,15 @@ func (v *verification) passed() Verified {
 	v.assertion.ID, v.assertion.IssuedAt, v.assertion.ExpiresAt = v.id, v.dates.issuedAt, v.dates.expiresAt
 	passed := v.refused()
 	passed.seen.know(&v.assertion)
-	passed.Assertion = v.assertion
-	passed.SpendKey = spendKey(v.id, v.token.signed)
-	passed.Single = v.id != "" || n.SingleUse
-	passed.AcceptableUntil = v.dates.acceptableUntil(n.MaxAge)
+	passed.Assertion, passed.signed = v.assertion, v.token.signed
+	if v.link.Presented {
+		passed.SpendKey = presentKey(v.token.signed)
+		passed.ends = v.dates.presentedUntil(n, v.now)
+	} else {
+		passed.SpendKey = spendKey(v.id, v.token.signed)
+		passed.Single = v.id != "" || n.SingleUse
+	}
+	passed.AcceptableUntil = v.dates.acceptableUntil(v.maxAge())
 	return passed
 }
 
@@ -266,10 +279,10 @@ func (v *verification) checkIssuedAt() (err error) {
 	if v.dates.issuedAt, err = readDate(v.claims, "iat"); err != nil {
 		return err
 	}
-	integration, issued := &v.entry.integration, v.dates.issuedAt
+	integration, issued, maxAge := &v.entry.integration, v.dates.issuedAt, v.maxAge()
 	if issued.IsZero() {
-		if integration.MaxAge > 0 {
-			return refuse(IatMissing, "the integration has a maximum age of %s, so iat is needed", seconds(integration.MaxAge))
+		if maxAge > 0 {
+			return refuse(IatMissing, "the integration has a maximum age of %s, so iat is needed", seconds(maxAge))
 		}
 		return nil
 	}
@@ -279,15 +292,33 @@ func (v *verification) checkIssuedAt() (err error) {
 		// Without a maximum age too: iat orders the data, and one from the
 		// future would outrank every honest token until then.
 		return refuse(IssuedInFuture, "iat is %s ahead of this server's clock, tolerance %s", seconds(-age), seconds(leeway))
-	case integration.MaxAge > 0 && age > integration.MaxAge+leeway:
-		return refuse(TokenTooOld, "age %s, maximum %s, tolerance %s", seconds(age), seconds(integration.MaxAge), seconds(leeway))
-	case issued.Before(integration.AcceptAfter.Truncate(time.Second)):
+	case maxAge > 0 && age > maxAge+leeway:
+		return refuse(TokenTooOld, "age %s, maximum %s, tolerance %s", seconds(age), seconds(maxAge), seconds(leeway))
+	}
+	if floor := v.acceptAfter(); issued.Before(floor.Truncate(time.Second)) {
 		// Partners' iat are whole seconds, hence the truncation. There is no
 		// leeway here: it would let tokens of an earlier installation in.
 		return refuse(TokenTooOld, "age %s, issued %s before the integration's present installation or limits",
-			seconds(age), seconds(integration.AcceptAfter.Sub(issued)))
+			seconds(age), seconds(floor.Sub(issued)))
 	}
 	return nil
+}
+
+// maxAge is how old a token may be at this door; 0 = not limited.
+func (v *verification) maxAge() time.Duration {
+	if v.link.Presented {
+		return v.entry.integration.EmbedMaxAge
+	}
+	return v.entry.integration.MaxAge
+}
+
+// acceptAfter is the moment before which no token of the integration may have
+// been issued.
+func (v *verification) acceptAfter() time.Time {
+	if v.link.Presented {
+		return installedAfter(&v.entry.integration)
+	}
+	return v.entry.integration.AcceptAfter
 }
 
 // ageNote adds a token's age to a detail, if it has a readable iat.
@@ -389,7 +420,7 @@ func tokenID(jti jsonValue) (string, error) {
 }
 
 // spendKey hashes what makes a token the same token again. The first byte
-// keeps a jti from standing for a signing input.
+// keeps a jti from standing for a signing input; presentKey has another one.
 func spendKey(id, signed string) [sha256.Size]byte {
 	if id != "" {
 		return sha256.Sum256([]byte("\x01" + id))

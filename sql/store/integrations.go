@@ -14,7 +14,7 @@ import (
 const integrationColumns = `tenant_id, id, app_id, name, revision, generation, issuer, max_age, leeway, landing_page,
        sign_in_url, require_nonce, return_origins, embed_origins, link_policy, auto_create, single_use, unknown_groups, unknown_credits,
        group_scope, meta_mode, session_idle, session_absolute, accept_after, created_at, updated_at, removed_at,
-       drift_guard, drift_threshold`
+       drift_guard, drift_threshold, embed_max_age, content_origins`
 
 // integrationRow is Integration in the types of the columns.
 type integrationRow struct {
@@ -47,6 +47,8 @@ type integrationRow struct {
 	RemovedAt       *time.Time `db:"removed_at"`
 	DriftGuard      bool       `db:"drift_guard"`
 	DriftThreshold  int64      `db:"drift_threshold"`
+	EmbedMaxAge     int64      `db:"embed_max_age"`
+	ContentOrigins  string     `db:"content_origins"`
 }
 
 func rowOf(n Integration) (integrationRow, error) {
@@ -62,6 +64,10 @@ func rowOf(n Integration) (integrationRow, error) {
 	if err != nil {
 		return integrationRow{}, fmt.Errorf("store: %w", err)
 	}
+	content, err := origins(n.ContentOrigins)
+	if err != nil {
+		return integrationRow{}, fmt.Errorf("store: %w", err)
+	}
 	return integrationRow{
 		TenantID: n.TenantID, ID: n.ID, AppID: n.AppID, Name: n.Name, Revision: n.Revision, Generation: n.Generation,
 		Issuer: n.Issuer, MaxAge: seconds(n.MaxAge), Leeway: seconds(n.Leeway), LandingPage: n.LandingPage,
@@ -71,6 +77,7 @@ func rowOf(n Integration) (integrationRow, error) {
 		GroupScope: n.GroupScope, MetaMode: n.MetaMode, SessionIdle: seconds(n.SessionIdle),
 		SessionAbsolute: seconds(n.SessionAbsolute), AcceptAfter: n.AcceptAfter, CreatedAt: n.CreatedAt,
 		UpdatedAt: n.UpdatedAt, RemovedAt: n.RemovedAt, DriftGuard: n.DriftGuard, DriftThreshold: n.DriftThreshold,
+		EmbedMaxAge: seconds(n.EmbedMaxAge), ContentOrigins: content,
 	}, nil
 }
 
@@ -84,12 +91,16 @@ func (r integrationRow) integration() (Integration, error) {
 		SessionAbsolute: time.Duration(r.SessionAbsolute) * time.Second, AcceptAfter: r.AcceptAfter.UTC(),
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), RemovedAt: r.RemovedAt,
 		DriftGuard: r.DriftGuard, DriftThreshold: r.DriftThreshold,
+		EmbedMaxAge: time.Duration(r.EmbedMaxAge) * time.Second,
 	}
 	if err := json.Unmarshal([]byte(r.ReturnOrigins), &n.ReturnOrigins); err != nil {
 		return Integration{}, fmt.Errorf("store: return origins of integration %s: %w", r.ID, err)
 	}
 	if err := json.Unmarshal([]byte(r.EmbedOrigins), &n.EmbedOrigins); err != nil {
 		return Integration{}, fmt.Errorf("store: embed origins of integration %s: %w", r.ID, err)
+	}
+	if err := json.Unmarshal([]byte(r.ContentOrigins), &n.ContentOrigins); err != nil {
+		return Integration{}, fmt.Errorf("store: content origins of integration %s: %w", r.ID, err)
 	}
 	return n, nil
 }
@@ -106,7 +117,7 @@ INSERT INTO integrations (`+integrationColumns+`)
 VALUES (:tenant_id, :id, :app_id, :name, :revision, :generation, :issuer, :max_age, :leeway, :landing_page,
         :sign_in_url, :require_nonce, :return_origins, :embed_origins, :link_policy, :auto_create, :single_use, :unknown_groups, :unknown_credits,
         :group_scope, :meta_mode, :session_idle, :session_absolute, :accept_after, :created_at, :updated_at,
-        :removed_at, :drift_guard, :drift_threshold)`, row)
+        :removed_at, :drift_guard, :drift_threshold, :embed_max_age, :content_origins)`, row)
 		if err != nil {
 			return err
 		}
@@ -286,7 +297,8 @@ UPDATE integrations
        single_use = :single_use, unknown_groups = :unknown_groups, unknown_credits = :unknown_credits,
        group_scope = :group_scope, meta_mode = :meta_mode, session_idle = :session_idle,
        session_absolute = :session_absolute, accept_after = :accept_after, updated_at = :updated_at,
-       removed_at = :removed_at, drift_guard = :drift_guard, drift_threshold = :drift_threshold
+       removed_at = :removed_at, drift_guard = :drift_guard, drift_threshold = :drift_threshold,
+       embed_max_age = :embed_max_age, content_origins = :content_origins
  WHERE tenant_id = :tenant_id AND id = :id`, row)
 	return err
 }

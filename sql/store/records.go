@@ -44,6 +44,8 @@ type Integration struct {
 	RequireNonce    bool          // only links asked for by this browser are good
 	ReturnOrigins   []string      // foreign origins that go may name
 	EmbedOrigins    []string      // origins that may frame us
+	EmbedMaxAge     time.Duration // of a token that is presented, to an embed or beside a call; 0 = not limited
+	ContentOrigins  []string      // origins under which the content of embeds may lie
 	LinkPolicy      string        // LinkUnclaimed, LinkTrusted, LinkNever
 	AutoCreate      bool          // unknown people are created
 	SingleUse       bool          // tokens without jti are single-use as well

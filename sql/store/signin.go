@@ -65,7 +65,8 @@ type Recalled struct {
 	UserID       string
 	Status       string // StatusActive or StatusDisabled
 	SessionEpoch int64
-	Onboarding   bool // created with onboard and the page not opened yet
+	Version      int64 // of the user
+	Onboarding   bool  // created with onboard and the page not opened yet
 	// Spent is true when this use was recorded; false for a disabled user, and
 	// when the token was used before (see UsedToken.Single).
 	Spent bool
@@ -93,7 +94,7 @@ func (s *Store) Recall(ctx context.Context, q Recollection) (Recalled, error) {
 	var r Recalled
 	err = stmt.QueryRowContext(ctx, q.TenantID, q.IntegrationID, value, q.Fingerprint, q.Revision,
 		q.Token.Key, q.Token.IssuedAt, q.Token.Attempt, q.Token.NotAfter, q.Token.ExpiresAt).
-		Scan(&r.Current, &r.Generation, &r.Known, &r.UserID, &r.Status, &r.SessionEpoch, &r.Onboarding, &r.Spent)
+		Scan(&r.Current, &r.Generation, &r.Known, &r.UserID, &r.Status, &r.SessionEpoch, &r.Version, &r.Onboarding, &r.Spent)
 	if err != nil {
 		return Recalled{}, fault(err)
 	}
@@ -107,7 +108,7 @@ const (
 
 	recallHead = `
 WITH known AS (
-    SELECT i.id, i.user_id, u.status, u.session_epoch, u.onboarding
+    SELECT i.id, i.user_id, u.status, u.session_epoch, u.version, u.onboarding
       FROM identities i JOIN users u ON u.tenant_id = i.tenant_id AND u.id = i.user_id
      WHERE i.tenant_id = $1 AND i.integration_id = $2 AND i.`
 	recallTail = ` = $3 AND i.fingerprint = $4
@@ -123,7 +124,8 @@ WITH known AS (
 )
 SELECT n.revision = $5 AND n.removed_at IS NULL AS current, n.generation, known.id IS NOT NULL AS known,
        coalesce(known.user_id::text, '') AS user_id, coalesce(known.status, '') AS status,
-       coalesce(known.session_epoch, 0) AS session_epoch, coalesce(known.onboarding, false) AS onboarding,
+       coalesce(known.session_epoch, 0) AS session_epoch, coalesce(known.version, 0) AS version,
+       coalesce(known.onboarding, false) AS onboarding,
        EXISTS (SELECT 1 FROM spent) AS spent
   FROM integrations n LEFT JOIN known ON true
  WHERE n.tenant_id = $1 AND n.id = $2`
@@ -144,6 +146,7 @@ type recalledRow struct {
 	UserID       string `db:"user_id"`
 	Status       string `db:"status"`
 	SessionEpoch int64  `db:"session_epoch"`
+	Version      int64  `db:"version"`
 	Onboarding   bool   `db:"onboarding"`
 	Spent        bool   `db:"spent"`
 }
@@ -155,7 +158,8 @@ func (s *Store) recallSQLite(ctx context.Context, q Recollection) (Recalled, err
 		read, err := s.stmtIn(ctx, tx, `
 SELECT n.revision = $1 AND n.removed_at IS NULL AS current, n.generation, i.id IS NOT NULL AS known,
        coalesce(u.id, '') AS user_id, coalesce(u.status, '') AS status,
-       coalesce(u.session_epoch, 0) AS session_epoch, coalesce(u.onboarding, false) AS onboarding,
+       coalesce(u.session_epoch, 0) AS session_epoch, coalesce(u.version, 0) AS version,
+       coalesce(u.onboarding, false) AS onboarding,
        coalesce(i.id, '') AS identity_id
   FROM integrations n
   LEFT JOIN identities i ON i.tenant_id = n.tenant_id AND i.integration_id = n.id

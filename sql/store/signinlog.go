@@ -64,8 +64,10 @@ const (
 
 // Values of SignIn.Door.
 const (
-	DoorGet  = "get"
-	DoorPost = "post"
+	DoorGet    = "get"
+	DoorPost   = "post"
+	DoorEmbed  = "embed"  // presented to an embedded page
+	DoorHeader = "header" // presented beside an API call
 )
 
 // Warning is something worth telling about an accepted token.
