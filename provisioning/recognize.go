@@ -2,7 +2,10 @@ package provisioning
 
 import (
 	"context"
+	"fmt"
 	"time"
+
+	"usher/sql/store"
 )
 
 const (
@@ -51,8 +54,16 @@ func (s *Service) Recognize(ctx context.Context, in Arrival) (SignIn, error) {
 	}
 	key := personKey(&v.Assertion, &v.Integration)
 	if c, ok := s.callers.get(key); ok && c.covers(&signIn, s.now()) {
-		signIn.UserID, signIn.Epoch, signIn.Version, signIn.Generation = c.user, c.epoch, c.version, c.generation
-		return signIn, nil
+		epoch, generation, known, err := s.ender.Standing(ctx, in.Tenant.ID, c.user, signIn.Integration.ID)
+		if err != nil {
+			return signIn, fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+		}
+		if known && epoch <= c.epoch && generation <= c.generation {
+			signIn.UserID, signIn.Epoch, signIn.Version, signIn.Generation = c.user, c.epoch, c.version, c.generation
+			return signIn, nil
+		}
+		// Something has ended: the database says what.
+		s.callers.forget(key)
 	}
 	began := s.now()
 	if signIn, err = s.Present(ctx, in); err != nil {

@@ -26,6 +26,11 @@ type Ender interface {
 	// EndByID ends one session of a user, by its public id, and says whether
 	// there was one.
 	EndByID(ctx context.Context, tenant, user, id string) (bool, error)
+	// Standing says which epoch of a user and generation of an integration are
+	// the last to have been told, in one round trip. known is false when the
+	// store had lost them: then the generation is the database's, and nothing
+	// is known of the epoch.
+	Standing(ctx context.Context, tenant, user, integration string) (epoch, generation int64, known bool, err error)
 }
 
 // Service is what the product does with integrations, links and users. The

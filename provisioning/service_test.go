@@ -43,6 +43,8 @@ type ender struct {
 	mu    sync.Mutex
 	ended []string // "user <id> <epoch>", "integration <id> <generation>"
 	asked []string // for whose sessions the last count was
+	lost  bool     // the store has lost its counters, and says so
+	calls int      // of Standing
 	fault error    // what the next calls return
 }
 
@@ -71,6 +73,24 @@ func (e *ender) EndByID(_ context.Context, _, user, id string) (bool, error) {
 		return false, nil
 	}
 	return true, e.note(fmt.Sprintf("session %s %s", user, id))
+}
+
+// Standing says what was told to EndUser and EndIntegration.
+func (e *ender) Standing(_ context.Context, _, user, integration string) (epoch, generation int64, known bool, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.calls++
+	for _, what := range e.ended {
+		var n int64
+		if _, err := fmt.Sscanf(what, "user "+user+" %d", &n); err == nil {
+			epoch = max(epoch, n)
+		}
+		if _, err := fmt.Sscanf(what, "integration "+integration+" %d", &n); err == nil {
+			generation = max(generation, n)
+		}
+	}
+	known, e.lost = !e.lost, false
+	return epoch, generation, known, e.fault
 }
 
 // noSession is the id of a session that nobody has.
