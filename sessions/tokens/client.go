@@ -1,0 +1,112 @@
+package tokens
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"usher/sql/store"
+)
+
+const (
+	// ClientLife is how long a client's access token is good.
+	ClientLife = 3000 * time.Second
+	// ScopeResources is the right to keep one's own resources.
+	ScopeResources = "resources"
+
+	tokenBytes = 32
+	// sweepPause is between two rounds of deleting tokens that have run out, and
+	// sweepBatch how many one statement deletes.
+	sweepPause = 5 * time.Minute
+	sweepBatch = 1000
+)
+
+// ErrNone means that a token opens nothing: unknown, of another tenant, run out,
+// or dead with its integration or key.
+var ErrNone = errors.New("no such token")
+
+// Client is a partner's server, as its token says.
+type Client struct {
+	Integration string // the id of its integration
+	Key         string // the id of the key with whose secret it asked
+	Scope       string // rights with spaces between them (RFC 6749 §3.3)
+}
+
+// Tokens gives out tokens and knows them again. It is safe for concurrent use.
+type Tokens struct {
+	store *store.Store
+	now   func() time.Time
+}
+
+// New makes Tokens over a store.
+func New(st *store.Store, now func() time.Time) *Tokens { return &Tokens{store: st, now: now} }
+
+// Issue makes an access token for a client that has shown its secret. It is
+// ErrNone when its integration has been removed, or its key retired, meanwhile.
+// Any other error is a fault of the database.
+func (t *Tokens) Issue(ctx context.Context, tenant string, client Client) (token string, err error) {
+	var random [tokenBytes]byte
+	_, _ = rand.Read(random[:]) // never fails (crypto/rand since Go 1.24)
+	token = hex.EncodeToString(random[:])
+	now := t.now()
+	err = t.store.AddClientToken(ctx, store.ClientToken{
+		TenantID: tenant, Digest: digestOf(token), IntegrationID: client.Integration, KeyID: client.Key, Scope: client.Scope,
+		CreatedAt: now, ExpiresAt: now.Add(ClientLife),
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		err = ErrNone
+	}
+	if err != nil {
+		return "", err
+	}
+	return token, nil
+}
+
+// Client returns whose token this is, or ErrNone. Any other error is a fault of
+// the database.
+func (t *Tokens) Client(ctx context.Context, tenant, token string) (Client, error) {
+	if len(token) != hex.EncodedLen(tokenBytes) {
+		return Client{}, ErrNone
+	}
+	found, err := t.store.LiveClientToken(ctx, tenant, digestOf(token), t.now())
+	if errors.Is(err, store.ErrNotFound) {
+		return Client{}, ErrNone
+	} else if err != nil {
+		return Client{}, err
+	}
+	return Client{Integration: found.IntegrationID, Key: found.KeyID, Scope: found.Scope}, nil
+}
+
+// digestOf is under what a token is stored. It is of the text: another spelling
+// of the same bits is another token.
+func digestOf(token string) []byte {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:]
+}
+
+// Run deletes tokens that have run out, until ctx ends.
+func (t *Tokens) Run(ctx context.Context) {
+	tick := time.NewTicker(sweepPause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			t.Sweep(ctx)
+		}
+	}
+}
+
+// Sweep deletes the tokens that have run out. What fails now is deleted in the
+// next round.
+func (t *Tokens) Sweep(ctx context.Context) {
+	for ctx.Err() == nil {
+		if n, err := t.store.ForgetClientTokens(ctx, t.now(), sweepBatch); err != nil || n < sweepBatch {
+			return
+		}
+	}
+}
