@@ -21,6 +21,8 @@ type App struct {
 	// Origin is where browsers reach us, as configured. It is the one source
 	// of absolute links; a request's Host is only looked up, never repeated.
 	Origin provisioning.Origin
+	// Upstreams are the servers that requests are forwarded to.
+	Upstreams *Upstreams
 }
 
 // site is the tenant that a request came to.

@@ -31,7 +31,9 @@ const (
 
 	UnknownHost Code = "unknown_host"
 	Overloaded  Code = "overloaded"
-	Internal    Code = "internal"
+	// UpstreamUnavailable is for a server behind us that does not answer.
+	UpstreamUnavailable Code = "upstream_unavailable"
+	Internal            Code = "internal"
 )
 
 // Fault is an error with a code of its own.
@@ -120,6 +122,7 @@ var outcomes = map[string]outcome{
 	string(IdempotencyInProgress): {status: http.StatusConflict, title: "This request is being carried out", whatToDo: "Send it again in a moment, with the same Idempotency-Key, for its answer.", retryAfter: time.Second},
 	string(UnknownHost):           {status: http.StatusMisdirectedRequest, title: "Nobody lives at this address", whatToDo: "Check the host name in the address."},
 	string(Overloaded):            {status: http.StatusServiceUnavailable, title: "We are very busy right now", whatToDo: tryAgain, retryAfter: 2 * time.Second},
+	string(UpstreamUnavailable):   {status: http.StatusBadGateway, title: "This page does not answer", whatToDo: "Try again in a moment. If it happens again, tell the people who run this application the reference below."},
 	string(Internal):              {status: http.StatusInternalServerError, title: "Something went wrong on our side", whatToDo: "Try again in a moment. If it happens again, tell the people who run this application the reference below."},
 }
 

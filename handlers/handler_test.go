@@ -123,7 +123,7 @@ var statuses = map[string]int{
 	"bad_request": 400, "no_session": 401, "api_key_invalid": 401, "not_signed_in": 401, "not_allowed": 403, "cross_origin": 403,
 	"not_found": 404, "method_not_allowed": 405, "conflict": 409, "unknown_host": 421,
 	"precondition_failed": 412, "idempotency_conflict": 422, "idempotency_in_progress": 409,
-	"internal": 500, "overloaded": 503,
+	"internal": 500, "upstream_unavailable": 502, "overloaded": 503,
 }
 
 // constants reads the string constants of a type from a source file.
@@ -169,7 +169,7 @@ func TestOutcomesCoverEveryReason(t *testing.T) {
 func failure(code string) error {
 	if slices.Contains([]string{
 		"bad_request", "no_session", "api_key_invalid", "cross_origin", "not_found",
-		"method_not_allowed", "conflict", "unknown_host", "internal", "overloaded",
+		"method_not_allowed", "conflict", "unknown_host", "internal", "overloaded", "upstream_unavailable",
 		"precondition_failed", "idempotency_conflict", "idempotency_in_progress",
 	}, code) {
 		return fmt.Errorf("handling: %w", &Fault{Code: Code(code), Err: errors.New("an inner detail")})

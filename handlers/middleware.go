@@ -14,6 +14,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -130,10 +131,15 @@ func sentBy(r *http.Request, trusted []netip.Prefix) bool {
 }
 
 // accessLog writes one line for each request. The query string, headers and
-// body are never part of it: they hold tokens and cookies.
+// body are never part of it: they hold tokens and cookies. It is written for
+// connections that are cut as well.
 func (h *HTTP) accessLog(c *gin.Context) {
 	start := h.Now()
+	defer func() { h.logAccess(c, start) }()
 	c.Next()
+}
+
+func (h *HTTP) logAccess(c *gin.Context, start time.Time) {
 	level := slog.LevelInfo
 	if path := c.FullPath(); path == HealthPath || path == ReadyPath {
 		level = slog.LevelDebug
@@ -225,7 +231,8 @@ func (h *HTTP) securityHeaders(c *gin.Context) {
 
 // Limit lets at most n requests be under way at once and answers those above
 // with Overloaded at once: waiting in a queue would make all of them late.
-// Health checks pass, as a busy process is alive.
+// Health checks pass, as a busy process is alive. A request that is forwarded
+// gives its place back: see lift.
 func (h *HTTP) Limit(n int) gin.HandlerFunc {
 	slots := make(chan struct{}, n)
 	overloaded := h.Wrap(func(*gin.Context) error { return &Fault{Code: Overloaded} })
@@ -235,7 +242,9 @@ func (h *HTTP) Limit(n int) gin.HandlerFunc {
 		}
 		select {
 		case slots <- struct{}{}:
-			defer func() { <-slots }()
+			leave := sync.OnceFunc(func() { <-slots })
+			defer leave()
+			boundsOf(c).leave = leave
 			c.Next()
 		default:
 			overloaded(c)
@@ -245,6 +254,7 @@ func (h *HTTP) Limit(n int) gin.HandlerFunc {
 
 // limitBody makes reading more than maxBody fail with http.MaxBytesError.
 func limitBody(c *gin.Context) {
+	boundsOf(c).body = c.Request.Body
 	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxBody)
 }
 
@@ -253,6 +263,7 @@ func limitBody(c *gin.Context) {
 // like a client that has hung up.
 func deadline(c *gin.Context) {
 	outside := c.Request
+	boundsOf(c).ctx = outside.Context()
 	ctx, cancel := context.WithTimeout(outside.Context(), requestDeadline)
 	defer func() {
 		cancel()

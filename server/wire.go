@@ -223,6 +223,7 @@ func wire(ctx context.Context, cfg Config, origin provisioning.Origin, log *slog
 			HTTPS: origin.Scheme() == "https",
 		},
 		Provisioning: k.provisioning, Sessions: k.sessions, Origin: origin,
+		Upstreams: handlers.NewUpstreams(handlers.UpstreamOptions{Trusted: cfg.TrustedProxies}),
 	}
 	engine, err := app.NewEngine(cfg.TrustedProxies, maxInFlight)
 	if err != nil {
