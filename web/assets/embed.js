@@ -267,7 +267,7 @@
     return false;
   }
 
-  const answerTime = 10; // seconds that the parent has
+  const answerTime = 25; // seconds that the parent has
 
   function ask() {
     if (!parentOrigin) {
