@@ -42,6 +42,8 @@ type Session struct {
 	// Authorized are the ids of the resources that the token named; nil when it
 	// named none, which leaves the usual rights.
 	Authorized []string
+	// Resource is what a frame shows, as "kind/id"; its ticket opens no other.
+	Resource string
 }
 
 // End returns when the session ends if it is not used again.
@@ -86,6 +88,7 @@ func encode(key kv.Key, s Session) []byte {
 	for _, id := range s.Authorized {
 		b = appendText(b, id)
 	}
+	b = appendText(b, s.Resource)
 	seal := sealOf(key, b[headSize:])
 	copy(b[1:], seal[:])
 	return b
@@ -160,6 +163,12 @@ func (s *Session) readLater(body []byte) bool {
 			return false
 		}
 		s.Authorized, body = append(s.Authorized, id), rest
+	}
+	if len(body) > 0 {
+		var ok bool
+		if s.Resource, _, ok = cutText(body); !ok {
+			return false
+		}
 	}
 	s.Version, s.Embed = version, flags&flagEmbed != 0
 	return true

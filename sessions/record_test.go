@@ -23,7 +23,7 @@ func sample(key kv.Key) Session {
 		KeyID: "k1", Spent: strings.Repeat("ab", 32),
 		Created: created, LastSeen: created.Add(time.Hour), Idle: 8 * time.Hour, Expires: created.Add(30 * 24 * time.Hour),
 		UserAgent: "Mozilla/5.0 (Ä)", Network: "192.0.2.0/24",
-		Version: 12, Embed: true, Authorized: []string{"57cc264630b65c1e04acc09a", "é"},
+		Version: 12, Embed: true, Authorized: []string{"57cc264630b65c1e04acc09a", "é"}, Resource: "vote-widget/57cc264630b65c1e04acc09a",
 	}
 }
 
@@ -84,10 +84,10 @@ func TestRecordOfOlderProgram(t *testing.T) {
 	t.Parallel()
 	key := sha256.Sum256([]byte("a"))
 	want := sample(key)
-	want.Version, want.Embed, want.Authorized = 0, false, nil
-	// The last three bytes stand for the three fields.
+	want.Version, want.Embed, want.Authorized, want.Resource = 0, false, nil, ""
+	// The last four bytes stand for the four fields.
 	body := encode(key, want)[headSize:]
-	got, err := decode(want.Tenant, key, sealed(key, body[:len(body)-3]))
+	got, err := decode(want.Tenant, key, sealed(key, body[:len(body)-4]))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,6 +51,7 @@ type Issue struct {
 	Replaces                  string        // the request's session cookie, or ""; not of an embed
 	Version                   int64         // see Session
 	Authorized                []string      // see Session
+	Resource                  string        // see Session; of an embed alone
 }
 
 // Issue opens a session and ends the one that the browser had, which it
@@ -83,7 +84,7 @@ func (s *Sessions) issue(ctx context.Context, in Issue, embed bool, replaces kv.
 		Created: now, LastSeen: now,
 		Idle: min(in.Idle, absolute).Truncate(time.Millisecond), Expires: now.Add(absolute),
 		UserAgent: cutUserAgent(in.UserAgent), Network: NetworkOf(in.RemoteIP),
-		Version: in.Version, Embed: embed, Authorized: in.Authorized,
+		Version: in.Version, Embed: embed, Authorized: in.Authorized, Resource: in.Resource,
 	}
 	made, err := s.open(ctx, draft, replaces)
 	if err != nil && ctx.Err() == nil {

@@ -22,6 +22,8 @@ func TestAssets(t *testing.T) {
 		"passkeys.js": "text/javascript; charset=utf-8",
 		"admin.js":    "text/javascript; charset=utf-8",
 		"demo.css":    "text/css; charset=utf-8",
+		"embed.css":   "text/css; charset=utf-8",
+		"embed.js":    "text/javascript; charset=utf-8",
 		"usher.svg":   "image/svg+xml",
 		"lumen.svg":   "image/svg+xml",
 		"atrium.svg":  "image/svg+xml",

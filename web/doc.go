@@ -7,7 +7,8 @@
 // (html/template, by context). The package knows no status codes, no requests
 // and no rules: it shows what it is given.
 //
-// Every page works without script, and under
+// Every page works without script, those in a partner's frame until the session
+// ends, and under
 //
 //	Content-Security-Policy: default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'
 package web

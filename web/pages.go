@@ -39,11 +39,18 @@ func New() (*Pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse the admin's layout: %w", err)
 	}
+	embedLayout, err := template.New("layout.html").Funcs(functions()).ParseFS(templateFiles, "templates/embed/layout.html")
+	if err != nil {
+		return nil, fmt.Errorf("parse the layout of embeds: %w", err)
+	}
 	p := &Pages{templates: make(map[string]*template.Template)}
-	for _, page := range slices.Concat(everyPage(), adminPages()) {
+	for _, page := range slices.Concat(everyPage(), embedPages(), adminPages()) {
 		name, around := page.template(), layout
-		if strings.HasPrefix(name, "admin/") {
+		switch {
+		case strings.HasPrefix(name, "admin/"):
 			around = adminLayout
+		case strings.HasPrefix(name, "embed/"):
+			around = embedLayout
 		}
 		t, err := template.Must(around.Clone()).ParseFS(templateFiles, "templates/"+name+".html")
 		if err != nil {
@@ -100,3 +107,6 @@ func everyPage() []Page {
 		DemoApp{},
 	}
 }
+
+// embedPages lists the empty form of each page that may stand in a frame.
+func embedPages() []Page { return []Page{Embed{}, EmbedRefused{}} }

@@ -24,7 +24,7 @@ func TestStylesheetStaysSmall(t *testing.T) {
 	if got := len(stylesheet(t, "usher.css")); got > 8<<10 {
 		t.Errorf("usher.css: got %d bytes, want at most %d", got, 8<<10)
 	}
-	for _, name := range []string{"usher.css", "demo.css", "admin.css"} {
+	for _, name := range []string{"usher.css", "demo.css", "admin.css", "embed.css"} {
 		for _, foreign := range []string{"@import", "url(", "http"} {
 			if strings.Contains(stylesheet(t, name), foreign) {
 				t.Errorf("%s: got %q, want a sheet that loads nothing", name, foreign)
