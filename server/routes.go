@@ -27,7 +27,7 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 	assets := gin.WrapH(web.Assets())
 	engine.GET("/assets/*file", assets)
 	engine.HEAD("/assets/*file", assets)
-	for _, name := range []string{web.EmbedScript, web.EmbedTypes} { // for partners' pages
+	for _, name := range []string{web.PartnerScript, web.PartnerTypes} { // for partners' pages
 		file := gin.WrapH(web.PartnerFile(name))
 		engine.GET("/embed/"+name, file)
 		engine.HEAD("/embed/"+name, file)

@@ -16,8 +16,8 @@ var partnerFiles embed.FS
 // What partners load into pages of their own. The addresses stand in those
 // pages, so they stay as they are for good.
 const (
-	EmbedScript = "usher-embed.js"
-	EmbedTypes  = "usher-embed.d.ts"
+	PartnerScript = "usher-embed.js"
+	PartnerTypes  = "usher-embed.d.ts"
 )
 
 // PartnerFile serves one of the two at whatever address it is mounted at.
@@ -31,7 +31,7 @@ func PartnerFile(name string) http.Handler {
 	sum := sha256.Sum256(content)
 	etag := `"` + hex.EncodeToString(sum[:8]) + `"`
 	contentType := assetTypes[path.Ext(name)]
-	if name == EmbedTypes {
+	if name == PartnerTypes {
 		contentType = "text/plain; charset=utf-8"
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -25,8 +25,8 @@ func servePartnerFile(t *testing.T, name, method string, header ...string) *http
 func TestPartnerFiles(t *testing.T) {
 	t.Parallel()
 	for name, contentType := range map[string]string{
-		EmbedScript: "text/javascript; charset=utf-8",
-		EmbedTypes:  "text/plain; charset=utf-8",
+		PartnerScript: "text/javascript; charset=utf-8",
+		PartnerTypes:  "text/plain; charset=utf-8",
 	} {
 		res := servePartnerFile(t, name, http.MethodGet)
 		for header, want := range map[string]string{
@@ -54,7 +54,7 @@ func TestPartnerFiles(t *testing.T) {
 // reads no markup.
 func TestEmbedScriptStaysSmall(t *testing.T) {
 	t.Parallel()
-	script, err := io.ReadAll(servePartnerFile(t, EmbedScript, http.MethodGet).Body)
+	script, err := io.ReadAll(servePartnerFile(t, PartnerScript, http.MethodGet).Body)
 	if err != nil {
 		t.Fatal(err)
 	}

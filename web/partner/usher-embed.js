@@ -50,7 +50,9 @@
     frame.style.cssText = "display: block; width: 100%; border: 0; height: 150px";
 
     let alive = true;
-    let awake = false; // the frame has said something since it was loaded
+    let awake = false; // the frame has said something
+    let greeted = false; // a hello waits for its usher:ready
+    let spoken = false; // usher:ready came without one, since the last load
     let waiting; // for the frame's first word: a timer
     let asking; // your token function's answer, while it is under way
 
@@ -109,7 +111,7 @@
       }
       if (!alive) return;
       const path = "/embed/" + encodeURIComponent(options.kind) + "/" + encodeURIComponent(options.id);
-      awake = false;
+      awake = greeted = spoken = false;
       // In place of the old frame: that leaves no entry in the page's history.
       frame.remove();
       frame.src = origin + path + "?" + new URLSearchParams({ appId: options.appId, user: token });
@@ -130,7 +132,12 @@
       }
     }
 
-    function greet() { post({ type: "usher:hello" }); }
+    // loaded tells a document that has not found out by itself who frames it.
+    function loaded() {
+      greeted = !spoken;
+      spoken = false;
+      if (greeted) post({ type: "usher:hello" });
+    }
 
     function size(height) {
       if (!Number.isFinite(height)) return;
@@ -142,9 +149,10 @@
       const message = event.data;
       if (!message || typeof message !== "object" || !types.some(function (name) { return message.type === "usher:" + name; })) return;
       clearTimeout(waiting);
-      if (!awake) {
-        awake = true;
-        greet();
+      awake = true;
+      if (message.type === "usher:ready") {
+        spoken = !greeted;
+        greeted = false;
       }
       show(message.type === "usher:error" ? "error" : "ready");
       if (message.type === "usher:ready" || message.type === "usher:resize") size(message.height);
@@ -154,7 +162,7 @@
 
     show("loading", options.loading || "Loading…");
     window.addEventListener("message", receive);
-    frame.addEventListener("load", greet);
+    frame.addEventListener("load", loaded);
     place.append(status);
     load();
 
@@ -176,7 +184,7 @@
         alive = false;
         clearTimeout(waiting);
         window.removeEventListener("message", receive);
-        frame.removeEventListener("load", greet);
+        frame.removeEventListener("load", loaded);
         frame.remove();
         status.remove();
       },
