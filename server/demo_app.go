@@ -31,7 +31,8 @@ const (
 var errSignedOut = errors.New("no session")
 
 // newApp is the demo's sample application: one page, at / and at /courses,
-// that shows the signed-in person as Usher reports them.
+// that shows the signed-in person as Usher reports them, and the votes that
+// Usher frames.
 func newApp(cfg appConfig) http.Handler {
 	client := *cfg.Client
 	// The cookie is for Usher, not for wherever an answer might point.
@@ -59,7 +60,8 @@ func newApp(cfg appConfig) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", show)
 	mux.HandleFunc("GET /courses", show)
-	return demoSite(mux, cfg.UsherURL)
+	cfg.serveWidgets(mux)
+	return demoSite(mux, demoPolicy{forms: []string{cfg.UsherURL}})
 }
 
 // askUsher passes the browser's cookies on to Usher's GET /auth/session and

@@ -39,16 +39,24 @@ type partnerCredit struct {
 // site tells what will happen to a link.
 const partnerMaxAge = 180 * time.Second
 
-// newPartner is the demo's sample partner site, with one page: a form whose
-// fields travel in the query, and the link signed from them. Without a query
-// the link is the one that the partner would usually sign.
+// newPartner is the demo's sample partner site. Its first page is a form whose
+// fields travel in the query, and the link signed from them; without a query
+// the link is the one that the partner would usually sign. The others hold a
+// frame of Usher's, and calls to it.
 func newPartner(cfg partnerConfig) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		wish := cfg.readWish(r.URL.Query())
 		sendPage(w, cfg.Pages, http.StatusOK, cfg.page(wish))
 	})
-	return demoSite(mux, cfg.UsherURL, cfg.AppURL)
+	mux.HandleFunc("GET /embedded", func(w http.ResponseWriter, _ *http.Request) {
+		sendPage(w, cfg.Pages, http.StatusOK, cfg.embeddedPage())
+	})
+	mux.HandleFunc("GET /embedded/token", cfg.sendEmbedToken)
+	mux.HandleFunc("GET /api-calls", func(w http.ResponseWriter, r *http.Request) {
+		sendPage(w, cfg.Pages, http.StatusOK, cfg.callsPage(r.URL.Query()))
+	})
+	return demoSite(mux, demoPolicy{forms: []string{cfg.UsherURL, cfg.AppURL}, usher: cfg.UsherURL})
 }
 
 // usualLink is the link of the site's first page.

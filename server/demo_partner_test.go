@@ -412,7 +412,7 @@ func TestDemoSiteHeaders(t *testing.T) {
 	t.Parallel()
 	res, _ := askPartner(t, testPartner(t), "")
 	for header, want := range map[string]string{
-		"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self' http://localhost:8080 http://localhost:8082; base-uri 'none'; frame-ancestors 'none'",
+		"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self' http://localhost:8080 http://localhost:8082; script-src 'self' http://localhost:8080; connect-src 'self' http://localhost:8080; frame-src http://localhost:8080; base-uri 'none'; frame-ancestors 'none'",
 		"Content-Type":            "text/html; charset=utf-8",
 		"X-Content-Type-Options":  "nosniff",
 		"Referrer-Policy":         "strict-origin",

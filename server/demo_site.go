@@ -8,13 +8,25 @@ import (
 	"usher/web"
 )
 
+// demoPolicy is what a demo site's pages may do beyond showing themselves.
+type demoPolicy struct {
+	forms []string // foreign origins that forms may reach, redirects on the way included
+	usher string   // Usher's origin, whose script to run, to frame and to call; "" = no script at all
+}
+
+func (p demoPolicy) String() string {
+	own := func(more ...string) string { return strings.Join(append([]string{"'self'"}, more...), " ") }
+	policy := "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action " + own(p.forms...)
+	if p.usher != "" {
+		policy += "; script-src " + own(p.usher) + "; connect-src " + own(p.usher) + "; frame-src " + p.usher
+	}
+	return policy + "; base-uri 'none'; frame-ancestors 'none'"
+}
+
 // demoSite wraps a demo site's pages: the assets beside them, and headers as
-// strict as Usher's own. formTargets are the foreign origins that the site's
-// forms may reach, redirects on the way included.
-func demoSite(pages http.Handler, formTargets ...string) http.Handler {
-	policy := "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action " +
-		strings.Join(append([]string{"'self'"}, formTargets...), " ") +
-		"; base-uri 'none'; frame-ancestors 'none'"
+// strict as Usher's own.
+func demoSite(pages http.Handler, p demoPolicy) http.Handler {
+	policy := p.String()
 	mux := http.NewServeMux()
 	mux.Handle("GET /assets/", web.Assets())
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

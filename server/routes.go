@@ -27,6 +27,11 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 	assets := gin.WrapH(web.Assets())
 	engine.GET("/assets/*file", assets)
 	engine.HEAD("/assets/*file", assets)
+	for _, name := range []string{web.PartnerScript, web.PartnerTypes} { // for partners' pages
+		file := gin.WrapH(web.PartnerFile(name))
+		engine.GET("/embed/"+name, file)
+		engine.HEAD("/embed/"+name, file)
+	}
 
 	tenant := app.Tenant()
 	ownPage := app.SameOrigin(app.ReturnOrigins)

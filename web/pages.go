@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"path"
 	"slices"
 	"strings"
 )
@@ -29,7 +30,7 @@ type Pages struct {
 // in a template stops the program at its start and not a person at the door.
 func New() (*Pages, error) {
 	layout, err := template.New("layout.html").Funcs(functions()).
-		ParseFS(templateFiles, "templates/layout.html", "templates/person.html")
+		ParseFS(templateFiles, "templates/layout.html", "templates/person.html", "templates/demo_parts.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse the layout: %w", err)
 	}
@@ -44,13 +45,15 @@ func New() (*Pages, error) {
 		return nil, fmt.Errorf("parse the layout of embeds: %w", err)
 	}
 	p := &Pages{templates: make(map[string]*template.Template)}
-	for _, page := range slices.Concat(everyPage(), embedPages(), adminPages()) {
+	for _, page := range slices.Concat(everyPage(), embedPages(), scriptedDemoPages(), adminPages()) {
 		name, around := page.template(), layout
 		switch {
 		case strings.HasPrefix(name, "admin/"):
 			around = adminLayout
 		case strings.HasPrefix(name, "embed/"):
 			around = embedLayout
+		case strings.HasPrefix(name, "whole/"): // without a layout
+			around = template.New(path.Base(name) + ".html").Funcs(functions())
 		}
 		t, err := template.Must(around.Clone()).ParseFS(templateFiles, "templates/"+name+".html")
 		if err != nil {

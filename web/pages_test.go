@@ -484,3 +484,42 @@ func TestFallback(t *testing.T) {
 		t.Errorf("got the caller's own bytes back, want a fresh copy")
 	}
 }
+
+// The demo's pages with script keep the rules of the others, and load their
+// scripts from the site itself or from Usher.
+func TestScriptedDemoPages(t *testing.T) {
+	t.Parallel()
+	const hostile = `"><script>alert(1)</script>`
+	for _, empty := range scriptedDemoPages() {
+		plain := parse(t, render(t, filled(empty, "x")))
+		checkHostile(t, empty, hostile, skeleton(plain), parse(t, render(t, filled(empty, hostile))))
+		for _, page := range []Page{empty, filled(empty, "https://site.example/path")} {
+			doc := parse(t, render(t, page))
+			for _, once := range []string{"h1", "main", "title"} {
+				if got := count(doc, once); got != 1 {
+					t.Errorf("%T: got %d <%s>, want 1", page, got, once)
+				}
+			}
+			for _, banned := range []string{"style", "iframe", "object", "embed", "base"} {
+				if got := count(doc, banned); got != 0 {
+					t.Errorf("%T: got %d <%s>, want none", page, got, banned)
+				}
+			}
+			var nodes []*html.Node
+			for _, n := range elements(doc) {
+				address := attr(n, "href") + attr(n, "src")
+				switch {
+				case n.Data == "script" && n.FirstChild != nil:
+					t.Errorf("%T: got a script in the page, want it in a file", page)
+				case n.Data == "script" && attr(n, "src") == attr(find(t, doc, "script"), "src") && count(doc, "script") == 2:
+					// usher-embed.js, from Usher
+				case n.Data == "link" || n.Data == "script":
+					checkAsset(t, page, strings.TrimPrefix(address, "."))
+				default:
+					nodes = append(nodes, n)
+				}
+			}
+			checkElements(t, page, nodes)
+		}
+	}
+}
