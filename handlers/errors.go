@@ -29,6 +29,15 @@ const (
 	IdempotencyConflict   Code = "idempotency_conflict"
 	IdempotencyInProgress Code = "idempotency_in_progress"
 
+	// AccessTokenInvalid is about the token with which a partner's server speaks.
+	AccessTokenInvalid Code = "access_token_invalid"
+	// The errors of a token endpoint, under the names of RFC 6749 §5.2.
+	OAuthInvalidRequest       Code = "invalid_request"
+	OAuthInvalidClient        Code = "invalid_client"
+	OAuthUnauthorizedClient   Code = "unauthorized_client"
+	OAuthUnsupportedGrantType Code = "unsupported_grant_type"
+	OAuthInvalidScope         Code = "invalid_scope"
+
 	UnknownHost Code = "unknown_host"
 	Overloaded  Code = "overloaded"
 	// UpstreamUnavailable is for a server behind us that does not answer.
@@ -78,6 +87,7 @@ const (
 	tryAgain     = "Wait a moment, then try again. Nothing has been changed, and your link has not been used up."
 	schemeJWT    = "JWT"
 	schemeBearer = "Bearer"
+	schemeBasic  = "Basic"
 )
 
 // outcomes is the one place where reasons and codes meet HTTP.
@@ -108,22 +118,28 @@ var outcomes = map[string]outcome{
 	string(provisioning.RateLimited):        {status: http.StatusTooManyRequests, title: "Too many attempts", whatToDo: "Wait a minute, then go back to the site you came from and open the link again.", retryAfter: time.Minute},
 	string(provisioning.StoreUnavailable):   {status: http.StatusServiceUnavailable, title: "We cannot do this right now", whatToDo: tryAgain, retryAfter: 2 * time.Second},
 
-	string(BadRequest):            {status: http.StatusBadRequest, title: "We could not read this request", whatToDo: "Check the request and send it again."},
-	string(NoSession):             {status: http.StatusUnauthorized, title: "You are not signed in", whatToDo: openAgain, challenge: schemeJWT},
-	string(APIKeyInvalid):         {status: http.StatusUnauthorized, title: "A valid API key is needed here", whatToDo: "Send the key as “Authorization: Bearer …”.", challenge: schemeBearer},
-	string(NotSignedIn):           {status: http.StatusUnauthorized, title: "You are not signed in to the admin", whatToDo: "Open /admin and sign in, then try again.", challenge: schemeJWT},
-	string(NotAllowed):            {status: http.StatusForbidden, title: "You may not do this", whatToDo: "Ask an owner of this tenant for the right."},
-	string(CrossOrigin):           {status: http.StatusForbidden, title: "This request came from another site", whatToDo: "Open this application itself and try again there."},
-	string(NotFound):              {status: http.StatusNotFound, title: "There is nothing at this address", whatToDo: "Check the address, or go back to the site you came from."},
-	string(MethodNotAllowed):      {status: http.StatusMethodNotAllowed, title: "This address does not take that kind of request", whatToDo: "The methods it takes are in the Allow header of this answer."},
-	string(Conflict):              {status: http.StatusConflict, title: "This does not fit what is stored", whatToDo: "Load the present state and try again."},
-	string(PreconditionFailed):    {status: http.StatusPreconditionFailed, title: "This has changed since you read it", whatToDo: "Read it again, look at what is different, and send the change with the new ETag."},
-	string(IdempotencyConflict):   {status: http.StatusUnprocessableEntity, title: "This Idempotency-Key belongs to another request", whatToDo: "Use a new key for each request, and the same one only to repeat it unchanged."},
-	string(IdempotencyInProgress): {status: http.StatusConflict, title: "This request is being carried out", whatToDo: "Send it again in a moment, with the same Idempotency-Key, for its answer.", retryAfter: time.Second},
-	string(UnknownHost):           {status: http.StatusMisdirectedRequest, title: "Nobody lives at this address", whatToDo: "Check the host name in the address."},
-	string(Overloaded):            {status: http.StatusServiceUnavailable, title: "We are very busy right now", whatToDo: tryAgain, retryAfter: 2 * time.Second},
-	string(UpstreamUnavailable):   {status: http.StatusBadGateway, title: "This page does not answer", whatToDo: "Try again in a moment. If it happens again, tell the people who run this application the reference below."},
-	string(Internal):              {status: http.StatusInternalServerError, title: "Something went wrong on our side", whatToDo: "Try again in a moment. If it happens again, tell the people who run this application the reference below."},
+	string(BadRequest):                {status: http.StatusBadRequest, title: "We could not read this request", whatToDo: "Check the request and send it again."},
+	string(NoSession):                 {status: http.StatusUnauthorized, title: "You are not signed in", whatToDo: openAgain, challenge: schemeJWT},
+	string(APIKeyInvalid):             {status: http.StatusUnauthorized, title: "A valid API key is needed here", whatToDo: "Send the key as “Authorization: Bearer …”.", challenge: schemeBearer},
+	string(NotSignedIn):               {status: http.StatusUnauthorized, title: "You are not signed in to the admin", whatToDo: "Open /admin and sign in, then try again.", challenge: schemeJWT},
+	string(NotAllowed):                {status: http.StatusForbidden, title: "You may not do this", whatToDo: "Ask an owner of this tenant for the right."},
+	string(CrossOrigin):               {status: http.StatusForbidden, title: "This request came from another site", whatToDo: "Open this application itself and try again there."},
+	string(NotFound):                  {status: http.StatusNotFound, title: "There is nothing at this address", whatToDo: "Check the address, or go back to the site you came from."},
+	string(MethodNotAllowed):          {status: http.StatusMethodNotAllowed, title: "This address does not take that kind of request", whatToDo: "The methods it takes are in the Allow header of this answer."},
+	string(Conflict):                  {status: http.StatusConflict, title: "This does not fit what is stored", whatToDo: "Load the present state and try again."},
+	string(PreconditionFailed):        {status: http.StatusPreconditionFailed, title: "This has changed since you read it", whatToDo: "Read it again, look at what is different, and send the change with the new ETag."},
+	string(IdempotencyConflict):       {status: http.StatusUnprocessableEntity, title: "This Idempotency-Key belongs to another request", whatToDo: "Use a new key for each request, and the same one only to repeat it unchanged."},
+	string(IdempotencyInProgress):     {status: http.StatusConflict, title: "This request is being carried out", whatToDo: "Send it again in a moment, with the same Idempotency-Key, for its answer.", retryAfter: time.Second},
+	string(AccessTokenInvalid):        {status: http.StatusUnauthorized, title: "A valid access token is needed here", whatToDo: "Get one from /api/oauth/token with the app id and the secret, and send it as “Authorization: Bearer …”.", challenge: schemeBearer},
+	string(OAuthInvalidRequest):       {status: http.StatusBadRequest, title: "This request for a token is not complete", whatToDo: "Check the parameters and send it again."},
+	string(OAuthInvalidClient):        {status: http.StatusUnauthorized, title: "We do not know this client", whatToDo: "Check the app id and the secret: the secret is that of a live key of the integration.", challenge: schemeBasic},
+	string(OAuthUnauthorizedClient):   {status: http.StatusBadRequest, title: "This client has no secret to show", whatToDo: "The integration signs with a public key only: add a key with a shared secret."},
+	string(OAuthUnsupportedGrantType): {status: http.StatusBadRequest, title: "Tokens are not given out in this way", whatToDo: "grant_type is client_credentials."},
+	string(OAuthInvalidScope):         {status: http.StatusBadRequest, title: "There is no such right to ask for", whatToDo: "Leave scope out, or ask for resources."},
+	string(UnknownHost):               {status: http.StatusMisdirectedRequest, title: "Nobody lives at this address", whatToDo: "Check the host name in the address."},
+	string(Overloaded):                {status: http.StatusServiceUnavailable, title: "We are very busy right now", whatToDo: tryAgain, retryAfter: 2 * time.Second},
+	string(UpstreamUnavailable):       {status: http.StatusBadGateway, title: "This page does not answer", whatToDo: "Try again in a moment. If it happens again, tell the people who run this application the reference below."},
+	string(Internal):                  {status: http.StatusInternalServerError, title: "Something went wrong on our side", whatToDo: "Try again in a moment. If it happens again, tell the people who run this application the reference below."},
 }
 
 // ruling is an outcome together with what this one error adds to it.
