@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -25,6 +26,8 @@ type App struct {
 	Origin provisioning.Origin
 	// Upstreams are the servers that requests are forwarded to.
 	Upstreams *Upstreams
+	// TrustedProxies are the peers whose forwarding headers count.
+	TrustedProxies []netip.Prefix
 }
 
 // site is the tenant that a request came to.
@@ -41,20 +44,32 @@ type siteKey struct{}
 func (a *App) Tenant() gin.HandlerFunc {
 	ours := a.Origin.OurHosts()
 	return a.Wrap(func(c *gin.Context) error {
-		host, err := provisioning.CanonicalHost(c.Request.Host)
+		tenant, err := a.tenantAt(c, c.Request.Host, ours)
 		if err != nil {
-			return &Fault{Code: UnknownHost, Err: err}
-		}
-		tenant, err := a.Provisioning.TenantByHost(c.Request.Context(), host, ours)
-		if errors.Is(err, provisioning.ErrUnknownHost) {
-			return &Fault{Code: UnknownHost, Err: err}
-		} else if err != nil {
 			return err
 		}
-		Note(c, slog.String("tenant", tenant.ID))
-		c.Set(siteKey{}, a.siteOf(tenant))
+		a.enterSite(c, tenant)
 		return nil
 	})
+}
+
+// tenantAt finds the tenant at a host as a request names it. The error is a
+// Fault with UnknownHost, or a fault of the database.
+func (a *App) tenantAt(c *gin.Context, raw string, ours []string) (provisioning.Tenant, error) {
+	host, err := provisioning.CanonicalHost(raw)
+	if err != nil {
+		return provisioning.Tenant{}, &Fault{Code: UnknownHost, Err: err}
+	}
+	tenant, err := a.Provisioning.TenantByHost(c.Request.Context(), host, ours)
+	if errors.Is(err, provisioning.ErrUnknownHost) {
+		return provisioning.Tenant{}, &Fault{Code: UnknownHost, Err: err}
+	}
+	return tenant, err
+}
+
+func (a *App) enterSite(c *gin.Context, tenant provisioning.Tenant) {
+	Note(c, slog.String("tenant", tenant.ID))
+	c.Set(siteKey{}, a.siteOf(tenant))
 }
 
 func (a *App) siteOf(tenant provisioning.Tenant) site {

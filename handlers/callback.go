@@ -36,9 +36,12 @@ func (a *App) Callback(c *gin.Context) error {
 		c.Writer.WriteHeaderNow()
 		return nil
 	}
-	attempt := provisioning.SignInAttempt{Arrival: provisioning.Arrival{
+	attempt := provisioning.SignInAttempt{Door: provisioning.DoorGet, Arrival: provisioning.Arrival{
 		Tenant: siteOf(c).tenant, Reference: RequestID(c.Request.Context()),
 	}}
+	if c.Request.Method == http.MethodPost {
+		attempt.Door = provisioning.DoorPost
+	}
 	err := a.enter(c, &attempt)
 	a.logAttempt(c, attempt, err)
 	return err
@@ -74,10 +77,6 @@ func (a *App) logAttempt(c *gin.Context, attempt provisioning.SignInAttempt, err
 		ruling := a.rule(err)
 		attempt.Reason, attempt.Refusal = ruling.code, ruling.refusal
 	}
-	attempt.Door = provisioning.DoorGet
-	if c.Request.Method == http.MethodPost {
-		attempt.Door = provisioning.DoorPost
-	}
 	attempt.Network, attempt.UserAgent = sessions.NetworkOf(c.ClientIP()), c.Request.UserAgent()
 	a.Provisioning.LogSignIn(attempt)
 }
@@ -103,7 +102,7 @@ func (a *App) redeem(c *gin.Context, attempt *provisioning.SignInAttempt) error 
 	cookie, _, previous, err := a.Sessions.Issue(ctx, sessions.Issue{
 		Tenant: s.tenant.ID, User: signIn.UserID, Integration: signIn.Integration.ID,
 		Generation: signIn.Generation, Epoch: signIn.Epoch, KeyID: signIn.KeyID, Spent: signIn.Spent,
-		Idle: signIn.Idle, Absolute: signIn.Absolute,
+		Idle: signIn.Idle, Absolute: signIn.Absolute, Version: signIn.Version, Authorized: signIn.Authorized,
 		UserAgent: c.Request.UserAgent(), RemoteIP: c.ClientIP(), Replaces: sessions.ReadCookie(c.Request),
 	})
 	if err != nil {

@@ -26,21 +26,65 @@ type caller struct {
 	Ends                      time.Time         // when this credential is no longer good; zero = never
 }
 
-// caller returns whom the request speaks for, or a Fault with NoSession.
+// caller returns whom the request speaks for. A credential in the Authorization
+// header decides alone; otherwise it is the session cookie. The error is a Fault
+// with NoSession, a refusal of the token, or a fault of a store.
 func (a *App) caller(c *gin.Context) (caller, error) {
-	session, err := a.session(c)
+	link, explicit, err := readCredential(c.Request.Header)
 	if err != nil {
 		return caller{}, err
 	}
-	return callerOf(session), nil
+	var who caller
+	if explicit {
+		who, err = a.recognize(c, link)
+	} else {
+		var session sessions.Session
+		session, err = a.session(c)
+		who = callerOf(session)
+	}
+	if err != nil {
+		return caller{}, err
+	}
+	a.shareWithScript(c, who.Integration)
+	return who, nil
 }
 
 // callerOf is whom a session speaks for.
 func callerOf(session sessions.Session) caller {
 	return caller{
 		Tenant: session.Tenant, User: session.User, Integration: session.Integration,
+		Version: session.Version, Authorized: session.Authorized,
 		Session: &session, KeyID: session.KeyID, Ends: session.End(),
 	}
+}
+
+// holds reports whether the caller came with the session of this public id.
+func (who caller) holds(id string) bool { return who.Session != nil && who.Session.ID == id }
+
+// recognize returns whom a token in the Authorization header speaks for. It
+// leaves nothing behind: no cookie, no session, no spent token. Refusals reach
+// the sign-in log.
+func (a *App) recognize(c *gin.Context, link provisioning.Link) (caller, error) {
+	ctx, s := c.Request.Context(), siteOf(c)
+	link.Audiences = s.audiences
+	attempt := provisioning.SignInAttempt{Door: provisioning.DoorHeader, Arrival: provisioning.Arrival{
+		Tenant: s.tenant, Link: link, Own: s.own, Reference: RequestID(ctx),
+	}}
+	signIn, err := a.Provisioning.Recognize(ctx, attempt.Arrival)
+	attempt.SignIn = signIn
+	if refusal, ok := errors.AsType[*provisioning.Refusal](err); ok {
+		err = headerRefusal{refusal}
+	}
+	if err != nil {
+		noteSignIn(c, signIn)
+		a.logAttempt(c, attempt, err)
+		return caller{}, err
+	}
+	Note(c, slog.String("user", signIn.UserID), slog.String("integration", signIn.Integration.ID))
+	return caller{
+		Tenant: s.tenant.ID, User: signIn.UserID, Integration: signIn.Integration.ID,
+		Version: signIn.Version, Authorized: signIn.Authorized, KeyID: signIn.KeyID, Ends: signIn.TokenEnds,
+	}, nil
 }
 
 // The headers that tell an application behind a proxy who calls it. A client
@@ -53,6 +97,9 @@ const (
 	headerIntegration = identityPrefix + "Integration"
 	headerSession     = identityPrefix + "Session"
 )
+
+// identityHeaders are all of them.
+var identityHeaders = []string{headerUser, headerEmail, headerGroups, headerIntegration, headerSession}
 
 // identity is what an application is told about a caller:
 //
@@ -117,9 +164,4 @@ func stripIdentity(h http.Header) {
 			delete(h, name)
 		}
 	}
-}
-
-// note adds the caller to the request's log lines.
-func (who caller) note(c *gin.Context) {
-	Note(c, slog.String("user", who.User), slog.String("integration", who.Integration))
 }

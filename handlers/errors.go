@@ -155,6 +155,9 @@ type ruling struct {
 func (h *HTTP) rule(err error) ruling {
 	if refusal, ok := errors.AsType[*provisioning.Refusal](err); ok {
 		if outcome, known := outcomes[string(refusal.Reason)]; known {
+			if _, ok := errors.AsType[headerRefusal](err); ok {
+				outcome = outcome.atHeader()
+			}
 			return ruling{outcome: outcome, code: string(refusal.Reason), refusal: refusal}
 		}
 	}

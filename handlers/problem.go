@@ -47,7 +47,19 @@ const maxRanges = 32
 // equals again HTML, so that browsers and an absent header get a page.
 // Malformed ranges are passed over.
 func prefersJSON(lines []string) bool {
-	var html, jsonPlain, jsonProblem preference
+	html, jsonPlain, jsonProblem := preferences(lines)
+	return jsonPlain.over(html) || jsonProblem.over(html)
+}
+
+// asksForPage reports whether the Accept header's lines name HTML and do not
+// prefer JSON. Browsers that open a page do so; scripts and pictures do not.
+func asksForPage(lines []string) bool {
+	html, _, _ := preferences(lines)
+	return html.exact == 3 && html.quality > 0 && !prefersJSON(lines)
+}
+
+// preferences reads the Accept header's lines.
+func preferences(lines []string) (html, jsonPlain, jsonProblem preference) {
 	ranges := 0
 	for _, line := range lines {
 		for item := range strings.SplitSeq(line, ",") {
@@ -63,7 +75,7 @@ func prefersJSON(lines []string) bool {
 			jsonProblem.apply(r, "application", "problem+json")
 		}
 	}
-	return jsonPlain.over(html) || jsonProblem.over(html)
+	return html, jsonPlain, jsonProblem
 }
 
 // mediaRange is one item of an Accept header.

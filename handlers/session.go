@@ -21,7 +21,9 @@ import (
 type sessionAnswer struct {
 	User        UserAnswer        `json:"user"`
 	Integration integrationAnswer `json:"integration"`
-	ExpiresAt   time.Time         `json:"expires_at"` // RFC 3339; the idle end, if that is sooner
+	// ExpiresAt is when the session ends if it is not used again, or when the
+	// token does that the request carries; null = never. RFC 3339.
+	ExpiresAt *time.Time `json:"expires_at"`
 }
 
 type integrationAnswer struct {
@@ -81,23 +83,26 @@ func AnswerUser(p provisioning.Profile) UserAnswer {
 
 // Session tells the page who is signed in: GET /auth/session.
 func (a *App) Session(c *gin.Context) error {
-	session, err := a.session(c)
+	who, err := a.caller(c)
 	if err != nil {
 		return err
 	}
 	ctx, s := c.Request.Context(), siteOf(c)
-	profile, err := a.Provisioning.Profile(ctx, s.tenant, session.User)
+	profile, err := a.Provisioning.Profile(ctx, s.tenant, who.User)
 	if errors.Is(err, provisioning.ErrNotFound) || (err == nil && !profile.Active()) {
 		return &Fault{Code: NoSession, Err: err}
 	} else if err != nil {
 		return err
 	}
-	_, name := a.Provisioning.Places(ctx, s.tenant, session.Integration, s.own)
-	c.JSON(http.StatusOK, sessionAnswer{
+	_, name := a.Provisioning.Places(ctx, s.tenant, who.Integration, s.own)
+	answer := sessionAnswer{
 		User:        AnswerUser(profile),
-		Integration: integrationAnswer{ID: session.Integration, Name: name},
-		ExpiresAt:   session.End().UTC(),
-	})
+		Integration: integrationAnswer{ID: who.Integration, Name: name},
+	}
+	if end := who.Ends.UTC(); !who.Ends.IsZero() {
+		answer.ExpiresAt = &end
+	}
+	c.JSON(http.StatusOK, answer)
 	return nil
 }
 
@@ -114,18 +119,18 @@ type sessionItem struct {
 
 // ListSessions lists the person's sessions: GET /auth/sessions.
 func (a *App) ListSessions(c *gin.Context) error {
-	session, err := a.session(c)
+	who, err := a.caller(c)
 	if err != nil {
 		return err
 	}
-	list, err := a.Sessions.List(c.Request.Context(), session.Tenant, session.User)
+	list, err := a.Sessions.List(c.Request.Context(), who.Tenant, who.User)
 	if err != nil {
 		return unavailable(err)
 	}
 	items := []sessionItem{}
 	for _, one := range list {
 		items = append(items, sessionItem{
-			ID: one.ID, Current: one.ID == session.ID, CreatedAt: one.Created, LastSeen: one.LastSeen,
+			ID: one.ID, Current: who.holds(one.ID), CreatedAt: one.Created, LastSeen: one.LastSeen,
 			ExpiresAt: one.End().UTC(), UserAgent: one.UserAgent, Network: one.Network,
 		})
 	}
@@ -135,18 +140,18 @@ func (a *App) ListSessions(c *gin.Context) error {
 
 // EndSession ends one of the person's sessions: DELETE /auth/sessions/:id.
 func (a *App) EndSession(c *gin.Context) error {
-	session, err := a.session(c)
+	who, err := a.caller(c)
 	if err != nil {
 		return err
 	}
-	ended, err := a.Sessions.EndByID(c.Request.Context(), session.Tenant, session.User, c.Param("id"))
+	ended, err := a.Sessions.EndByID(c.Request.Context(), who.Tenant, who.User, c.Param("id"))
 	if err != nil {
 		return unavailable(err)
 	}
 	if !ended {
 		return &Fault{Code: NotFound}
 	}
-	if c.Param("id") == session.ID {
+	if who.holds(c.Param("id")) {
 		http.SetCookie(c.Writer, sessions.ClearCookie())
 	}
 	c.Status(http.StatusNoContent)

@@ -39,8 +39,11 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 		{http.MethodGet, handlers.CallbackPath, app.Wrap(app.Callback)},
 		{http.MethodPost, handlers.CallbackPath, app.Wrap(app.Callback)},
 		{http.MethodGet, "/auth/start", app.Wrap(app.Start)},
-		{http.MethodGet, "/auth/session", app.WrapJSON(app.Session)},
-		{http.MethodGet, "/auth/sessions", app.WrapJSON(app.ListSessions)},
+		{http.MethodGet, "/auth/session", app.WrapJSON(app.Scripts(app.Session))},
+		{http.MethodOptions, "/auth/session", app.WrapJSON(app.Preflight(http.MethodGet))},
+		{http.MethodGet, "/auth/sessions", app.WrapJSON(app.Scripts(app.ListSessions))},
+		{http.MethodOptions, "/auth/sessions", app.WrapJSON(app.Preflight(http.MethodGet))},
+		{http.MethodOptions, "/auth/sessions/:id", app.WrapJSON(app.Preflight(http.MethodDelete))},
 		{http.MethodGet, "/auth/logout", app.Wrap(app.ConfirmLogout)},
 		{http.MethodGet, handlers.OnboardingPath, app.Wrap(app.Onboarding)},
 		{http.MethodGet, "/", app.Wrap(app.Home)},
@@ -53,14 +56,21 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 	} {
 		engine.Handle(r.method, r.path, tenant, r.handler)
 	}
-	for _, r := range []route{
-		{http.MethodDelete, "/auth/sessions/:id", app.WrapJSON(app.EndSession)},
-		{http.MethodPost, "/auth/logout", app.Wrap(app.Logout)},
-	} {
-		engine.Handle(r.method, r.path, tenant, ownPage, r.handler)
+	engine.DELETE("/auth/sessions/:id", tenant, handlers.OwnPage(ownPage), app.WrapJSON(app.Scripts(app.EndSession)))
+	engine.POST("/auth/logout", tenant, ownPage, app.Wrap(app.Logout))
+	behindProxy, verify := app.TenantBehindProxy(), app.Wrap(app.Scripts(app.Verify))
+	for _, method := range verifyMethods {
+		engine.Handle(method, handlers.VerifyPath, behindProxy, verify)
+		engine.Handle(method, handlers.VerifyPath+"/*rest", behindProxy, verify)
 	}
 
 	adminRoutes(engine, app, a)
+}
+
+// verifyMethods are what a proxy may ask with: some keep the method of the
+// request that they hold back. Any other is answered 405, which is no yes.
+var verifyMethods = []string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
 }
 
 // guarded is a route of the admin, and the right that it asks for.

@@ -44,7 +44,13 @@ func TestRoutesAreDocumented(t *testing.T) {
 	row := regexp.MustCompile("(?m)^\\| ([A-Z]+) \\| `(/[^`]*)` \\| ([^|]+) \\| [^|]+ \\|$")
 	var documented []string
 	for _, match := range row.FindAllStringSubmatch(projectFile(t, "../docs/http-api.md"), -1) {
-		documented = append(documented, match[1]+" "+match[2])
+		methods := []string{match[1]}
+		if match[1] == "ANY" {
+			methods = verifyMethods
+		}
+		for _, method := range methods {
+			documented = append(documented, method+" "+match[2])
+		}
 		api := strings.HasPrefix(match[2], "/admin/api/")
 		page := !api && (match[2] == "/admin" || strings.HasPrefix(match[2], "/admin/")) && match[3] != "everyone"
 		if (match[3] == "an API key") != api || (match[3] == "an administrator") != page {
@@ -111,7 +117,7 @@ func TestMethods(t *testing.T) {
 	t.Parallel()
 	i := launch(t, embeddedWorld(t))
 	for path, allowed := range map[string]string{
-		"/auth/session": "GET", "/auth/logout": "GET, POST", "/auth/callback/jwt-auth": "GET, POST",
+		"/auth/session": "GET, OPTIONS", "/auth/logout": "GET, POST", "/auth/callback/jwt-auth": "GET, POST",
 	} {
 		for _, method := range []string{"PUT", "PATCH", "TRACE", "PROPFIND", "BREW"} {
 			a := i.send(t, method, path, "", wantsJSON)
