@@ -11,6 +11,7 @@ import (
 
 	"usher/provisioning"
 	"usher/sessions"
+	"usher/sessions/tokens"
 )
 
 // App is what the handlers of people's requests work with.
@@ -18,6 +19,7 @@ type App struct {
 	*HTTP
 	Provisioning *provisioning.Service
 	Sessions     *sessions.Sessions
+	Tokens       *tokens.Tokens
 	// Origin is where browsers reach us, as configured. It is the one source
 	// of absolute links; a request's Host is only looked up, never repeated.
 	Origin provisioning.Origin

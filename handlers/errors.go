@@ -29,6 +29,15 @@ const (
 	IdempotencyConflict   Code = "idempotency_conflict"
 	IdempotencyInProgress Code = "idempotency_in_progress"
 
+	// AccessTokenInvalid is about the token with which a partner's server speaks.
+	AccessTokenInvalid Code = "access_token_invalid"
+	// The errors of a token endpoint, under the names of RFC 6749 §5.2.
+	OAuthInvalidRequest       Code = "invalid_request"
+	OAuthInvalidClient        Code = "invalid_client"
+	OAuthUnauthorizedClient   Code = "unauthorized_client"
+	OAuthUnsupportedGrantType Code = "unsupported_grant_type"
+	OAuthInvalidScope         Code = "invalid_scope"
+
 	UnknownHost Code = "unknown_host"
 	Overloaded  Code = "overloaded"
 	// UpstreamUnavailable is for a server behind us that does not answer.
@@ -78,6 +87,7 @@ const (
 	tryAgain     = "Wait a moment, then try again. Nothing has been changed, and your link has not been used up."
 	schemeJWT    = "JWT"
 	schemeBearer = "Bearer"
+	schemeBasic  = "Basic"
 )
 
 // outcomes is the one place where reasons and codes meet HTTP.
@@ -124,6 +134,13 @@ var outcomes = map[string]outcome{
 	string(Overloaded):            {status: http.StatusServiceUnavailable, title: "We are very busy right now", whatToDo: tryAgain, retryAfter: 2 * time.Second},
 	string(UpstreamUnavailable):   {status: http.StatusBadGateway, title: "This page does not answer", whatToDo: "Try again in a moment. If it happens again, tell the people who run this application the reference below."},
 	string(Internal):              {status: http.StatusInternalServerError, title: "Something went wrong on our side", whatToDo: "Try again in a moment. If it happens again, tell the people who run this application the reference below."},
+
+	string(AccessTokenInvalid):        {status: http.StatusUnauthorized, title: "A valid access token is needed here", whatToDo: "Get one from /api/oauth/token with the app id and the secret, and send it as “Authorization: Bearer …”.", challenge: schemeBearer},
+	string(OAuthInvalidRequest):       {status: http.StatusBadRequest, title: "This request for a token is not complete", whatToDo: "Check the parameters and send it again."},
+	string(OAuthInvalidClient):        {status: http.StatusUnauthorized, title: "We do not know this client", whatToDo: "Check the app id and the secret: the secret is that of a live key of the integration.", challenge: schemeBasic},
+	string(OAuthUnauthorizedClient):   {status: http.StatusBadRequest, title: "This client has no secret to show", whatToDo: "The integration signs with a public key only: add a key with a shared secret."},
+	string(OAuthUnsupportedGrantType): {status: http.StatusBadRequest, title: "Tokens are not given out in this way", whatToDo: "grant_type is client_credentials."},
+	string(OAuthInvalidScope):         {status: http.StatusBadRequest, title: "There is no such right to ask for", whatToDo: "Leave scope out, or ask for resources."},
 }
 
 // ruling is an outcome together with what this one error adds to it.

@@ -49,9 +49,7 @@ type HTTP struct {
 func (h *HTTP) Wrap(handle Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if err := handle(c); err != nil {
-			// The API speaks JSON even about addresses that it does not have.
-			asJSON := strings.HasPrefix(c.Request.URL.Path, "/admin/api/") || prefersJSON(c.Request.Header.Values("Accept"))
-			h.answer(c, err, asJSON)
+			h.answer(c, err, wantedForm(c.Request))
 		}
 	}
 }
@@ -60,9 +58,29 @@ func (h *HTTP) Wrap(handle Handler) gin.HandlerFunc {
 func (h *HTTP) WrapJSON(handle Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if err := handle(c); err != nil {
-			h.answer(c, err, true)
+			h.answer(c, err, asProblem)
 		}
 	}
+}
+
+// errorForm is the form in which an error is told.
+type errorForm int
+
+const (
+	asPage    errorForm = iota // HTML
+	asProblem                  // RFC 9457
+	asOAuth                    // RFC 6749 §5.2
+)
+
+// wantedForm is the form for a route that speaks both HTML and JSON, or for an
+// address that is none.
+func wantedForm(r *http.Request) errorForm {
+	// The APIs speak JSON even about addresses that they do not have.
+	if strings.HasPrefix(r.URL.Path, "/admin/api/") || strings.HasPrefix(r.URL.Path, "/api/") ||
+		prefersJSON(r.Header.Values("Accept")) {
+		return asProblem
+	}
+	return asPage
 }
 
 // statusClientGone stands in the log for a request whose client has hung up
@@ -70,7 +88,7 @@ func (h *HTTP) WrapJSON(handle Handler) gin.HandlerFunc {
 const statusClientGone = 499
 
 // answer ends the request with what the table says about err, and logs it.
-func (h *HTTP) answer(c *gin.Context, err error, asJSON bool) {
+func (h *HTTP) answer(c *gin.Context, err error, form errorForm) {
 	c.Abort()
 	if errors.Is(c.Request.Context().Err(), context.Canceled) {
 		c.Status(statusClientGone)
@@ -101,11 +119,14 @@ func (h *HTTP) answer(c *gin.Context, err error, asJSON bool) {
 	}
 
 	reference := RequestID(c.Request.Context())
-	if asJSON {
+	switch form {
+	case asProblem:
 		c.Data(ruling.status, "application/problem+json", ruling.problem(reference))
-		return
+	case asOAuth:
+		c.Data(ruling.status, "application/json", ruling.oauthError(reference))
+	case asPage:
+		c.Data(ruling.status, "text/html; charset=utf-8", h.page(c, ruling, reference))
 	}
-	c.Data(ruling.status, "text/html; charset=utf-8", h.page(c, ruling, reference))
 }
 
 // page renders the ruling for a person.

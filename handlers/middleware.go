@@ -199,8 +199,7 @@ func (h *HTTP) recoverPanic(c *gin.Context) {
 			slog.String("reference", RequestID(c.Request.Context())),
 			slog.String("cause", cause),
 			slog.Any("stack", stackLines(debug.Stack())))
-		h.answer(c, &Fault{Code: Internal, Err: errors.New("panic: " + cause)},
-			prefersJSON(c.Request.Header.Values("Accept")))
+		h.answer(c, &Fault{Code: Internal, Err: errors.New("panic: " + cause)}, wantedForm(c.Request))
 	}()
 	c.Next()
 }

@@ -45,6 +45,20 @@ func (r *refusalLimit) take(tenant, integration string, now time.Time) bool {
 	return may
 }
 
+// takeOf takes from one bucket, which holds burst and fills with rate a second.
+func (r *refusalLimit) takeOf(key bucketKey, rate, burst float64, now time.Time) bool {
+	if len(r.buckets) > maxRefusalCounts {
+		clear(r.buckets)
+	}
+	b := r.filled(key, rate, burst, now)
+	may := b.left >= 1
+	if may {
+		b.left--
+	}
+	r.buckets[key] = b
+	return may
+}
+
 func (r *refusalLimit) filled(key bucketKey, rate, burst float64, now time.Time) bucket {
 	b, ok := r.buckets[key]
 	if !ok {

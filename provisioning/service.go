@@ -52,6 +52,9 @@ type Service struct {
 	callers *recent[caller] // who has called of late, by personKey
 	users   *recent[*latest[Principal]]
 	newJob  chan struct{} // gets a value, if it has room, with each new job
+
+	resources *recent[*latest[Resource]]
+	failures  clientFailures
 }
 
 // New makes a Service. Run has to be running beside it for what is done later.
@@ -65,6 +68,8 @@ func New(st *store.Store, sealer *Sealer, ender Ender, now func() time.Time, log
 	s.callers, s.users = newRecent[caller](maxCallers), newRecent[*latest[Principal]](maxCallers)
 	s.tenants = &tenantList{latest[[]store.Tenant]{load: st.Tenants, now: now}}
 	s.rings = newRingCache(s.loadRing, now)
+	s.resources = newRecent[*latest[Resource]](maxResourcesKept)
+	s.failures.limit = newRefusalLimit()
 	return s
 }
 
@@ -77,6 +82,8 @@ var (
 	ErrNotFound = store.ErrNotFound
 	// ErrTaken means that a name that must be unique is in use.
 	ErrTaken = store.ErrTaken
+	// ErrFull means that an integration has as many resources as it may have.
+	ErrFull = store.ErrFull
 	// ErrConsumed means that another request consumed the credit before.
 	ErrConsumed = store.ErrConsumed
 	// ErrMerged means that the user has become another one, who is the one to

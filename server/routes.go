@@ -44,6 +44,12 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 		{http.MethodGet, "/auth/logout", app.Wrap(app.ConfirmLogout)},
 		{http.MethodGet, handlers.OnboardingPath, app.Wrap(app.Onboarding)},
 		{http.MethodGet, "/", app.Wrap(app.Home)},
+		{http.MethodPost, "/api/oauth/token", app.WrapOAuth(app.ClientToken)},
+		{http.MethodGet, handlers.ResourcesPath, app.WrapJSON(app.Resources)},
+		{http.MethodPost, handlers.ResourcesPath, app.WrapJSON(app.AddResource)},
+		{http.MethodGet, handlers.ResourcesPath + "/:kind/:id", app.WrapJSON(app.Resource)},
+		{http.MethodPut, handlers.ResourcesPath + "/:kind/:id", app.WrapJSON(app.PutResource)},
+		{http.MethodDelete, handlers.ResourcesPath + "/:kind/:id", app.WrapJSON(app.DeleteResource)},
 	} {
 		engine.Handle(r.method, r.path, tenant, r.handler)
 	}

@@ -18,6 +18,7 @@ import (
 	"usher/sessions"
 	"usher/sessions/admins"
 	"usher/sessions/kv"
+	"usher/sessions/tokens"
 	"usher/sql/store"
 	"usher/web"
 )
@@ -34,6 +35,7 @@ type core struct {
 	embedded     *store.SessionKV // nil = sessions are in Redis
 	provisioning *provisioning.Service
 	sessions     *sessions.Sessions
+	tokens       *tokens.Tokens
 	admins       *admins.Service
 }
 
@@ -85,6 +87,7 @@ func openCore(ctx context.Context, cfg Config, log *slog.Logger) (_ *core, err e
 	k.sessions = sessions.New(values, generations, time.Now)
 	k.provisioning = provisioning.New(k.store, sealer, k.sessions, time.Now, log)
 	generations.Generations = k.provisioning
+	k.tokens = tokens.New(k.store, time.Now)
 	var provider *admins.Provider
 	if cfg.AdminOIDC.Issuer != "" {
 		provider = admins.NewProvider(cfg.AdminOIDC)
@@ -179,6 +182,7 @@ func (k *core) run(ctx context.Context) {
 		beside.Go(func() { k.sweep(ctx) })
 	}
 	beside.Go(func() { k.admins.Run(ctx) })
+	beside.Go(func() { k.tokens.Run(ctx) })
 	k.provisioning.Run(ctx)
 	beside.Wait()
 }
@@ -222,8 +226,8 @@ func wire(ctx context.Context, cfg Config, origin provisioning.Origin, log *slog
 			Pages: pages, Log: log, Now: time.Now, Unavailable: provisioning.Unavailable,
 			HTTPS: origin.Scheme() == "https",
 		},
-		Provisioning: k.provisioning, Sessions: k.sessions, Origin: origin,
-		Upstreams: handlers.NewUpstreams(handlers.UpstreamOptions{Trusted: cfg.TrustedProxies}),
+		Upstreams:    handlers.NewUpstreams(handlers.UpstreamOptions{Trusted: cfg.TrustedProxies}),
+		Provisioning: k.provisioning, Sessions: k.sessions, Tokens: k.tokens, Origin: origin,
 	}
 	engine, err := app.NewEngine(cfg.TrustedProxies, maxInFlight)
 	if err != nil {

@@ -1,13 +1,10 @@
 package admin
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -16,56 +13,9 @@ import (
 	"usher/sessions/admins"
 )
 
-// maxBody is the most that a request's JSON may have, in bytes.
-const maxBody = 128 << 10
-
 // read takes a request's JSON object: one, with no unknown and no repeated
 // members, and nothing after it.
-func read(c *gin.Context, into any) error {
-	body, err := io.ReadAll(io.LimitReader(c.Request.Body, maxBody+1))
-	if err != nil || len(body) > maxBody {
-		return badRequest("The body is longer than %d bytes, or it broke off.", maxBody)
-	}
-	if !utf8.Valid(body) || bytes.Contains(body, []byte(`\u0000`)) {
-		return badRequest("The body is not valid UTF-8, or it has a NUL character.")
-	}
-	if err := provisioning.CheckJSON(body); err != nil {
-		return badRequest("The body is not one JSON object without repeated members.")
-	}
-	if name, strange := strangeMember(body); strange {
-		return badRequest("There is no field %q here.", name)
-	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		var wrong *json.UnmarshalTypeError
-		switch {
-		case errors.As(err, &wrong):
-			// The decoder names the structs that fields are gathered in as well.
-			field := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
-			return badRequest("%s: a value of another type is expected there.", field)
-		case strings.HasPrefix(err.Error(), "json: unknown field "):
-			return badRequest("There is no field %s here.", strings.TrimPrefix(err.Error(), "json: unknown field "))
-		}
-		return badRequest("The body is not the JSON object that is expected here.")
-	}
-	return nil
-}
-
-// strangeMember finds a member whose name is not written as all of ours are.
-// The decoder would take "NAME" for "name", and both at once for one.
-func strangeMember(body []byte) (name string, strange bool) {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) != nil {
-		return "", false // no object: the decoder says so
-	}
-	for name := range members {
-		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
-			return name, true
-		}
-	}
-	return "", false
-}
+func read(c *gin.Context, into any) error { return handlers.ReadJSON(c, into) }
 
 func badRequest(text string, args ...any) error {
 	return &handlers.Fault{Code: handlers.BadRequest, Public: fmt.Sprintf(text, args...)}

@@ -31,9 +31,9 @@ func (a *Admin) Once(handle handlers.Handler) handlers.Handler {
 		if len(keys) > 1 {
 			return badRequest("%s: send one.", idempotencyKey)
 		}
-		body, err := io.ReadAll(io.LimitReader(c.Request.Body, maxBody+1))
-		if err != nil || len(body) > maxBody {
-			return badRequest("The body is longer than %d bytes, or it broke off.", maxBody)
+		body, err := io.ReadAll(io.LimitReader(c.Request.Body, handlers.MaxJSON+1))
+		if err != nil || len(body) > handlers.MaxJSON {
+			return badRequest("The body is longer than %d bytes, or it broke off.", handlers.MaxJSON)
 		}
 		c.Request.Body = io.NopCloser(bytes.NewReader(body))
 		attempt, kept, err := a.Provisioning.BeginRequest(c.Request.Context(), handlers.TenantOf(c), provisioning.Repeatable{
