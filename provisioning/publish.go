@@ -65,7 +65,7 @@ func (s *Service) PutPublished(ctx context.Context, tenant Tenant, integration s
 			next.Title, next.Restricted, next.ContentURL = wanted.Title, wanted.Restricted, wanted.ContentURL
 			return next, changedResource(by, *found, next), nil
 		})
-	s.resources.forget(keyOf(tenant, wanted))
+	s.forgetResource(tenant, wanted.Kind, wanted.ID)
 	return r, created && err == nil, err
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/url"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -44,7 +43,7 @@ func (s *Service) ResourceFor(ctx context.Context, tenant Tenant, kind, id strin
 	if !isKind(kind) || !isResourceID(id) {
 		return Resource{}, ErrNotFound
 	}
-	r, err := s.resources.get(ctx, resourceKey{tenant.ID, kind, id})
+	r, err := s.recentResource(ctx, tenant, kind, id)
 	if err != nil {
 		return Resource{}, err
 	}
@@ -119,48 +118,24 @@ func (s *Service) EmbedOrigins(ctx context.Context, tenant Tenant, integration s
 	return slices.Compact(origins), nil
 }
 
-// resourceKey is the address of a resource.
-type resourceKey struct{ tenant, kind, id string }
-
-// resourceCache keeps the resources that are being opened.
-type resourceCache struct {
-	load func(ctx context.Context, tenant, kind, id string) (Resource, error)
-	now  func() time.Time
-
-	mu   sync.Mutex
-	kept map[resourceKey]*latest[Resource]
-}
-
-func newResourceCache(load func(context.Context, string, string, string) (Resource, error), now func() time.Time) *resourceCache {
-	return &resourceCache{load: load, now: now, kept: map[resourceKey]*latest[Resource]{}}
-}
-
-func (c *resourceCache) get(ctx context.Context, at resourceKey) (Resource, error) {
-	r, _, err := c.of(at).get(ctx, resourceLife)
+// recentResource returns a resource as it was no longer than resourceLife ago.
+func (s *Service) recentResource(ctx context.Context, tenant Tenant, kind, id string) (Resource, error) {
+	key := resourceKey(tenant, kind, id)
+	known := s.resources.getOr(key, func() *latest[Resource] {
+		return &latest[Resource]{now: s.now, load: func(ctx context.Context) (Resource, error) {
+			return s.store.Resource(ctx, tenant.ID, kind, id)
+		}}
+	})
+	r, _, err := known.get(ctx, resourceLife)
 	if errors.Is(err, ErrNotFound) {
-		c.forget(at) // made-up addresses push out nothing
+		s.resources.forget(key) // made-up addresses push out nothing
 	}
 	return r, err
 }
 
-func (c *resourceCache) of(at resourceKey) *latest[Resource] {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	one, ok := c.kept[at]
-	if !ok {
-		if len(c.kept) >= maxResourcesKept {
-			clear(c.kept)
-		}
-		load := func(ctx context.Context) (Resource, error) { return c.load(ctx, at.tenant, at.kind, at.id) }
-		one = &latest[Resource]{load: load, now: c.now}
-		c.kept[at] = one
-	}
-	return one
-}
+func resourceKey(tenant Tenant, kind, id string) string { return tenant.ID + " " + kind + "/" + id }
 
-// forget makes the next get load, for a change made by this process.
-func (c *resourceCache) forget(at resourceKey) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.kept, at)
+// forgetResource makes the next look load, for a change made by this process.
+func (s *Service) forgetResource(tenant Tenant, kind, id string) {
+	s.resources.forget(resourceKey(tenant, kind, id))
 }

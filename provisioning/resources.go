@@ -93,11 +93,9 @@ func (s *Service) makeResource(ctx context.Context, tenant Tenant, r Resource, l
 		}
 		return r, resourceAct(by, "resource_added", r, chosenOf(r)), nil
 	})
-	s.resources.forget(keyOf(tenant, r))
+	s.forgetResource(tenant, r.Kind, r.ID)
 	return made, err
 }
-
-func keyOf(tenant Tenant, r Resource) resourceKey { return resourceKey{tenant.ID, r.Kind, r.ID} }
 
 func resourceAct(by By, action string, r Resource, detail map[string]any) store.Act {
 	return act(by, action, "resource "+r.Kind+"/"+r.ID, detail)
@@ -193,7 +191,7 @@ func (s *Service) ChangeResource(ctx context.Context, tenant Tenant, kind, id, n
 		}
 		return r, changedResource(by, *found, r), nil
 	})
-	s.resources.forget(resourceKey{tenant.ID, kind, id})
+	s.forgetResource(tenant, kind, id)
 	return r, err
 }
 
@@ -224,6 +222,6 @@ func (s *Service) deleteResource(ctx context.Context, tenant Tenant, kind, id, o
 		}
 		return resourceAct(by, "resource_deleted", r, chosenOf(r)), nil
 	})
-	s.resources.forget(resourceKey{tenant.ID, kind, id})
+	s.forgetResource(tenant, kind, id)
 	return err
 }

@@ -45,7 +45,7 @@ type Service struct {
 	tenants *tenantList
 	rings   *ringCache
 
-	resources *resourceCache
+	resources *recent[*latest[Resource]]
 	failures  clientFailures
 	people    people
 	unspent   chan unspent
@@ -68,7 +68,7 @@ func New(st *store.Store, sealer *Sealer, ender Ender, now func() time.Time, log
 	s.callers, s.users = newRecent[caller](maxCallers), newRecent[*latest[Principal]](maxCallers)
 	s.tenants = &tenantList{latest[[]store.Tenant]{load: st.Tenants, now: now}}
 	s.rings = newRingCache(s.loadRing, now)
-	s.resources = newResourceCache(st.Resource, now)
+	s.resources = newRecent[*latest[Resource]](maxResourcesKept)
 	s.failures.limit = newRefusalLimit()
 	return s
 }
