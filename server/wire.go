@@ -222,12 +222,8 @@ func wire(ctx context.Context, cfg Config, origin provisioning.Origin, log *slog
 			Pages: pages, Log: log, Now: time.Now, Unavailable: provisioning.Unavailable,
 			HTTPS: origin.Scheme() == "https",
 		},
-<<<<<<< HEAD
-		Provisioning: k.provisioning, Sessions: k.sessions, Origin: origin,
-		Upstreams: handlers.NewUpstreams(handlers.UpstreamOptions{Trusted: cfg.TrustedProxies}),
-=======
 		Provisioning: k.provisioning, Sessions: k.sessions, Origin: origin, TrustedProxies: cfg.TrustedProxies,
->>>>>>> 689dd50 (Tokens in the Authorization header, scripts on other sites, and a question for proxies)
+		Upstreams: handlers.NewUpstreams(handlers.UpstreamOptions{Trusted: cfg.TrustedProxies}),
 	}
 	engine, err := app.NewEngine(cfg.TrustedProxies, maxInFlight)
 	if err != nil {
