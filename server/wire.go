@@ -226,7 +226,10 @@ func wire(ctx context.Context, cfg Config, origin provisioning.Origin, log *slog
 			Pages: pages, Log: log, Now: time.Now, Unavailable: provisioning.Unavailable,
 			HTTPS: origin.Scheme() == "https",
 		},
-		Provisioning: k.provisioning, Sessions: k.sessions, Tokens: k.tokens, Origin: origin,
+		Provisioning:   k.provisioning,
+		Sessions:       k.sessions,
+		Tokens:         k.tokens,
+		Origin:         origin,
 		TrustedProxies: cfg.TrustedProxies,
 		Upstreams:      handlers.NewUpstreams(handlers.UpstreamOptions{Trusted: cfg.TrustedProxies}),
 	}
