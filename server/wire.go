@@ -203,8 +203,9 @@ func (k *core) sweep(ctx context.Context) {
 // application is a core with its HTTP side.
 type application struct {
 	*core
-	handler http.Handler
-	ready   *handlers.Readiness
+	handler   http.Handler
+	ready     *handlers.Readiness
+	upstreams *handlers.Upstreams
 }
 
 // wire builds the application that cfg describes. Browsers reach it at origin.
@@ -222,7 +223,7 @@ func wire(ctx context.Context, cfg Config, origin provisioning.Origin, log *slog
 			Pages: pages, Log: log, Now: time.Now, Unavailable: provisioning.Unavailable,
 			HTTPS: origin.Scheme() == "https",
 		},
-		Provisioning: k.provisioning, Sessions: k.sessions, Origin: origin,
+		Provisioning: k.provisioning, Sessions: k.sessions, Origin: origin, AdminHosts: cfg.adminHosts(origin),
 		Upstreams: handlers.NewUpstreams(handlers.UpstreamOptions{Trusted: cfg.TrustedProxies}),
 	}
 	engine, err := app.NewEngine(cfg.TrustedProxies, maxInFlight)
@@ -234,6 +235,10 @@ func wire(ctx context.Context, cfg Config, origin provisioning.Origin, log *slog
 		checks = append(checks, handlers.Check{Name: "sessions", Ask: k.redis.Ping})
 	}
 	ready := handlers.NewReadiness(log, checks...)
-	routes(engine, app, admin.New(app, k.admins, cfg.BootstrapAPIKey), ready)
-	return &application{core: k, handler: engine, ready: ready}, nil
+	var front *handlers.Front
+	if cfg.Upstream != nil {
+		front = &handlers.Front{To: cfg.Upstream, Public: cfg.UpstreamPublic}
+	}
+	routes(engine, app, admin.New(app, k.admins, cfg.BootstrapAPIKey), ready, front)
+	return &application{core: k, handler: engine, ready: ready, upstreams: app.Upstreams}, nil
 }
