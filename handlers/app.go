@@ -24,6 +24,10 @@ type App struct {
 	// Origin is where browsers reach us, as configured. It is the one source
 	// of absolute links; a request's Host is only looked up, never repeated.
 	Origin provisioning.Origin
+	// AdminHosts are the hosts, in canonical form, at which the pages of the
+	// admin are answered, and the application behind us is not. None = every
+	// host.
+	AdminHosts []string
 	// Upstreams are the servers that requests are forwarded to.
 	Upstreams *Upstreams
 	// TrustedProxies are the peers whose forwarding headers count.
@@ -42,7 +46,7 @@ type siteKey struct{}
 // Tenant finds the tenant by the request's Host and refuses a host that no
 // tenant has (RFC 9110 §15.5.20).
 func (a *App) Tenant() gin.HandlerFunc {
-	ours := a.Origin.OurHosts()
+	ours := a.OurHosts()
 	return a.Wrap(func(c *gin.Context) error {
 		tenant, err := a.tenantAt(c, c.Request.Host, ours)
 		if err != nil {
@@ -92,17 +96,9 @@ func TenantOrigins(public provisioning.Origin, tenant provisioning.Tenant) []pro
 	if len(tenant.Hosts) == 0 {
 		return []provisioning.Origin{public}
 	}
-	prefix := public.Scheme() + "://"
-	port := strings.TrimPrefix(public.String(), prefix+public.Host())
 	var origins []provisioning.Origin
 	for _, host := range tenant.Hosts {
-		// A plain-http public URL is for loopback hosts only; a tenant with a
-		// host of its own is then reached over https, through a proxy.
-		origin, err := provisioning.ParseOrigin(prefix + host + port)
-		if err != nil {
-			origin, err = provisioning.ParseOrigin("https://" + host)
-		}
-		if err == nil {
+		if origin, ok := originAt(public, host); ok {
 			origins = append(origins, origin)
 		}
 	}

@@ -106,7 +106,7 @@ func roleOf(a admins.Account) string {
 
 func (t commandTenant) printLink(w io.Writer, link admins.Link) {
 	fmt.Fprintf(w, "Choose a password, until %s: %s/admin/join?token=%s\n",
-		link.Expires.Format("2006-01-02 15:04 UTC"), t.origin, link.Token)
+		link.Expires.Format("2006-01-02 15:04 UTC"), t.admin, link.Token)
 }
 
 func newAdminList(p program, host *string) *cobra.Command {

@@ -24,6 +24,7 @@ type commandTenant struct {
 	*core
 	tenant provisioning.Tenant
 	origin provisioning.Origin // where the tenant's people reach us
+	admin  provisioning.Origin // where its administrators do
 }
 
 // withTenant opens the stores for one command.
@@ -50,6 +51,7 @@ func (p program) withTenant(ctx context.Context, host string, do func(commandTen
 	if err != nil {
 		return exitCodeOf(err)
 	}
+	t.admin = handlers.AdminOrigin(origin, cfg.adminHosts(origin), t.tenant)
 	if origins := handlers.TenantOrigins(origin, t.tenant); len(origins) > 0 {
 		t.origin = origins[0]
 	}

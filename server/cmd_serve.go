@@ -79,7 +79,7 @@ func (p program) serveOn(ctx context.Context, cfg Config, listener net.Listener,
 		<-finished
 		err = errors.Join(err, app.close())
 	}()
-	setup, err := app.setupLine(ctx, origin)
+	setup, err := app.setupLine(ctx, origin, cfg.adminHosts(origin))
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -89,13 +89,13 @@ func (p program) serveOn(ctx context.Context, cfg Config, listener net.Listener,
 			return errors.Join(err, listener.Close())
 		}
 	}
-	return serve(ctx, listener, app.handler, app.ready, cfg.DrainTimeout, log)
+	return serve(ctx, listener, app.handler, app.ready, app.upstreams, cfg.DrainTimeout, log)
 }
 
 // setupLine says, with a line end, where the first administrator of the default
 // tenant is made; "" once there is one. The link is for whoever reads our
 // output: it never reaches the log.
-func (k *core) setupLine(ctx context.Context, origin provisioning.Origin) (string, error) {
+func (k *core) setupLine(ctx context.Context, origin provisioning.Origin, adminHosts []string) (string, error) {
 	tenant, err := k.provisioning.DefaultTenant(ctx)
 	if err != nil {
 		return "", err
@@ -104,9 +104,6 @@ func (k *core) setupLine(ctx context.Context, origin provisioning.Origin) (strin
 	if err != nil || link.Token == "" {
 		return "", err
 	}
-	if origins := handlers.TenantOrigins(origin, tenant); len(origins) > 0 {
-		origin = origins[0]
-	}
 	return fmt.Sprintf("Set up the admin, until %s: %s/admin/setup?token=%s\n",
-		link.Expires.Format("15:04 UTC"), origin, link.Token), nil
+		link.Expires.Format("15:04 UTC"), handlers.AdminOrigin(origin, adminHosts, tenant), link.Token), nil
 }

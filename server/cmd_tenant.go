@@ -44,7 +44,7 @@ func (p program) withTenants(ctx context.Context, do func(k *core, way provision
 		return err
 	}
 	defer func() { err = errors.Join(err, k.close()) }()
-	return exitCodeOf(do(k, provisioning.Way{OurHosts: origin.OurHosts()}))
+	return exitCodeOf(do(k, provisioning.Way{OurHosts: append(origin.OurHosts(), cfg.adminHosts(origin)...)}))
 }
 
 func newTenantList(p program) *cobra.Command {

@@ -6,12 +6,14 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"usher/handlers"
 	"usher/provisioning"
 	"usher/sessions/admins"
 )
@@ -30,6 +32,9 @@ type Config struct {
 	Env             Env
 	AllowEmbedded   bool
 	DrainTimeout    time.Duration
+	Upstream        *url.URL // the application that we stand in front of; nil = none
+	UpstreamPublic  handlers.PathPrefixes
+	AdminHosts      []string              // canonical; see Config.adminHosts
 	AdminOIDC       admins.ProviderConfig // without an issuer there is no provider
 }
 
@@ -142,6 +147,21 @@ var settings = []setting{
 			}
 			return nil
 		},
+	},
+	{
+		name: "UPSTREAM_URL",
+		doc:  "The application that Usher stands in front of, such as http://app:3000: whatever is not Usher's own is sent on there. Empty: none.",
+		set:  setUpstream,
+	},
+	{
+		name: "USHER_UPSTREAM_PUBLIC",
+		doc:  "Paths of the application that are open without a session, with all below them, such as /assets,/health. / is all. Empty: none.",
+		set:  setUpstreamPublic,
+	},
+	{
+		name: "USHER_ADMIN_HOSTS",
+		doc:  "Hosts at which the pages under /admin are, and the application is not, such as sso-admin.example.com. Empty: every host, without UPSTREAM_URL.",
+		set:  setAdminHosts,
 	},
 	{
 		name: "USHER_ADMIN_OIDC_ISSUER",
@@ -410,6 +430,9 @@ func (c Config) contradictions(bad map[string]bool) []fault {
 		}
 	} else if oidc != (admins.ProviderConfig{}) {
 		report("USHER_ADMIN_OIDC_ISSUER", "", "it is not set, and other settings of the provider are", "Set it to the provider’s address, or unset them.")
+	}
+	for _, f := range c.frontFaults() {
+		report(f.name, f.value, f.problem, f.fix, "UPSTREAM_URL", "USHER_PUBLIC_URL")
 	}
 	switch {
 	case c.MasterKey != "":

@@ -230,7 +230,7 @@ func TestMatches(t *testing.T) {
 		{"/admin/:id/keys", "/admin/x", false},
 		{"/admin/:id/keys", "/admin/x/keys", true},
 		{"/admin/:id/keys", "/admin/x/key", false},
-		{"/assets/*file", "/assets/a/b", true},
+		{"/auth/assets/*file", "/auth/assets/a/b", true},
 	} {
 		if got := matches(tt.pattern, tt.path); got != tt.want {
 			t.Errorf("matches(%q, %q): got %v, want %v", tt.pattern, tt.path, got, tt.want)

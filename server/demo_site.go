@@ -28,7 +28,7 @@ func (p demoPolicy) String() string {
 func demoSite(pages http.Handler, p demoPolicy) http.Handler {
 	policy := p.String()
 	mux := http.NewServeMux()
-	mux.Handle("GET /assets/", web.Assets())
+	mux.Handle("GET "+web.AssetPrefix, web.Assets())
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)

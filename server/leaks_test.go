@@ -95,7 +95,7 @@ func TestNothingLeaks(t *testing.T) {
 
 		// The pages and the answers of somebody signed in.
 		for _, target := range []string{
-			"/", "/auth/session", "/auth/sessions", "/auth/onboarding?next=/x", "/auth/logout?go=/x", "/readyz", "/healthz", "/assets/usher.css",
+			"/", "/auth/session", "/auth/sessions", "/auth/onboarding?next=/x", "/auth/logout?go=/x", "/readyz", "/healthz", "/auth/assets/usher.css",
 		} {
 			keep(i.get(t, target, holding(cookie), "Referer: "+i.origin+link(token)))
 		}

@@ -18,8 +18,9 @@ type route struct {
 	handler      gin.HandlerFunc
 }
 
-// routes is the one list of what Usher answers to.
-func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handlers.Readiness) {
+// routes is the one list of what Usher answers to. With an application to stand
+// in front of, everything else is that one's, "/" included.
+func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handlers.Readiness, front *handlers.Front) {
 	for _, method := range []string{http.MethodGet, http.MethodHead} { // balancers ask with either
 		engine.Handle(method, handlers.HealthPath, handlers.Health)
 		engine.Handle(method, handlers.ReadyPath, ready.Ready)
@@ -32,6 +33,8 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 		engine.GET("/embed/"+name, file)
 		engine.HEAD("/embed/"+name, file)
 	}
+	engine.GET(web.AssetPrefix+"*file", assets)
+	engine.HEAD(web.AssetPrefix+"*file", assets)
 
 	tenant := app.Tenant()
 	ownPage := app.SameOrigin(app.ReturnOrigins)
@@ -65,6 +68,11 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 	}
 
 	adminRoutes(engine, app, a)
+	if front != nil {
+		engine.NoRoute(tenant, app.ToFront(*front))
+	} else {
+		engine.GET("/", tenant, app.Wrap(app.Home))
+	}
 }
 
 // verifyMethods are what a proxy may ask with: some keep the method of the
@@ -161,7 +169,7 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 	engine.GET("/openapi.json", app.WrapJSON(a.OpenAPI))
 	engine.GET("/openapi", tenant, app.Wrap(a.Reference))
 
-	ownPage := app.SameOrigin(nobodyElse)
+	adminHost, ownPage := app.AdminHost(), app.SameOrigin(nobodyElse)
 	for _, r := range []route{
 		{http.MethodGet, "/admin/sign-in", a.Public(a.SignInPage)},
 		{http.MethodPost, "/admin/sign-in", a.Public(a.SignIn)},
@@ -175,7 +183,7 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		{http.MethodGet, "/admin/join", a.Public(a.Enrol)},
 		{http.MethodPost, "/admin/join", a.Public(a.Join)},
 	} {
-		engine.Handle(r.method, r.path, tenant, ownPage, r.handler)
+		engine.Handle(r.method, r.path, tenant, adminHost, ownPage, r.handler)
 	}
 	for _, r := range []struct {
 		method, path string
@@ -193,7 +201,7 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		if r.method == http.MethodGet {
 			a.AddPage(r.path)
 		}
-		engine.Handle(r.method, r.path, tenant, ownPage, a.Own(r.handler))
+		engine.Handle(r.method, r.path, tenant, adminHost, ownPage, a.Own(r.handler))
 	}
 	for _, r := range []guarded{
 		{http.MethodGet, "/admin", admins.ReadLog, a.OverviewPage},
@@ -287,7 +295,7 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		if r.method == http.MethodGet {
 			a.AddPage(r.path)
 		}
-		engine.Handle(r.method, r.path, tenant, ownPage, a.Page(r.scope, r.handler))
+		engine.Handle(r.method, r.path, tenant, adminHost, ownPage, a.Page(r.scope, r.handler))
 	}
 }
 

@@ -75,7 +75,7 @@ func TestSecurityHeaders(t *testing.T) {
 			method, path, _ := strings.Cut(target, " ")
 			for _, header := range []string{"X-Nothing: 1", holding(cookie)} {
 				a := i.send(t, method, path, "", header)
-				asset := strings.HasPrefix(path, "/assets/") || strings.HasPrefix(path, "/embed/usher-embed.")
+				asset := strings.HasPrefix(path, web.AssetPrefix) || strings.HasPrefix(path, "/embed/usher-embed.")
 				want := map[string]string{
 					"X-Content-Type-Options":     "nosniff",
 					"Referrer-Policy":            "no-referrer",
@@ -130,8 +130,8 @@ func TestMethods(t *testing.T) {
 		}
 	}
 	for _, path := range []string{
-		"/debug/pprof/", "/debug/vars", "/metrics", "/assets/", "/assets/../server/main.go", "/.env", "/admin/", "/auth/session/", "//auth/session",
-		"/AUTH/SESSION", "/auth/callback/jwt-auth/", "/assets/%2e%2e/%2e%2e/etc/passwd",
+		"/debug/pprof/", "/debug/vars", "/metrics", "/auth/assets/", "/auth/assets/../server/main.go", "/assets/", "/.env", "/admin/", "/auth/session/", "//auth/session",
+		"/AUTH/SESSION", "/auth/callback/jwt-auth/", "/auth/assets/%2e%2e/%2e%2e/etc/passwd",
 	} {
 		a, _ := i.raw(t, "GET "+path+" HTTP/1.1")
 		if a.status != http.StatusNotFound || a.header.Get("Location") != "" {

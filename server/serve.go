@@ -21,12 +21,15 @@ const (
 	writeTimeout      = 15 * time.Second
 	idleTimeout       = 60 * time.Second
 	maxHeader         = 32 << 10
+	leaveTimeout      = time.Second // for requests that were cut
 )
 
 // serve answers requests on the listener until ctx ends, and closes it. Then
 // readiness goes off, no connection is accepted any more, and requests under
 // way have the drain time to finish; a drain that was not enough is an error.
-func serve(ctx context.Context, listener net.Listener, h http.Handler, ready *handlers.Readiness, drain time.Duration, log *slog.Logger) error {
+// Forwarded requests that are still open then are cut without one: a WebSocket
+// or a stream has no end of its own.
+func serve(ctx context.Context, listener net.Listener, h http.Handler, ready *handlers.Readiness, upstreams *handlers.Upstreams, drain time.Duration, log *slog.Logger) error {
 	server := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -48,7 +51,16 @@ func serve(ctx context.Context, listener net.Listener, h http.Handler, ready *ha
 	ready.Drain()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
-	if err := server.Shutdown(grace); err != nil {
+	err := server.Shutdown(grace)
+	if cut := upstreams.Close(grace); cut > 0 {
+		log.LogAttrs(ctx, slog.LevelInfo, "connections to upstreams were cut", slog.Int("count", cut))
+		if err != nil { // perhaps for them alone
+			again, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+			defer cancel()
+			err = server.Shutdown(again)
+		}
+	}
+	if err != nil {
 		err = fmt.Errorf("requests were still under way after %s: %w", drain, err)
 		return errors.Join(err, server.Close())
 	}

@@ -37,7 +37,9 @@ func start(t *testing.T, h http.Handler, drain time.Duration) running {
 	ctx, stop := context.WithCancel(t.Context())
 	t.Cleanup(stop)
 	r := running{address: listener.Addr().String(), stop: stop, done: make(chan error, 1), ready: handlers.NewReadiness(log)}
-	go func() { r.done <- serve(ctx, listener, h, r.ready, drain, log) }()
+	go func() {
+		r.done <- serve(ctx, listener, h, r.ready, handlers.NewUpstreams(handlers.UpstreamOptions{}), drain, log)
+	}()
 	return r
 }
 
@@ -136,7 +138,7 @@ func TestServeReportsABrokenListener(t *testing.T) {
 	}
 	listener.Close()
 	log := slog.New(slog.DiscardHandler)
-	err = serve(t.Context(), listener, http.NotFoundHandler(), handlers.NewReadiness(log), time.Second, log)
+	err = serve(t.Context(), listener, http.NotFoundHandler(), handlers.NewReadiness(log), handlers.NewUpstreams(handlers.UpstreamOptions{}), time.Second, log)
 	if !errors.Is(err, net.ErrClosed) {
 		t.Errorf("got error %v, want net.ErrClosed", err)
 	}

@@ -207,8 +207,9 @@ func (k *core) sweep(ctx context.Context) {
 // application is a core with its HTTP side.
 type application struct {
 	*core
-	handler http.Handler
-	ready   *handlers.Readiness
+	handler   http.Handler
+	ready     *handlers.Readiness
+	upstreams *handlers.Upstreams
 }
 
 // wire builds the application that cfg describes. Browsers reach it at origin.
@@ -230,6 +231,7 @@ func wire(ctx context.Context, cfg Config, origin provisioning.Origin, log *slog
 		Sessions:       k.sessions,
 		Tokens:         k.tokens,
 		Origin:         origin,
+		AdminHosts:     cfg.adminHosts(origin),
 		TrustedProxies: cfg.TrustedProxies,
 		Upstreams:      handlers.NewUpstreams(handlers.UpstreamOptions{Trusted: cfg.TrustedProxies}),
 	}
@@ -242,6 +244,10 @@ func wire(ctx context.Context, cfg Config, origin provisioning.Origin, log *slog
 		checks = append(checks, handlers.Check{Name: "sessions", Ask: k.redis.Ping})
 	}
 	ready := handlers.NewReadiness(log, checks...)
-	routes(engine, app, admin.New(app, k.admins, cfg.BootstrapAPIKey), ready)
-	return &application{core: k, handler: engine, ready: ready}, nil
+	var front *handlers.Front
+	if cfg.Upstream != nil {
+		front = &handlers.Front{To: cfg.Upstream, Public: cfg.UpstreamPublic}
+	}
+	routes(engine, app, admin.New(app, k.admins, cfg.BootstrapAPIKey), ready, front)
+	return &application{core: k, handler: engine, ready: ready, upstreams: app.Upstreams}, nil
 }

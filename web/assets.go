@@ -15,8 +15,9 @@ import (
 //go:embed assets
 var assetFiles embed.FS
 
-// assetPrefix is where Assets is to be mounted.
-const assetPrefix = "/assets/"
+// AssetPrefix is where Assets is to be mounted. It is below a path that is ours
+// anyway: the application that we stand in front of may have /assets/ itself.
+const AssetPrefix = "/auth/assets/"
 
 // assetTypes are the only kinds of file that are served.
 var assetTypes = map[string]string{
@@ -44,7 +45,7 @@ var assetIndex = sync.OnceValue(func() assetTable {
 		}
 		sum := sha256.Sum256(content)
 		ext := path.Ext(entry.Name())
-		hashed := assetPrefix + strings.TrimSuffix(entry.Name(), ext) + "-" + hex.EncodeToString(sum[:6]) + ext
+		hashed := AssetPrefix + strings.TrimSuffix(entry.Name(), ext) + "-" + hex.EncodeToString(sum[:6]) + ext
 		table.paths[entry.Name()] = hashed
 		table.files[hashed] = content
 	}
@@ -52,13 +53,13 @@ var assetIndex = sync.OnceValue(func() assetTable {
 })
 
 // AssetPath is the address of an asset by its file name:
-// "usher.css" → "/assets/usher-0123456789ab.css". The address changes with the
+// "usher.css" → "/auth/assets/usher-0123456789ab.css". The address changes with the
 // content. It is empty for a name that does not exist.
 func AssetPath(name string) string {
 	return assetIndex().paths[name]
 }
 
-// Assets serves the addresses that AssetPath gives, to be mounted at /assets/.
+// Assets serves the addresses that AssetPath gives, to be mounted at AssetPrefix.
 // An answer may be kept for a year, for its address changes with its content;
 // anything else is 404.
 func Assets() http.Handler {

@@ -34,7 +34,7 @@ func TestAssets(t *testing.T) {
 	if got, want := len(assetIndex().paths), len(types); got != want {
 		t.Errorf("got %d assets, want %d", got, want)
 	}
-	hashed := regexp.MustCompile(`^/assets/[a-z]+-[0-9a-f]{12}\.(css|js|svg)$`)
+	hashed := regexp.MustCompile(`^/auth/assets/[a-z]+-[0-9a-f]{12}\.(css|js|svg)$`)
 	for name, contentType := range types {
 		path := AssetPath(name)
 		if !hashed.MatchString(path) {
@@ -63,10 +63,10 @@ func TestAssetsElsewhere(t *testing.T) {
 		method, path string
 		want         int
 	}{
-		{http.MethodGet, "/assets/", http.StatusNotFound},
-		{http.MethodGet, "/assets/usher.css", http.StatusNotFound},
-		{http.MethodGet, "/assets/usher-000000000000.css", http.StatusNotFound},
-		{http.MethodGet, "/assets/../templates/layout.html", http.StatusNotFound},
+		{http.MethodGet, "/auth/assets/", http.StatusNotFound},
+		{http.MethodGet, "/auth/assets/usher.css", http.StatusNotFound},
+		{http.MethodGet, "/auth/assets/usher-000000000000.css", http.StatusNotFound},
+		{http.MethodGet, "/auth/assets/../templates/layout.html", http.StatusNotFound},
 		{http.MethodHead, AssetPath("usher.css"), http.StatusOK},
 		{http.MethodPost, AssetPath("usher.css"), http.StatusMethodNotAllowed},
 	}

@@ -42,7 +42,7 @@ func (a *Admin) answerLink(c *gin.Context, link admins.Link) linkAnswer {
 
 // linkURL is where a one-time link leads.
 func (a *Admin) linkURL(c *gin.Context, link admins.Link) string {
-	return a.originOfLinks(c).String() + joinPath + "?token=" + link.Token
+	return a.originOf(c).String() + joinPath + "?token=" + link.Token
 }
 
 // Administrators: GET /admin/api/v1/administrators?after=. "next" is the next

@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"slices"
+
 	"github.com/gin-gonic/gin"
 
 	"usher/handlers"
@@ -16,10 +18,17 @@ func (a *Admin) originOfLinks(c *gin.Context) provisioning.Origin {
 	return a.Origin
 }
 
-// originOf is where the browser stands: of the tenant's origins, as configured,
-// the one that the request names.
+// originOf is where the browser stands, or should: of the origins of the
+// tenant's admin, as configured, the one that the request names.
 func (a *Admin) originOf(c *gin.Context) provisioning.Origin {
 	host, err := provisioning.CanonicalHost(c.Request.Host)
+	if len(a.AdminHosts) > 0 {
+		at := a.AdminHosts
+		if err == nil && slices.Contains(at, host) {
+			at = []string{host}
+		}
+		return handlers.AdminOrigin(a.Origin, at, handlers.TenantOf(c))
+	}
 	for _, origin := range handlers.TenantOrigins(a.Origin, handlers.TenantOf(c)) {
 		if err == nil && origin.Host() == host {
 			return origin

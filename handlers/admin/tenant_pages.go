@@ -48,7 +48,7 @@ func (a *Admin) showTenants(c *gin.Context, status int, wrong faults, unconfirme
 		},
 	}
 	if only != nil {
-		page.Only, page.Hosts = only.Name, a.Origin.OurHosts()
+		page.Only, page.Hosts = only.Name, a.OurHosts()
 		page.Confirm = web.Confirm{Word: only.Name, Fault: unconfirmed}
 	}
 	for _, t := range tenants {
