@@ -114,7 +114,7 @@ var statuses = map[string]int{
 	"token_expired": 401, "token_not_yet_valid": 401, "token_too_old": 401,
 	"iat_missing": 401, "issued_in_future": 401,
 	"issuer_mismatch": 401, "audience_mismatch": 401, "token_replayed": 401,
-	"user_disabled": 403, "user_unknown": 403,
+	"user_disabled": 403, "user_unknown": 403, "resource_forbidden": 403,
 	"integration_unknown": 404,
 	"email_in_use":        409, "subject_conflict": 409,
 	"too_large":    413,

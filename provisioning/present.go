@@ -89,8 +89,7 @@ func (s *Service) bring(ctx context.Context, in Arrival, v Verified, signIn *Sig
 // revivedAnyhow is revived for a token that may have been presented or spent
 // under the removed integration.
 func (s *Service) revivedAnyhow(ctx context.Context, v Verified) error {
-	spent := spendKey(v.Assertion.ID, v.signed)
-	for _, key := range [][]byte{v.SpendKey[:], spent[:]} {
+	for _, key := range [][]byte{v.SpendKey[:], v.SpentAs[:]} {
 		if err := s.revived(ctx, &v.Assertion, &v.Integration, key); err != nil {
 			return err
 		}

@@ -170,7 +170,7 @@ func (s *Service) prepare(in Arrival, v Verified) (SignIn, error) {
 	signIn := SignIn{
 		Integration: n, KeyID: v.KeyID, Warnings: v.Assertion.Warnings,
 		Idle: n.SessionIdle, Absolute: n.SessionAbsolute, Spent: hex.EncodeToString(v.SpendKey[:]),
-		Authorized: v.Assertion.Authorized, TokenEnds: v.ends,
+		Authorized: v.Assertion.Authorized, TokenEnds: v.Ends,
 		token: store.UsedToken{Key: v.SpendKey[:], Single: v.Single, Attempt: attempt}, acceptableUntil: v.AcceptableUntil,
 		seen: v.seen,
 	}

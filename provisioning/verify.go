@@ -34,9 +34,12 @@ type Verified struct {
 	// accepted with any leeway that an integration may have; zero = for ever.
 	AcceptableUntil time.Time
 
-	ends   time.Time // of a presented token, see SignIn.TokenEnds
-	signed string    // the signing input
-	seen   seen
+	// Of a presented token: what it would be spent as at the callback, and when
+	// it ends (see SignIn.TokenEnds).
+	SpentAs [sha256.Size]byte
+	Ends    time.Time
+
+	seen seen
 }
 
 // Verify checks a token against a tenant's keyring, step by step in the order
@@ -205,10 +208,10 @@ func (v *verification) passed() Verified {
 	v.assertion.ID, v.assertion.IssuedAt, v.assertion.ExpiresAt = v.id, v.dates.issuedAt, v.dates.expiresAt
 	passed := v.refused()
 	passed.seen.know(&v.assertion)
-	passed.Assertion, passed.signed = v.assertion, v.token.signed
+	passed.Assertion = v.assertion
 	if v.link.Presented {
-		passed.SpendKey = presentKey(v.token.signed)
-		passed.ends = v.dates.presentedUntil(n, v.now)
+		passed.SpendKey, passed.SpentAs = presentKey(v.token.signed), spendKey(v.id, v.token.signed)
+		passed.Ends = v.dates.presentedUntil(n, v.now)
 	} else {
 		passed.SpendKey = spendKey(v.id, v.token.signed)
 		passed.Single = v.id != "" || n.SingleUse

@@ -141,6 +141,12 @@ func TestLimitsOfFields(t *testing.T) {
 				[]any{"https://a.example", []string{"http://a.example"}, []string{"https://a.example/x"}, []string{"*"}, []string{"https://*.example"}, []any{1}, many(51)},
 			},
 			{"embed_origins", []any{[]string{}, many(50)}, []any{[]string{"javascript:"}, many(51)}},
+			{"embed_max_age", []any{nil, 0, 1, 24 * 3600}, []any{-1, 24*3600 + 1, 1.5, "60"}},
+			{
+				"content_origins",
+				[]any{nil, []string{}, []string{"https://a.example:8443"}, []string{"http://127.0.0.1:1"}, many(50)},
+				[]any{"https://a.example", []string{"http://10.0.0.1"}, []string{"https://a.example/x"}, many(51)},
+			},
 			{"link_policy", []any{"unclaimed", "trusted", "never"}, []any{"", "Trusted", 1}},
 			{"auto_create", []any{true, false}, []any{"true", 1}},
 			{"single_use", []any{true, false}, []any{"true", 0}},

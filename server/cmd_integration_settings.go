@@ -44,6 +44,7 @@ func (f *settingsFlags) add(c *cobra.Command) {
 		usage string
 	}{
 		{"max-age", provisioning.DefaultMaxAge, "seconds after which a link is too old; 0 = never"},
+		{"embed-max-age", provisioning.DefaultEmbedMaxAge, "seconds for which an embed or an API call may present a token, up to a day; 0 = as long as its exp"},
 		{"leeway", provisioning.DefaultLeeway, "seconds of tolerance between the clocks, 0 to 300"},
 		{"session-idle", provisioning.DefaultSessionIdle, "seconds after which an unused session ends"},
 		{"session-absolute", provisioning.DefaultSessionAbsolute, "seconds after which a session ends in any case"},
@@ -57,6 +58,7 @@ func (f *settingsFlags) add(c *cobra.Command) {
 	f.flags["require-nonce"] = c.Flags().Bool("require-nonce", false, "take only links that the browser has asked for")
 	f.lists["return-origin"] = c.Flags().StringSlice("return-origin", nil, "foreign origin that go may name; may be repeated")
 	f.lists["embed-origin"] = c.Flags().StringSlice("embed-origin", nil, "origin that may frame us; may be repeated")
+	f.lists["content-origin"] = c.Flags().StringSlice("content-origin", nil, "origin under which the content of embeds may lie; may be repeated")
 }
 
 // given returns a flag's value, or nil when it was not given.
@@ -73,7 +75,9 @@ func (f *settingsFlags) wish(c *cobra.Command) provisioning.Settings {
 		MaxAge: given(c, f.numbers, "max-age"), Leeway: given(c, f.numbers, "leeway"),
 		LandingPage: given(c, f.texts, "landing-page"), SignInURL: given(c, f.texts, "sign-in-url"),
 		RequireNonce: given(c, f.flags, "require-nonce"), ReturnOrigins: given(c, f.lists, "return-origin"),
-		EmbedOrigins: given(c, f.lists, "embed-origin"), LinkPolicy: given(c, f.texts, "link-policy"),
+		EmbedOrigins: given(c, f.lists, "embed-origin"),
+		EmbedMaxAge:  given(c, f.numbers, "embed-max-age"), ContentOrigins: given(c, f.lists, "content-origin"),
+		LinkPolicy: given(c, f.texts, "link-policy"),
 		AutoCreate: given(c, f.flags, "auto-create"), SingleUse: given(c, f.flags, "single-use"),
 		UnknownGroups: given(c, f.texts, "unknown-groups"), UnknownCredits: given(c, f.texts, "unknown-credits"),
 		GroupScope: given(c, f.texts, "group-scope"), MetaMode: given(c, f.texts, "meta-mode"),
@@ -145,6 +149,10 @@ func showIntegration(w io.Writer, t commandTenant, n provisioning.Installed, key
 	if n.MaxAge == 0 {
 		maxAge = "none: links never expire"
 	}
+	embedMaxAge := n.EmbedMaxAge.String()
+	if n.EmbedMaxAge == 0 {
+		embedMaxAge = "none: a token can be presented until its exp"
+	}
 	_, advice := clock.Advice(n.MaxAge, n.Leeway)
 	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for _, row := range [][2]any{
@@ -160,6 +168,8 @@ func showIntegration(w io.Writer, t commandTenant, n provisioning.Installed, key
 		{"Require nonce", n.RequireNonce},
 		{"Return origins", strings.Join(n.ReturnOrigins, " ")},
 		{"Embed origins", strings.Join(n.EmbedOrigins, " ")},
+		{"Embed max age", embedMaxAge},
+		{"Content origins", strings.Join(n.ContentOrigins, " ")},
 		{"Link policy", n.LinkPolicy},
 		{"Auto-create", n.AutoCreate},
 		{"Single use", n.SingleUse},

@@ -156,7 +156,8 @@ func TestLifeByCommands(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w world) {
 		server := launch(t, w)
 		installed, _ := command(t, w, exitOK, "integration", "install", "--name", "Acme", "--max-age", "90", "--session-idle", "600",
-			"--auto-create=false", "--embed-origin", "https://a.example,https://b.example")
+			"--auto-create=false", "--embed-origin", "https://a.example,https://b.example",
+			"--content-origin", "https://content.example", "--embed-max-age", "600")
 		id, kid, secret := field(t, installed, "App id"), field(t, installed, "Key id"), field(t, installed, "Secret")
 		show := func(parts ...string) {
 			t.Helper()
@@ -170,7 +171,8 @@ func TestLifeByCommands(t *testing.T) {
 				}
 			}
 		}
-		show(`Max age: +1m30s`, `Session idle: +10m`, `Auto-create: +false`, `Embed origins: +https://a.example https://b.example`, kid+` +HS256 +active +never`)
+		show(`Max age: +1m30s`, `Session idle: +10m`, `Auto-create: +false`, `Embed origins: +https://a.example https://b.example`,
+			`Embed max age: +10m0s`, `Content origins: +https://content.example`, kid+` +HS256 +active +never`)
 		command(t, w, exitOK, "integration", "change", id, "--auto-create", "--landing-page", "/courses", "--max-age", "0")
 		show(`Auto-create: +true`, `Landing page: +/courses`, `links never expire`, `Session idle: +10m`)
 

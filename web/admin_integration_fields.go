@@ -5,7 +5,7 @@ import "slices"
 // IntegrationSettings are the fields of what can be chosen for an integration.
 type IntegrationSettings struct {
 	Name, MaxAge, Leeway, Issuer, LandingPage, SignInURL, RequireNonce Field
-	ReturnOrigins, EmbedOrigins                                        Field
+	ReturnOrigins, EmbedOrigins, EmbedMaxAge, ContentOrigins           Field
 	LinkPolicy, AutoCreate, SingleUse                                  Field
 	UnknownGroups, UnknownCredits, GroupScope, MetaMode                Field
 	SessionIdle, SessionAbsolute, DriftGuard, DriftThreshold           Field
@@ -40,6 +40,14 @@ func NewIntegrationSettings() IntegrationSettings {
 			Hint: "Other sites to which a link may lead, one origin in each line, such as https://app.partner.example.",
 		},
 		EmbedOrigins: Field{Name: "embed_origins", Label: "Embed origins", Type: "textarea", Hint: "Sites that may show this application in a frame, one origin in each line."},
+		EmbedMaxAge: Field{
+			Name: "embed_max_age", Label: "Max age of a token for embeds and API calls, in seconds", Type: "number",
+			Hint: "3600 is an hour, at most 86400. Such a token is shown again and again and not used up. Empty or 0 means that only its exp ends it.",
+		},
+		ContentOrigins: Field{
+			Name: "content_origins", Label: "Content origins", Type: "textarea",
+			Hint: "Where the partner's embedded content may be fetched from, one origin in each line. Nothing else is fetched.",
+		},
 		LinkPolicy: Field{
 			Name: "link_policy", Label: "When the e-mail belongs to a user already", Type: "radio",
 			Options: []Option{
@@ -92,7 +100,7 @@ func (s *IntegrationSettings) All() []*Field {
 func (s *IntegrationSettings) rarer() []*Field {
 	return []*Field{
 		&s.LinkPolicy, &s.AutoCreate, &s.UnknownGroups, &s.UnknownCredits, &s.GroupScope, &s.MetaMode, &s.Leeway,
-		&s.SingleUse, &s.SignInURL, &s.RequireNonce, &s.EmbedOrigins, &s.SessionIdle, &s.SessionAbsolute,
+		&s.SingleUse, &s.SignInURL, &s.RequireNonce, &s.EmbedOrigins, &s.EmbedMaxAge, &s.ContentOrigins, &s.SessionIdle, &s.SessionAbsolute,
 		&s.DriftGuard, &s.DriftThreshold,
 	}
 }

@@ -145,6 +145,7 @@ func settingsOf(values url.Values) provisioning.Settings {
 		UnknownCredits: text("unknown_credits"), GroupScope: text("group_scope"), MetaMode: text("meta_mode"),
 		SessionIdle: number("session_idle"), SessionAbsolute: number("session_absolute"),
 		DriftGuard: flag("drift_guard"), DriftThreshold: number("drift_threshold"),
+		EmbedMaxAge: number("embed_max_age"), ContentOrigins: list("content_origins"),
 	}
 }
 
@@ -165,6 +166,7 @@ func showSettings(fields *web.IntegrationSettings, n provisioning.Integration) {
 		"unknown_groups": {n.UnknownGroups}, "unknown_credits": {n.UnknownCredits}, "group_scope": {n.GroupScope},
 		"meta_mode": {n.MetaMode}, "session_idle": {seconds(n.SessionIdle)}, "session_absolute": {seconds(n.SessionAbsolute)},
 		"drift_guard": {mark(n.DriftGuard)}, "drift_threshold": {strconv.FormatInt(n.DriftThreshold, 10)},
+		"embed_max_age": {seconds(n.EmbedMaxAge)}, "content_origins": {strings.Join(n.ContentOrigins, "\n")},
 	})
 }
 

@@ -32,6 +32,8 @@ type integrationFields struct {
 	SessionAbsolute given[int64]    `json:"session_absolute"` // seconds
 	DriftGuard      given[bool]     `json:"drift_guard"`
 	DriftThreshold  given[int64]    `json:"drift_threshold"` // people within an hour
+	EmbedMaxAge     given[int64]    `json:"embed_max_age"`   // seconds; null or 0 = none
+	ContentOrigins  given[[]string] `json:"content_origins"`
 }
 
 func (f integrationFields) settings() provisioning.Settings {
@@ -44,6 +46,7 @@ func (f integrationFields) settings() provisioning.Settings {
 		UnknownCredits: f.UnknownCredits.pointer(), GroupScope: f.GroupScope.pointer(), MetaMode: f.MetaMode.pointer(),
 		SessionIdle: f.SessionIdle.pointer(), SessionAbsolute: f.SessionAbsolute.pointer(),
 		DriftGuard: f.DriftGuard.pointer(), DriftThreshold: f.DriftThreshold.pointer(),
+		EmbedMaxAge: f.EmbedMaxAge.pointer(), ContentOrigins: f.ContentOrigins.pointer(),
 	}
 }
 
@@ -83,6 +86,8 @@ type integrationAnswer struct {
 	SessionAbsolute int64       `json:"session_absolute"`
 	DriftGuard      bool        `json:"drift_guard"`
 	DriftThreshold  int64       `json:"drift_threshold"`
+	EmbedMaxAge     *int64      `json:"embed_max_age"` // seconds; null = none
+	ContentOrigins  []string    `json:"content_origins"`
 	Keys            []keyAnswer `json:"keys"`
 	CreatedAt       time.Time   `json:"created_at"`
 	UpdatedAt       time.Time   `json:"updated_at"`
@@ -102,6 +107,15 @@ func answerKey(k provisioning.Key) keyAnswer {
 	return keyAnswer{ID: k.ID, Algorithm: k.Algorithm, CreatedAt: k.CreatedAt, RetiresAt: k.RetiresAt}
 }
 
+// limit is a span in whole seconds, or null for none.
+func limit(d time.Duration) *int64 {
+	if d == 0 {
+		return nil
+	}
+	seconds := int64(d / time.Second)
+	return &seconds
+}
+
 func (a *Admin) answer(c *gin.Context, n provisioning.Installed) integrationAnswer {
 	answer := integrationAnswer{
 		ID: n.ID, AppID: n.AppID, Name: n.Name, CallbackURL: a.callbackURL(c), Issuer: n.Issuer,
@@ -111,11 +125,8 @@ func (a *Admin) answer(c *gin.Context, n provisioning.Installed) integrationAnsw
 		UnknownGroups: n.UnknownGroups, UnknownCredits: n.UnknownCredits, GroupScope: n.GroupScope,
 		MetaMode: n.MetaMode, SessionIdle: int64(n.SessionIdle / time.Second),
 		SessionAbsolute: int64(n.SessionAbsolute / time.Second), CreatedAt: n.CreatedAt, UpdatedAt: n.UpdatedAt,
-		DriftGuard: n.DriftGuard, DriftThreshold: n.DriftThreshold, Keys: []keyAnswer{},
-	}
-	if n.MaxAge > 0 {
-		seconds := int64(n.MaxAge / time.Second)
-		answer.MaxAge = &seconds
+		DriftGuard: n.DriftGuard, DriftThreshold: n.DriftThreshold, ContentOrigins: n.ContentOrigins,
+		MaxAge: limit(n.MaxAge), EmbedMaxAge: limit(n.EmbedMaxAge), Keys: []keyAnswer{},
 	}
 	for _, k := range n.Keys {
 		answer.Keys = append(answer.Keys, answerKey(k))

@@ -253,7 +253,10 @@ func (a *Admin) SignInEntryPage(c *gin.Context) error {
 		Header: indented(r.Header), Payload: indented(r.Payload), Changes: changesOf(r),
 		Doctor: doctorPath + "?reference=" + url.QueryEscape(r.Reference),
 	}
-	page.Door = map[string]string{"get": "as a link", "post": "as a form"}[r.Door]
+	page.Door = map[string]string{
+		provisioning.DoorGet: "as a link", provisioning.DoorPost: "as a form",
+		provisioning.DoorEmbed: "in a frame of the partner's page", provisioning.DoorHeader: "beside an API call",
+	}[r.Door]
 	if r.Changed && actorOf(c).May(admins.ReadUsers) {
 		page.Undo = undoPath + "?reference=" + url.QueryEscape(r.Reference)
 	}
@@ -269,7 +272,7 @@ func (a *Admin) SignInEntryPage(c *gin.Context) error {
 	}
 	page.Checks = shownChecks(provisioning.ChecksOf(r))
 	if r.IntegrationID != "" {
-		if err := a.ofIntegration(c, &page, r.IntegrationID); err != nil {
+		if err := a.ofIntegration(c, &page, r); err != nil {
 			return err
 		}
 	}
@@ -277,8 +280,8 @@ func (a *Admin) SignInEntryPage(c *gin.Context) error {
 }
 
 // ofIntegration adds what the integration's settings say, and its usual clock.
-func (a *Admin) ofIntegration(c *gin.Context, page *web.SignInEntry, id string) error {
-	ctx, tenant := c.Request.Context(), handlers.TenantOf(c)
+func (a *Admin) ofIntegration(c *gin.Context, page *web.SignInEntry, r provisioning.SignInRecord) error {
+	ctx, tenant, id := c.Request.Context(), handlers.TenantOf(c), r.IntegrationID
 	page.Integration = id
 	n, err := a.Provisioning.IntegrationOnceInstalled(ctx, tenant, id)
 	if errors.Is(err, provisioning.ErrNotFound) {
@@ -287,9 +290,16 @@ func (a *Admin) ofIntegration(c *gin.Context, page *web.SignInEntry, id string) 
 		return err
 	}
 	page.Integration, page.IntegrationPath = n.Name, integrationPath(n.ID, "")
+	maxAge, presented := n.MaxAge, r.Door == provisioning.DoorEmbed || r.Door == provisioning.DoorHeader
+	if presented {
+		maxAge = n.EmbedMaxAge
+	}
 	page.Limit = "none, with a tolerance of " + web.Span(n.Leeway)
-	if n.MaxAge > 0 {
-		page.Limit = web.Span(n.MaxAge) + ", with a tolerance of " + web.Span(n.Leeway)
+	if maxAge > 0 {
+		page.Limit = web.Span(maxAge) + ", with a tolerance of " + web.Span(n.Leeway)
+	}
+	if presented {
+		return nil // the usual clock is that of links
 	}
 	clock, err := a.Provisioning.ClockOf(ctx, tenant, id)
 	if err != nil {

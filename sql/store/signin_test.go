@@ -186,7 +186,7 @@ func TestRecall(t *testing.T) {
 			}
 		}
 		known := store.Recalled{
-			Current: true, Generation: 1, Known: true, UserID: sc.first.User.ID, Status: store.StatusActive, Onboarding: true,
+			Current: true, Generation: 1, Known: true, UserID: sc.first.User.ID, Status: store.StatusActive, Version: 1, Onboarding: true,
 		}
 		spent := known
 		spent.Spent = true
@@ -197,7 +197,7 @@ func TestRecall(t *testing.T) {
 			rows   int // used tokens afterwards
 		}{
 			{"another revision", func(q *store.Recollection) { q.Revision = 2 }, store.Recalled{
-				Generation: 1, Known: true, UserID: sc.first.User.ID, Status: store.StatusActive, Onboarding: true,
+				Generation: 1, Known: true, UserID: sc.first.User.ID, Status: store.StatusActive, Version: 1, Onboarding: true,
 			}, 1},
 			{"another fingerprint", func(q *store.Recollection) { q.Fingerprint = fingerprint("second") }, store.Recalled{Current: true, Generation: 1}, 1},
 			{"no fingerprint", func(q *store.Recollection) { q.Fingerprint = nil }, store.Recalled{Current: true, Generation: 1}, 1},

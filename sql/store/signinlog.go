@@ -221,15 +221,17 @@ type Arrival struct {
 	IssuedAt time.Time `db:"issued_at"`
 }
 
-// Arrivals returns the newest arrivals of an integration's own tokens, at most
-// limit, looking at no more than the newest among entries since a time.
+// Arrivals returns the newest arrivals of an integration's own links, at most
+// limit, looking at no more than the newest among entries since a time. Tokens
+// that are presented come again and again: their age says nothing of a clock.
 func (s *Store) Arrivals(ctx context.Context, tenant, integration string, since time.Time, among, limit int) ([]Arrival, error) {
 	var rows []Arrival
 	err := s.read.SelectContext(ctx, &rows, `
 SELECT at, issued_at FROM
-    (SELECT id, at, issued_at, key_id, reason FROM sign_ins
+    (SELECT id, at, issued_at, key_id, reason, door FROM sign_ins
       WHERE tenant_id = $1 AND integration_id = $2 AND id >= $3 ORDER BY id DESC LIMIT $4) AS newest
  WHERE issued_at IS NOT NULL AND key_id IS NOT NULL AND reason NOT IN ('signature_invalid', 'key_retired', 'alg_not_allowed')
+   AND door IN ('get', 'post')
  ORDER BY id DESC LIMIT $5`, tenant, integration, logFloor(since), among, limit)
 	return rows, fault(err)
 }
