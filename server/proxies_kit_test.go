@@ -22,10 +22,10 @@ import (
 // proxied is Usher and an application behind a real proxy, which is set up as
 // docs/proxies.md says.
 type proxied struct {
-	*instance           // Usher itself
-	proxy     *instance // the same as visitors reach it: only its requests are used
-	seen      atomic.Pointer[http.Request]
-	passed    atomic.Int64 // requests that have reached the application
+	*instance                              // Usher itself
+	proxy     *instance                    // the way by which visitors come; only for requests
+	seen      atomic.Pointer[http.Request] // the last that has reached the application
+	passed    atomic.Int64                 // how many have
 }
 
 // aProxy is a reverse proxy that runs in tests.
@@ -55,7 +55,7 @@ func eachProxy(t *testing.T, test func(t *testing.T, w world, p aProxy)) {
 }
 
 // behind starts Usher, an application that answers with what it was sent, and
-// the proxy before both. sharp is what Usher is asked by: its stores are w's.
+// the proxy before both.
 func behind(t *testing.T, w world, p aProxy) *proxied {
 	t.Helper()
 	at := &proxied{}
@@ -161,7 +161,9 @@ func prepareNginx(t *testing.T, block, folder, listen, usher, application string
 	path := filepath.Join(folder, "nginx.conf")
 	writeFile(t, path, "daemon off;\nmaster_process off;\npid "+filepath.Join(folder, "pid")+";\nerror_log stderr warn;\n"+
 		"events { worker_connections 256; }\nhttp {\naccess_log off;\n"+temporary+block+"}\n")
-	return exec.Command(testenv.Nginx(t), "-p", folder, "-c", path, "-e", "stderr")
+	cmd := exec.Command(testenv.Nginx(t), "-p", folder, "-c", path, "-e", "stderr")
+	cmd.Env = []string{} // the variable NGINX means something to nginx itself
+	return cmd
 }
 
 func prepareCaddy(t *testing.T, block, folder, listen, usher, application string) *exec.Cmd {
@@ -170,7 +172,7 @@ func prepareCaddy(t *testing.T, block, folder, listen, usher, application string
 	block = replaced(t, block,
 		"127.0.0.1:8080", usher, "127.0.0.1:3000", application, "courses.example.com {", "http://localhost:"+port+" {")
 	path := filepath.Join(folder, "Caddyfile")
-	writeFile(t, path, "{\n\tadmin off\n\tauto_https off\n\tpersist_config off\n\tdefault_bind 127.0.0.1\n\tgrace_period 1s\n}\n"+block)
+	writeFile(t, path, "{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n\tgrace_period 1s\n}\n"+block)
 	cmd := exec.Command(testenv.Caddy(t), "run", "--config", path, "--adapter", "caddyfile")
 	cmd.Env = append(os.Environ(), "HOME="+folder, "XDG_CONFIG_HOME="+folder, "XDG_DATA_HOME="+folder)
 	return cmd

@@ -5,8 +5,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-
-	"usher/testenv"
 )
 
 // identityHeaders are what an application is told by.
@@ -119,28 +117,28 @@ func TestProxies(t *testing.T) {
 
 		t.Run("ended", func(t *testing.T) {
 			second := at.signIn(t, link(lumen.token(person("berta-"+p.name))))
-			for name, end := range map[string]struct {
-				cookie string
-				do     func()
+			for _, end := range []struct {
+				name, cookie string
+				do           func()
 			}{
-				"signed out": {cookie, func() { at.proxy.send(t, http.MethodPost, "/auth/logout", "", holding(cookie)) }},
-				"removed":    {second, func() { at.admin(t, http.StatusNoContent, http.MethodDelete, "/integrations/"+lumen.ID, nil) }},
+				{"signed out", cookie, func() { at.proxy.send(t, http.MethodPost, "/auth/logout", "", holding(cookie)) }},
+				{"removed", second, func() { at.admin(t, http.StatusNoContent, http.MethodDelete, "/integrations/"+lumen.ID, nil) }},
 			} {
 				if a := at.proxy.get(t, "/courses", holding(end.cookie)); a.status != http.StatusOK {
-					t.Fatalf("%s: got %v before, want 200", name, a)
+					t.Fatalf("%s: got %v before, want 200", end.name, a)
 				}
 				passed := at.passed.Load()
 				end.do()
 				if a := at.proxy.get(t, "/courses", holding(end.cookie)); a.status != http.StatusUnauthorized || at.passed.Load() != passed {
-					t.Errorf("%s: got %v, want 401 and nothing at the application", name, a)
+					t.Errorf("%s: got %v, want 401 and nothing at the application", end.name, a)
 				}
 			}
 		})
 	})
 }
 
-// TestProxyWithoutStores: while a store is away nobody gets through, and nobody
-// is told to sign in again.
+// TestProxyWithoutStores: while a store is away nobody gets through who would
+// have to be looked up there, and nobody is told to sign in again.
 func TestProxyWithoutStores(t *testing.T) {
 	t.Parallel()
 	if !haveServers() {
@@ -150,32 +148,39 @@ func TestProxyWithoutStores(t *testing.T) {
 		if !p.available() {
 			continue
 		}
-		t.Run(p.name, func(t *testing.T) {
-			t.Parallel()
-			w := serversWorld(t)
-			g := newGate(t, testenv.RedisURL(t))
-			at := behind(t, worldAt(w.database, g.url), p)
-			lumen := at.install(t, fields{"name": p.name})
-			cookie := at.signIn(t, link(lumen.token(person("anna"))))
-			if a := at.proxy.get(t, "/courses", holding(cookie)); a.status != http.StatusOK {
-				t.Fatalf("got %v, want 200", a)
-			}
-			passed := at.passed.Load()
-			g.shut()
-			for _, header := range [][]string{
-				{holding(cookie)}, {holding(cookie), wantsPage}, {"Authorization: JWT " + lumen.token(person("anna").with(fields{"iss": lumen.AppID}))},
-			} {
-				if a := at.proxy.get(t, "/courses", header...); a.status < 500 || a.header.Get("Location") != "" {
-					t.Errorf("%.20q: got %v, want a 5xx", header, a)
+		for _, store := range []string{"sessions", "database"} {
+			t.Run(p.name+" "+store, func(t *testing.T) {
+				t.Parallel()
+				w := serversWorld(t)
+				g := newGate(t, w.redis)
+				if store == "database" {
+					g = newGate(t, w.database)
+					w = worldAt(g.url, w.redis)
+				} else {
+					w = worldAt(w.database, g.url)
 				}
-			}
-			if got := at.passed.Load(); got != passed {
-				t.Errorf("got %d requests at the application, want none", got-passed)
-			}
-			g.open(t)
-			if a := at.proxy.get(t, "/courses", holding(cookie)); a.status != http.StatusOK {
-				t.Errorf("got %v when the store is back, want 200", a)
-			}
-		})
+				at := behind(t, w, p)
+				lumen := at.install(t, fields{"name": p.name, "sign_in_url": "https://lumen.example/enter"})
+				cookie := at.signIn(t, link(lumen.token(person("anna"))))
+				passed := at.passed.Load()
+				g.shut()
+				asked := [][]string{{holding(cookie)}, {holding(cookie), wantsPage}}
+				if store == "database" {
+					asked = append(asked, []string{"Authorization: JWT " + lumen.token(person("berta").with(fields{"iss": lumen.AppID}))})
+				}
+				for _, header := range asked {
+					if a := at.proxy.get(t, "/courses", header...); a.status < 500 || a.header.Get("Location") != "" {
+						t.Errorf("%.20q: got %v, want a 5xx", header, a)
+					}
+				}
+				if got := at.passed.Load(); got != passed {
+					t.Errorf("got %d requests at the application, want none", got-passed)
+				}
+				g.open(t)
+				if a := at.proxy.get(t, "/courses", holding(cookie)); a.status != http.StatusOK {
+					t.Errorf("got %v when the store is back, want 200", a)
+				}
+			})
+		}
 	}
 }
