@@ -16,7 +16,7 @@ func TestRungs(t *testing.T) {
 			arrival := p.arrive("")
 			arrival.Reference = reference
 			p.svc.LogSignIn(provisioning.SignInAttempt{
-				Arrival: arrival, Door: "embed", SignIn: provisioning.SignIn{UserID: user, Integration: p.Integration},
+				Arrival: arrival, Door: provisioning.DoorEmbed, SignIn: provisioning.SignIn{UserID: user, Integration: p.Integration},
 			})
 		}
 		for _, rung := range []string{"", "Cookie", "cookie2"} {
@@ -31,7 +31,7 @@ func TestRungs(t *testing.T) {
 		p.svc.NoteRung(p.tenant, "HERE", user, "storage-access") // the later one counts
 		p.svc.NoteRung(p.tenant, "FOREIGN", stranger, "cookie")
 		p.svc.NoteRung(store.Tenant{ID: store.NobodysID[:35] + "3"}, "HERE", user, "none")
-		other := p.another()
+		other := p.another(t)
 		other.NoteRung(p.tenant, "THERE", user, "bearer")
 		running(p.svc)()
 		running(other)()
