@@ -62,6 +62,8 @@ func (s *Service) Run(ctx context.Context) {
 	defer counted.Stop()
 	erased := time.NewTicker(blankPause)
 	defer erased.Stop()
+	climbed := time.NewTicker(rungPause)
+	defer climbed.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -71,6 +73,8 @@ func (s *Service) Run(ctx context.Context) {
 			return
 		case <-erased.C:
 			s.signIns.blank(ctx)
+		case <-climbed.C:
+			s.signIns.writeRungs(ctx)
 		case <-counted.C:
 			s.WriteUnknown(ctx)
 		case u := <-s.unspent:

@@ -46,6 +46,7 @@ type signInLog struct {
 	suppressed map[suppressedKey]suppressed
 	lost       int64 // entries that were dropped since the database answered
 	gone       []erasedUser
+	rungs      []waitingRung
 }
 
 // erasedUser is somebody whose entries may still be on their way, in this
@@ -173,6 +174,7 @@ func (l *signInLog) run(ctx context.Context) {
 			farewell, cancel := context.WithTimeout(context.WithoutCancel(ctx), signInFarewell)
 			defer cancel()
 			l.flush(farewell, true)
+			l.writeRungs(farewell)
 			if left := l.waiting(); left > 0 {
 				l.log.Error("the server stops with sign-ins that are not in the log", slog.Int64("entries", left))
 			}

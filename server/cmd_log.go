@@ -193,6 +193,7 @@ func (f *logFlags) print(out io.Writer, records []provisioning.SignInRecord, who
 			{"Target", r.Target},
 			{"Network", r.Network},
 			{"Browser", r.UserAgent},
+			{"Rung", r.Rung},
 			{"Header", r.Header},
 			{"Claims", r.Payload},
 		} {

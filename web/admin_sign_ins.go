@@ -53,6 +53,7 @@ type SignInEntry struct {
 	Target            string
 	Network           string
 	UserAgent         string
+	Rung              string // how a frame holds the session, in words; "" = not said
 
 	Checks   []ExaminedCheck
 	Warnings []WarningLine

@@ -44,6 +44,7 @@ type SignInAnswer struct {
 	Network     string          `json:"network"`
 	UserAgent   string          `json:"user_agent"`
 	Count       int64           `json:"count"`
+	Rung        string          `json:"rung"` // "" = not said, or no frame
 }
 
 // AnswerSignIn makes the answer of an entry, without the token's texts.
@@ -54,7 +55,7 @@ func AnswerSignIn(r provisioning.SignInRecord) SignInAnswer {
 		Integration: orNull(r.IntegrationID), Key: orNull(r.KeyID), User: orNull(r.UserID),
 		Email: r.Email, Subject: r.Subject, IssuedAt: inUTC(r.IssuedAt), Warnings: []warningAnswer{},
 		Created: r.Created, Changed: r.Changed, Added: r.Added, Removed: r.Removed, Granted: r.Granted, Revoked: r.Revoked,
-		Target: r.Target, Network: r.Network, UserAgent: r.UserAgent, Count: r.Count,
+		Target: r.Target, Network: r.Network, UserAgent: r.UserAgent, Count: r.Count, Rung: r.Rung,
 	}
 	if r.IssuedAt != nil {
 		age := r.At.Sub(*r.IssuedAt).Seconds()
@@ -238,6 +239,14 @@ func personOf(r provisioning.SignInRecord) string {
 	return ""
 }
 
+// rungWords say how a frame holds its session.
+var rungWords = map[string]string{
+	"cookie":         "by the cookie",
+	"bearer":         "in the page's memory, without a cookie",
+	"storage-access": "by the cookie, which the person has allowed",
+	"none":           "not at all: the person was shown how to open it in a tab",
+}
+
 // SignInEntryPage: GET /admin/sign-ins/:reference.
 func (a *Admin) SignInEntryPage(c *gin.Context) error {
 	ctx, tenant := c.Request.Context(), handlers.TenantOf(c)
@@ -249,7 +258,7 @@ func (a *Admin) SignInEntryPage(c *gin.Context) error {
 		Frame: a.frame(c, signInsPath, "Sign-in "+r.Reference), Reference: r.Reference, At: r.At, Outcome: outcomePill(r.Outcome),
 		Reason: r.Reason, Detail: r.Detail, Claim: r.Path, Expected: r.Expected,
 		Person: personOf(r), Subject: r.Subject, UserPath: userPath(r.UserID), Key: r.KeyID, IssuedAt: r.IssuedAt,
-		Target: r.Target, Network: r.Network, UserAgent: r.UserAgent,
+		Target: r.Target, Network: r.Network, UserAgent: r.UserAgent, Rung: rungWords[r.Rung],
 		Header: indented(r.Header), Payload: indented(r.Payload), Changes: changesOf(r),
 		Doctor: doctorPath + "?reference=" + url.QueryEscape(r.Reference),
 	}

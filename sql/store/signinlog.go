@@ -52,6 +52,7 @@ type SignIn struct {
 	Network   string `db:"network"` // /24 or /48
 	UserAgent string `db:"user_agent"`
 	Count     int64  `db:"count"` // 1, or the attempts that a suppressed row stands for
+	Rung      string `db:"rung"`  // how a frame holds its session; "" = not said, or no frame
 }
 
 // Values of SignIn.Outcome.
@@ -143,7 +144,7 @@ const signInColumns = `tenant_id, id, reference, at, door, outcome, reason,
        coalesce(CAST(integration_id AS text), '') AS integration_id, coalesce(key_id, '') AS key_id,
        coalesce(CAST(user_id AS text), '') AS user_id, email, coalesce(email_key, '') AS email_key, subject, issued_at,
        detail, path, expected, warnings, created, changed, added, removed, granted, revoked, target, network,
-       user_agent, count`
+       user_agent, count, rung`
 
 // SignIns returns entries, newest first, at most limit, without Header and
 // Payload. before is the id of the entry behind which the page begins; "" =

@@ -14,7 +14,7 @@ import (
 var signInFields = []string{
 	"tenant_id", "id", "at", "reference", "door", "outcome", "reason", "integration_id", "key_id", "user_id", "email",
 	"email_key", "subject", "issued_at", "header", "payload", "detail", "path", "expected", "warnings", "created",
-	"changed", "added", "removed", "granted", "revoked", "target", "network", "user_agent", "count",
+	"changed", "added", "removed", "granted", "revoked", "target", "network", "user_agent", "count", "rung",
 }
 
 func (r *SignIn) values() ([]any, error) {
@@ -26,7 +26,7 @@ func (r *SignIn) values() ([]any, error) {
 		r.TenantID, r.ID, r.At, r.Reference, r.Door, r.Outcome, r.Reason, null(r.IntegrationID), null(r.KeyID),
 		null(r.UserID), r.Email, null(r.EmailKey), r.Subject, r.IssuedAt, r.Header, r.Payload, r.Detail, r.Path,
 		r.Expected, warnings, r.Created, r.Changed, r.Added, r.Removed, r.Granted, r.Revoked, r.Target, r.Network,
-		r.UserAgent, r.Count,
+		r.UserAgent, r.Count, r.Rung,
 	}, nil
 }
 
