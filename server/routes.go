@@ -26,15 +26,13 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 		engine.Handle(method, handlers.ReadyPath, ready.Ready)
 	}
 	assets := gin.WrapH(web.Assets())
-	engine.GET("/assets/*file", assets)
-	engine.HEAD("/assets/*file", assets)
+	engine.GET(web.AssetPrefix+"*file", assets)
+	engine.HEAD(web.AssetPrefix+"*file", assets)
 	for _, name := range []string{web.PartnerScript, web.PartnerTypes} { // for partners' pages
 		file := gin.WrapH(web.PartnerFile(name))
 		engine.GET("/embed/"+name, file)
 		engine.HEAD("/embed/"+name, file)
 	}
-	engine.GET(web.AssetPrefix+"*file", assets)
-	engine.HEAD(web.AssetPrefix+"*file", assets)
 
 	tenant := app.Tenant()
 	ownPage := app.SameOrigin(app.ReturnOrigins)
@@ -49,7 +47,6 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 		{http.MethodOptions, "/auth/sessions/:id", app.WrapJSON(app.Preflight(http.MethodDelete))},
 		{http.MethodGet, "/auth/logout", app.Wrap(app.ConfirmLogout)},
 		{http.MethodGet, handlers.OnboardingPath, app.Wrap(app.Onboarding)},
-		{http.MethodGet, "/", app.Wrap(app.Home)},
 		{http.MethodPost, "/api/oauth/token", app.WrapOAuth(app.ClientToken)},
 		{http.MethodGet, handlers.ResourcesPath, app.WrapJSON(app.Resources)},
 		{http.MethodPost, handlers.ResourcesPath, app.WrapJSON(app.AddResource)},
