@@ -552,17 +552,19 @@ func TestNoClaimsBeforeTheSignatureHolds(t *testing.T) {
 }
 
 func FuzzVerify(f *testing.F) {
-	f.Add(goodToken(), "")
-	f.Add(hs256(testSecret, `{"alg":"HS256","kid":"k1"}`, claimsWith(map[string]any{"exp": 1, "jti": "x"})), testAppID)
-	f.Add(hs256(testOtherSecret, `{"alg":"none"}`, `{}`), "x")
-	f.Add("..", "")
-	f.Add("a.b.c.d.e", "")
+	f.Add(goodToken(), "", false)
+	f.Add(hs256(testSecret, `{"alg":"HS256","kid":"k1"}`, claimsWith(map[string]any{"exp": 1, "jti": "x"})), testAppID, false)
+	f.Add(hs256(testSecret, goodHeader, claimsWith(map[string]any{"iss": testAppID, "sub": "u1", "email": ""})), testAppID, true)
+	f.Add(hs256(testSecret, goodHeader, claimsWith(map[string]any{"iss": testAppID, "authorizedVotes": []any{1, "a"}})), "", true)
+	f.Add(hs256(testOtherSecret, `{"alg":"none"}`, `{}`), "x", true)
+	f.Add("..", "", true)
+	f.Add("a.b.c.d.e", "", false)
 	ring, err := NewKeyring(oneIntegration(), testKeys("HS256"), openPlain)
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, token, appID string) {
-		got, err := Verify(ring, Link{Token: token, AppID: appID, Limit: 1 << 16}, testNow)
+	f.Fuzz(func(t *testing.T, token, appID string, presented bool) {
+		got, err := Verify(ring, Link{Token: token, AppID: appID, Presented: presented, Limit: 1 << 16}, testNow)
 		if err != nil {
 			var refusal *Refusal
 			if !errors.As(err, &refusal) || refusal.Reason == "" {
@@ -571,7 +573,7 @@ func FuzzVerify(f *testing.F) {
 			return
 		}
 		// What holds has been signed, so it is one of the seeds.
-		if got.Assertion.EmailKey == "" || got.KeyID != "k1" || strings.Count(token, ".") != 2 {
+		if a := got.Assertion; a.EmailKey == "" && (!presented || a.Subject == "") || presented && got.Single || got.KeyID != "k1" || strings.Count(token, ".") != 2 {
 			t.Errorf("accepted %q as %+v", token, got)
 		}
 	})
