@@ -59,6 +59,27 @@ func (d dates) presentedUntil(n *store.Integration, now time.Time) time.Time {
 	return end
 }
 
+// rememberedUntil is until when a presented token has to be remembered, in
+// microseconds since 1970; nil = for ever. One with iat can be forgotten: the
+// newest iat is kept with the identity.
+func rememberedUntil(a *Assertion, n *store.Integration) *int64 {
+	end := a.ExpiresAt
+	if !a.IssuedAt.IsZero() {
+		age := n.EmbedMaxAge
+		if age == 0 {
+			age = maxEmbedMaxAge
+		}
+		if byAge := a.IssuedAt.Add(age); end.IsZero() || byAge.Before(end) {
+			end = byAge
+		}
+	}
+	if end.IsZero() {
+		return nil
+	}
+	micro := end.Add(maxLeeway).UnixMicro()
+	return &micro
+}
+
 // installedAfter is the moment before which no presented token may have been
 // issued: that of the installation, if its key may have been in use before.
 // What else raises AcceptAfter, a loosened limit, concerns tokens that can be

@@ -182,6 +182,9 @@ func (s *Service) prepare(in Arrival, v Verified) (SignIn, error) {
 		end := v.Assertion.ExpiresAt.Add(maxLeeway).UnixMicro()
 		signIn.token.NotAfter = &end
 	}
+	if in.Link.Presented {
+		signIn.token.NotAfter = rememberedUntil(&v.Assertion, &n)
+	}
 	// An older token can arrive for the whole max-age, whatever this one's exp.
 	signIn.token.ExpiresAt = signIn.token.NotAfter
 	if n.MaxAge > 0 {
