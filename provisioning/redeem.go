@@ -187,7 +187,7 @@ func (s *Service) prepare(in Arrival, v Verified) (SignIn, error) {
 	}
 	// An older token can arrive for the whole max-age, whatever this one's exp.
 	signIn.token.ExpiresAt = signIn.token.NotAfter
-	if n.MaxAge > 0 {
+	if n.MaxAge > 0 && !v.Assertion.IssuedAt.IsZero() {
 		end := v.Assertion.IssuedAt.Add(n.MaxAge + maxLeeway).UnixMicro()
 		signIn.token.ExpiresAt = &end
 	}

@@ -44,7 +44,6 @@ type ender struct {
 	ended []string // "user <id> <epoch>", "integration <id> <generation>"
 	asked []string // for whose sessions the last count was
 	lost  bool     // the store has lost its counters, and says so
-	calls int      // of Standing
 	fault error    // what the next calls return
 }
 
@@ -79,7 +78,6 @@ func (e *ender) EndByID(_ context.Context, _, user, id string) (bool, error) {
 func (e *ender) Standing(_ context.Context, _, user, integration string) (epoch, generation int64, known bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.calls++
 	for _, what := range e.ended {
 		var n int64
 		if _, err := fmt.Sscanf(what, "user "+user+" %d", &n); err == nil {
@@ -91,6 +89,13 @@ func (e *ender) Standing(_ context.Context, _, user, integration string) (epoch,
 	}
 	known, e.lost = !e.lost, false
 	return epoch, generation, known, e.fault
+}
+
+// forget loses all counters, as a session store does that has lost its data.
+func (e *ender) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ended, e.lost = nil, true
 }
 
 // noSession is the id of a session that nobody has.
