@@ -63,7 +63,7 @@ func (who caller) holds(id string) bool { return who.Session != nil && who.Sessi
 
 // recognize returns whom a token in the Authorization header speaks for. It
 // leaves nothing behind: no cookie, no session, no spent token. Refusals reach
-// the sign-in log.
+// the sign-in log, and calls that have changed the person.
 func (a *App) recognize(c *gin.Context, link provisioning.Link) (caller, error) {
 	ctx, s := c.Request.Context(), siteOf(c)
 	link.Audiences = s.audiences
@@ -75,9 +75,9 @@ func (a *App) recognize(c *gin.Context, link provisioning.Link) (caller, error) 
 	if refusal, ok := errors.AsType[*provisioning.Refusal](err); ok {
 		err = headerRefusal{refusal}
 	}
+	a.logAttempt(c, attempt, err)
 	if err != nil {
 		noteSignIn(c, signIn)
-		a.logAttempt(c, attempt, err)
 		return caller{}, err
 	}
 	Note(c, slog.String("user", signIn.UserID), slog.String("integration", signIn.Integration.ID))

@@ -51,9 +51,15 @@ const (
 )
 
 // LogSignIn hands an attempt to the sign-in log. It neither waits nor fails: what
-// cannot be kept is counted.
+// cannot be kept is counted. Of API calls only those reach it that were refused
+// or have changed something; of the others no more is kept than that the key is
+// in use.
 func (s *Service) LogSignIn(a SignInAttempt) {
 	if a.Arrival.Tenant.ID == "" {
+		return
+	}
+	if a.Door == DoorHeader && a.Reason == "" && !a.SignIn.Created && !a.SignIn.Changed {
+		s.signIns.used(a.Arrival.Tenant.ID, a.SignIn.Integration.ID, a.SignIn.KeyID)
 		return
 	}
 	row := store.SignIn{

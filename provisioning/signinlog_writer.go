@@ -43,6 +43,7 @@ type signInLog struct {
 	rows       []store.SignIn
 	taken      int // of rows, from the front
 	counts     map[countKey]store.SignInCount
+	uses       map[useKey]time.Time // of keys by API calls, when they were counted last
 	suppressed map[suppressedKey]suppressed
 	lost       int64 // entries that were dropped since the database answered
 	gone       []erasedUser
@@ -61,6 +62,9 @@ type countKey struct {
 	tenant, integration, key, reason string
 	hour                             int64
 }
+
+// useKey names a key of an integration.
+type useKey struct{ tenant, integration, key string }
 
 // suppressedKey tells attempts apart that are kept together. Its parts are our
 // own ids and codes, so there are not many.
@@ -83,7 +87,7 @@ func newSignInLog(st *store.Store, now func() time.Time, log *slog.Logger) *sign
 	return &signInLog{
 		batch: batch,
 		store: st, now: now, log: log, wake: make(chan struct{}, 1), limit: newRefusalLimit(),
-		counts: map[countKey]store.SignInCount{}, suppressed: map[suppressedKey]suppressed{},
+		counts: map[countKey]store.SignInCount{}, uses: map[useKey]time.Time{}, suppressed: map[suppressedKey]suppressed{},
 	}
 }
 
@@ -104,6 +108,17 @@ func (l *signInLog) admit(row *store.SignIn) bool {
 
 func (l *signInLog) count(row *store.SignIn) {
 	key := countKey{row.TenantID, row.IntegrationID, row.KeyID, row.Reason, store.HourOf(row.At)}
+	sum := l.sum(key)
+	sum.Count++
+	if row.Created {
+		sum.NewUsers++
+	}
+	sum.LastAt = max(sum.LastAt, row.At.UnixMicro())
+	l.counts[key] = sum
+}
+
+// sum is what has been counted under a key and is not written yet.
+func (l *signInLog) sum(key countKey) store.SignInCount {
 	sum, ok := l.counts[key]
 	if !ok {
 		sum = store.SignInCount{
@@ -113,12 +128,31 @@ func (l *signInLog) count(row *store.SignIn) {
 			sum.IntegrationID = store.NobodysID
 		}
 	}
-	sum.Count++
-	if row.Created {
-		sum.NewUsers++
+	return sum
+}
+
+// usedPause is between two notes that API calls use a key.
+const usedPause = time.Minute
+
+// used notes that an API call was let in by a key: it is no sign-in, but
+// whoever thinks of retiring the key must know.
+func (l *signInLog) used(tenant, integration, key string) {
+	now := l.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	use := useKey{tenant, integration, key}
+	if now.Sub(l.uses[use]) < usedPause {
+		return
 	}
-	sum.LastAt = max(sum.LastAt, row.At.UnixMicro())
-	l.counts[key] = sum
+	if len(l.uses) >= maxSignInQueue {
+		clear(l.uses)
+	}
+	l.uses[use] = now
+	row := countKey{tenant: tenant, integration: integration, key: key, hour: store.HourOf(now)}
+	sum := l.sum(row)
+	sum.LastAt = max(sum.LastAt, now.UnixMicro())
+	l.counts[row] = sum
+	l.nudge()
 }
 
 // suppress notes an attempt that is not kept in detail.
@@ -211,7 +245,7 @@ func (l *signInLog) waiting() int64 {
 func (l *signInLog) flush(ctx context.Context, all bool) {
 	for ctx.Err() == nil {
 		batch := l.take(all)
-		if len(batch.rows) == 0 {
+		if len(batch.rows)+len(batch.counts) == 0 {
 			return
 		}
 		l.write(ctx, batch)
@@ -226,7 +260,8 @@ type signInBatch struct {
 }
 
 // take removes a batch from what has gathered. Counts go with rows only: the
-// rows' ids tell whether a batch whose answer was lost is in the database.
+// rows' ids tell whether a batch whose answer was lost is in the database. Those
+// that only say when a key was used can be written twice.
 func (l *signInLog) take(all bool) signInBatch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -249,11 +284,11 @@ func (l *signInLog) take(all bool) signInBatch {
 	if len(l.suppressed) > 0 || l.queued() > 0 {
 		l.nudge()
 	}
-	if len(batch.rows) > 0 {
-		for _, sum := range l.counts {
+	for key, sum := range l.counts {
+		if len(batch.rows) > 0 || sum.Count == 0 {
 			batch.counts = append(batch.counts, sum)
+			delete(l.counts, key)
 		}
-		clear(l.counts)
 	}
 	return batch
 }
@@ -321,7 +356,9 @@ func (l *signInLog) giveUp(batch signInBatch, err error) {
 	for i := range batch.rows {
 		l.drop(&batch.rows[i])
 	}
-	l.addCounts(batch.counts)
+	if len(batch.rows) > 0 { // else they would come back at once
+		l.addCounts(batch.counts)
+	}
 }
 
 // putBack returns a batch for the last try.
