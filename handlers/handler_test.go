@@ -124,6 +124,9 @@ var statuses = map[string]int{
 	"not_found": 404, "method_not_allowed": 405, "conflict": 409, "unknown_host": 421,
 	"precondition_failed": 412, "idempotency_conflict": 422, "idempotency_in_progress": 409,
 	"internal": 500, "upstream_unavailable": 502, "overloaded": 503,
+
+	"access_token_invalid": 401, "invalid_client": 401, "invalid_request": 400, "unauthorized_client": 400,
+	"unsupported_grant_type": 400, "invalid_scope": 400,
 }
 
 // constants reads the string constants of a type from a source file.
@@ -171,6 +174,7 @@ func failure(code string) error {
 		"bad_request", "no_session", "api_key_invalid", "cross_origin", "not_found",
 		"method_not_allowed", "conflict", "unknown_host", "internal", "overloaded", "upstream_unavailable",
 		"precondition_failed", "idempotency_conflict", "idempotency_in_progress",
+		"access_token_invalid", "invalid_client", "invalid_request", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
 	}, code) {
 		return fmt.Errorf("handling: %w", &Fault{Code: Code(code), Err: errors.New("an inner detail")})
 	}
@@ -272,8 +276,11 @@ func wantHeaders(t *testing.T, answer *httptest.ResponseRecorder, status int, co
 	if status == http.StatusUnauthorized {
 		want["Www-Authenticate"] = `JWT realm="usher"`
 	}
-	if code == "api_key_invalid" {
+	if code == "api_key_invalid" || code == "access_token_invalid" {
 		want["Www-Authenticate"] = `Bearer realm="usher"`
+	}
+	if code == "invalid_client" {
+		want["Www-Authenticate"] = `Basic realm="usher"`
 	}
 	for name, value := range want {
 		if got := answer.Header().Get(name); got != value {

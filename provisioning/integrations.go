@@ -400,3 +400,14 @@ func (s *Service) IntegrationNames(ctx context.Context, tenant store.Tenant) (ma
 	}
 	return names, err
 }
+
+// AppIDs returns the app ids of a tenant's integrations by their ids, of the
+// removed ones too.
+func (s *Service) AppIDs(ctx context.Context, tenant store.Tenant) (map[string]string, error) {
+	integrations, _, err := s.store.Integrations(ctx, tenant.ID)
+	apps := map[string]string{}
+	for _, n := range integrations {
+		apps[n.ID] = n.AppID
+	}
+	return apps, err
+}

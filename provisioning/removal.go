@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// maxPeopleCounted bounds the work of a preview.
+	// maxPeopleCounted bounds the work of a preview, for people and resources.
 	maxPeopleCounted = 10_000
 	// maxPeopleAsked is for how many people the session store is asked, one
 	// after the other.
@@ -28,6 +28,9 @@ type Removal struct {
 	Sessions        int
 	SessionsMore    bool
 	SessionsUnknown bool
+	// Resources are no longer shown then. They stay, for another owner.
+	Resources     int
+	ResourcesMore bool // there are more than were counted
 }
 
 // Removal counts what removing an integration will do, for the preview.
@@ -41,10 +44,17 @@ func (s *Service) Removal(ctx context.Context, tenant store.Tenant, id string) (
 	if r.Holdings, err = s.store.Holdings(ctx, tenant.ID, n.ID, maxPeopleCounted); err != nil {
 		return Removal{}, err
 	}
+	if r.Resources, err = s.store.CountResources(ctx, tenant.ID, n.ID, maxPeopleCounted+1); err != nil {
+		return Removal{}, err
+	}
+	if r.Resources > maxPeopleCounted {
+		r.Resources, r.ResourcesMore = maxPeopleCounted, true
+	}
 	r.Sessions, r.SessionsMore, err = s.countSessions(ctx, tenant, n.ID)
 	if errors.Is(err, errNotCounted) {
 		s.log.Warn("sessions could not be counted for a preview", slog.Any("error", err))
-		return Removal{Integration: r.Integration, Holdings: r.Holdings, SessionsUnknown: true}, nil
+		r.Sessions, r.SessionsMore, r.SessionsUnknown = 0, false, true
+		return r, nil
 	}
 	return r, err
 }

@@ -66,6 +66,12 @@ func (s *sweep) group(t *testing.T) string {
 	return s.id(t, "POST", "/groups", fields{"external_id": s.next()})
 }
 
+// resource makes a vote, and returns its id.
+func (s *sweep) resource(t *testing.T) string {
+	t.Helper()
+	return s.id(t, "POST", "/resources", fields{"kind": "vote", "title": "Vote", "integration": s.lumen.ID})
+}
+
 func (s *sweep) credit(t *testing.T) string {
 	t.Helper()
 	s.made++
@@ -178,8 +184,15 @@ func (s *sweep) changes() map[string]func(t *testing.T) change {
 			s.api(t, 204, "PUT", path, fields{"pinned": true})
 			return api(path, nil)
 		},
-		"POST /admin/api/v1/credits":      func(*testing.T) change { s.made++; return api("/credits", fields{"id": s.made, "name": "Credit"}) },
-		"PATCH /admin/api/v1/credits/:id": func(t *testing.T) change { return api("/credits/"+s.credit(t), fields{"name": "New"}) },
+		"POST /admin/api/v1/resources": func(*testing.T) change {
+			return api("/resources", fields{"kind": "vote", "title": "Vote", "integration": s.lumen.ID})
+		},
+		"PATCH /admin/api/v1/resources/:kind/:id": func(t *testing.T) change {
+			return api("/resources/vote/"+s.resource(t), fields{"title": "New"})
+		},
+		"DELETE /admin/api/v1/resources/:kind/:id": func(t *testing.T) change { return api("/resources/vote/"+s.resource(t), nil) },
+		"POST /admin/api/v1/credits":               func(*testing.T) change { s.made++; return api("/credits", fields{"id": s.made, "name": "Credit"}) },
+		"PATCH /admin/api/v1/credits/:id":          func(t *testing.T) change { return api("/credits/"+s.credit(t), fields{"name": "New"}) },
 		"PATCH /admin/api/v1/users/:id": func(t *testing.T) change {
 			user, _ := s.user(t, nil)
 			return api("/users/"+user, fields{"disabled": true})
@@ -242,6 +255,17 @@ func (s *sweep) changes() map[string]func(t *testing.T) change {
 		"POST /admin/groups/:id/delete": func(t *testing.T) change {
 			g := "/admin/groups/" + s.group(t) + "/delete"
 			return s.form(t, g, g)
+		},
+		"POST /admin/resources": func(t *testing.T) change {
+			return s.form(t, "/admin/resources/new", "/admin/resources", "kind", "vote", "title", "Vote")
+		},
+		"POST /admin/resources/:kind/:id": func(t *testing.T) change {
+			r := "/admin/resources/vote/" + s.resource(t)
+			return s.form(t, r, r, "title", "New")
+		},
+		"POST /admin/resources/:kind/:id/delete": func(t *testing.T) change {
+			r := "/admin/resources/vote/" + s.resource(t) + "/delete"
+			return s.form(t, r, r)
 		},
 		"POST /admin/credits": func(t *testing.T) change {
 			s.made++

@@ -237,6 +237,7 @@ func printRemoval(w io.Writer, r provisioning.Removal) error {
 		{"It is their only way in:", r.OnlyWayIn, r.More, false},
 		{"Memberships of groups:", r.Memberships, r.More, false},
 		{"Credits granted:", r.Grants, r.More, false},
+		{"Resources no longer shown:", int64(r.Resources), r.ResourcesMore, false},
 	} {
 		fmt.Fprintf(table, "%s\t%s\n", row.what, least(row.count, row.more, row.unknown))
 	}

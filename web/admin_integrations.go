@@ -197,6 +197,8 @@ type Removal struct {
 	People, OnlyWayIn   int64
 	Memberships, Grants int64
 	More                bool // People and what follows are lower bounds
+	Resources           int  // that are no longer shown
+	ResourcesMore       bool // there are more
 }
 
 // RemoveIntegration says what a removal will do, and asks for the name.

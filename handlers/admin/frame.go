@@ -26,6 +26,7 @@ var sections = []struct {
 	{"Users", usersPath, admins.ReadUsers},
 	{"Groups", groupsPath, admins.ReadCatalog},
 	{"Credits", creditsPath, admins.ReadCatalog},
+	{"Resources and embeds", resourcesPath, admins.ReadCatalog},
 	{"Alerts", alertsPath, admins.ReadLog},
 	{"Jobs", jobsPath, admins.ReadLog},
 	{"Audit log", auditPath, admins.ReadAudit},
@@ -58,6 +59,9 @@ var notices = map[string]string{
 	"member_in":     "The membership is saved.",
 	"member_out":    "The membership given by hand is taken away.",
 	"credit_added":  "The credit is added. Grants that waited for it have taken effect.",
+
+	"resource_added":   "The resource is made. Below is how to embed it.",
+	"resource_deleted": "The resource is deleted.",
 
 	"alert_decided": "Done.",
 	"job_cancelled": "Cancelled. What was done until then stays.",

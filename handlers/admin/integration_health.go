@@ -22,6 +22,7 @@ func (a *Admin) Removal(c *gin.Context) error {
 	c.JSON(http.StatusOK, gin.H{
 		"name": r.Integration.Name, "sessions": sessions, "sessions_exact": !r.SessionsMore && !r.SessionsUnknown, "people": r.People,
 		"only_way_in": r.OnlyWayIn, "memberships": r.Memberships, "credits": r.Grants, "exact": !r.More,
+		"resources": r.Resources, "resources_exact": !r.ResourcesMore,
 	})
 	return nil
 }

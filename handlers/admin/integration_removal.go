@@ -26,6 +26,7 @@ func (a *Admin) integrationRemoval(c *gin.Context, n provisioning.Installed) (we
 		Removal: web.Removal{
 			Sessions: r.Sessions, SessionsMore: r.SessionsMore, SessionsUnknown: r.SessionsUnknown, People: r.People, OnlyWayIn: r.OnlyWayIn,
 			Memberships: r.Memberships, Grants: r.Grants, More: r.More,
+			Resources: r.Resources, ResourcesMore: r.ResourcesMore,
 		},
 	}, explain(err)
 }

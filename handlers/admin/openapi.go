@@ -44,12 +44,48 @@ type document struct {
 		Title, Description string
 	}
 	Tags       []struct{ Name, Description string }
-	Paths      map[string]map[string]operation
+	Paths      map[string]pathItem
 	Components struct {
 		Schemas    map[string]schema
 		Responses  map[string]response
 		Parameters map[string]parameter
 	}
+}
+
+// pathItem are the operations of a path by their methods. Most paths are below
+// apiRoot; those with servers of their own are from the root.
+type pathItem struct {
+	elsewhere  bool
+	operations map[string]operation
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (i *pathItem) UnmarshalJSON(text []byte) error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(text, &members); err != nil {
+		return err
+	}
+	i.operations = map[string]operation{}
+	for name, value := range members {
+		if name == "servers" {
+			i.elsewhere = true
+			continue
+		}
+		var op operation
+		if err := json.Unmarshal(value, &op); err != nil {
+			return err
+		}
+		i.operations[name] = op
+	}
+	return nil
+}
+
+// root is what stands before the path.
+func (i pathItem) root() string {
+	if i.elsewhere {
+		return ""
+	}
+	return apiRoot
 }
 
 type operation struct {
@@ -115,8 +151,9 @@ var reference = sync.OnceValues(func() (web.APIReference, error) {
 		group := web.APIGroup{Name: tag.Name, Description: tag.Description}
 		for _, path := range slices.Sorted(maps.Keys(doc.Paths)) {
 			for _, method := range methods {
-				if op, ok := doc.Paths[path][method]; ok && slices.Contains(op.Tags, tag.Name) {
-					group.Operations = append(group.Operations, doc.operation(method, path, op))
+				item := doc.Paths[path]
+				if op, ok := item.operations[method]; ok && slices.Contains(op.Tags, tag.Name) {
+					group.Operations = append(group.Operations, doc.operation(method, item.root()+path, op))
 				}
 			}
 		}

@@ -21,6 +21,7 @@ const (
 	usersPath        = homePath + "/users"
 	groupsPath       = homePath + "/groups"
 	creditsPath      = homePath + "/credits"
+	resourcesPath    = homePath + "/resources"
 	alertsPath       = homePath + "/alerts"
 	undoPath         = homePath + "/undo"
 	jobsPath         = homePath + "/jobs"

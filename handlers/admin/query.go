@@ -51,9 +51,9 @@ var parameters = sync.OnceValues(func() (map[string][]string, error) {
 	}
 	pattern := strings.NewReplacer("{", ":", "}", "")
 	known := map[string][]string{}
-	for path, operations := range doc.Paths {
-		for method, op := range operations {
-			route := strings.ToUpper(method) + " " + apiRoot + pattern.Replace(path)
+	for path, item := range doc.Paths {
+		for method, op := range item.operations {
+			route := strings.ToUpper(method) + " " + item.root() + pattern.Replace(path)
 			for _, p := range op.Parameters {
 				if p = doc.parameter(p); p.In == "query" {
 					known[route] = append(known[route], p.Name)

@@ -92,7 +92,7 @@ func (s *Store) CountResources(ctx context.Context, tenant, integration string, 
 }
 
 const countResources = `
-SELECT count(*) FROM (SELECT 1 FROM resources WHERE integration_id = $1 AND tenant_id = $2 LIMIT $3) AS some`
+SELECT count(*) FROM (SELECT 1 FROM resources WHERE integration_id = $1 AND tenant_id = $2 LIMIT $3) AS owned`
 
 // WriteResource lets decide make the resource at an address (found = nil) or
 // change it, and writes what it returns, with a new revision. An act without an
