@@ -59,8 +59,8 @@ func TestHeaderCalls(t *testing.T) {
 			{"alg none", []string{"Authorization: JWT " + signed("none", nil, nil, berta), appID}, 401, "alg_not_allowed"},
 			{"expired", acme.lumen.calling(berta.with(fields{"exp": now - 300})), 401, "token_expired"},
 			{"too old", acme.lumen.calling(berta.with(fields{"iat": now - 2*3600})), 401, "token_too_old"},
-			{"another app's id beside it", []string{good[0], "Cocorico-App-Id: " + other.AppID}, 401, "signature_invalid"},
-			{"an unknown app's id", []string{good[0], "X-App-Id: 0123456789abcdef01234567"}, 401, "integration_unknown"},
+			{"another app's id beside it", []string{good[0], "Cocorico-App-Id: " + other.AppID}, 401, "issuer_mismatch"},
+			{"an unknown app's id", []string{good[0], "X-App-Id: 0123456789abcdef01234567"}, 401, "issuer_mismatch"},
 			{"two app ids", []string{good[0], appID, "X-App-Id: " + other.AppID}, 401, "integration_unknown"},
 			{"another iss", acme.lumen.calling(berta.with(fields{"iss": other.AppID})), 401, "issuer_mismatch"},
 			{"nobody in it", acme.lumen.calling(berta.with(fields{"sub": nil, "email": nil})), 401, "claim_missing"},
@@ -141,16 +141,15 @@ func TestHeaderSession(t *testing.T) {
 		acme := i.addTenant(t, "acme", "acme.localhost")
 		now := time.Now().Unix()
 		for _, c := range []struct {
-			name       string
-			wish       fields
-			claims     fields
-			want       any // seconds since 1970, or nil
-			authorized []string
+			name   string
+			wish   fields
+			claims fields
+			want   any // seconds since 1970, or nil
 		}{
-			{"its own end", nil, fields{"exp": now + 600}, now + 600, nil},
-			{"the maximum age", nil, nil, now + 3600, nil},
-			{"the sooner of both", nil, fields{"exp": now + 86400}, now + 3600, nil},
-			{"none", fields{"embed_max_age": 0}, nil, nil, nil},
+			{"its own end", nil, fields{"exp": now + 600}, now + 600},
+			{"the maximum age", nil, nil, now + 3600},
+			{"the sooner of both", nil, fields{"exp": now + 86400}, now + 3600},
+			{"none", fields{"embed_max_age": 0}, nil, nil},
 		} {
 			n := i.install(t, fields{"name": c.name, "link_policy": "trusted"}.with(c.wish), acme.host)
 			a := i.get(t, "/auth/session", append(n.calling(person("anna").with(fields{"iat": now}).with(c.claims)), acme.host)...)
