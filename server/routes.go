@@ -39,7 +39,7 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 	for _, r := range []route{
 		{http.MethodGet, handlers.CallbackPath, app.Wrap(app.Callback)},
 		{http.MethodPost, handlers.CallbackPath, app.Wrap(app.Callback)},
-		{http.MethodGet, "/auth/start", app.Wrap(app.Start)},
+		{http.MethodGet, handlers.StartPath, app.Wrap(app.Start)},
 		{http.MethodGet, "/auth/session", app.WrapJSON(app.Scripts(app.Session))},
 		{http.MethodOptions, "/auth/session", app.WrapJSON(app.Preflight(http.MethodGet))},
 		{http.MethodGet, "/auth/sessions", app.WrapJSON(app.Scripts(app.ListSessions))},
