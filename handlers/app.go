@@ -168,4 +168,5 @@ func isPrefetch(r *http.Request) bool {
 const (
 	CallbackPath   = "/auth/callback/jwt-auth"
 	OnboardingPath = "/auth/onboarding"
+	StartPath      = "/auth/start"
 )

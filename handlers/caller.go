@@ -112,19 +112,19 @@ var identityHeaders = []string{headerUser, headerEmail, headerGroups, headerInte
 // Values are percent-encoded (see headerValue), and a header without one is
 // left out. A user who is gone or disabled is a Fault with NoSession.
 func (a *App) identity(ctx context.Context, tenant provisioning.Tenant, who caller) (http.Header, error) {
-	profile, err := a.Provisioning.Profile(ctx, tenant, who.User)
-	if errors.Is(err, provisioning.ErrNotFound) || (err == nil && !profile.Active()) {
+	principal, err := a.Provisioning.Principal(ctx, tenant, who.User, who.Version)
+	if errors.Is(err, provisioning.ErrNotFound) || (err == nil && !principal.Active) {
 		return nil, &Fault{Code: NoSession, Err: err}
 	} else if err != nil {
 		return nil, fmt.Errorf("identity: %w", err)
 	}
-	groups := make([]string, len(profile.Groups))
-	for i, g := range profile.Groups {
-		groups[i] = headerValue(g.ExternalID)
+	groups := make([]string, len(principal.Groups))
+	for i, id := range principal.Groups {
+		groups[i] = headerValue(id)
 	}
 	header := http.Header{}
 	for name, value := range map[string]string{
-		headerUser: headerValue(who.User), headerEmail: headerValue(profile.Email), headerGroups: strings.Join(groups, ","),
+		headerUser: headerValue(who.User), headerEmail: headerValue(principal.Email), headerGroups: strings.Join(groups, ","),
 		headerIntegration: headerValue(who.Integration),
 	} {
 		if value != "" {

@@ -66,3 +66,50 @@ func FuzzReadLink(f *testing.F) {
 		}
 	})
 }
+
+// FuzzReadCredential: whatever the headers are, either there is one token of one
+// app, or the request is refused, or it carries nothing of ours; and what looks
+// like a token never passes for nothing.
+func FuzzReadCredential(f *testing.F) {
+	for _, seed := range [][4]string{
+		{"JWT eyJ.b.c", "", "", ""},
+		{"jwt   eyJ.b.c  ", "", "app", "app"},
+		{"JWT eyJ.b.c", "", "app", "other"},
+		{"JWT eyJ.b.c", "Basic YTpi", "", ""},
+		{"JWT\teyJ.b.c", "", "", ""},
+		{"JWT", "", "app", ""},
+		{"Bearer eyJ.b.c", "", "", ""},
+		{"eyJ.b.c", "", "", ""},
+		{"Basic YTpi", "", "app", "other"},
+		{"Negotiate eyJ.b.c", "", "", ""},
+		{" ", "", "", ""},
+	} {
+		f.Add(seed[0], seed[1], seed[2], seed[3])
+	}
+	f.Fuzz(func(t *testing.T, first, second, app, other string) {
+		header := http.Header{}
+		for _, line := range []struct{ name, value string }{
+			{"Authorization", first}, {"Authorization", second}, {"Cocorico-App-Id", app}, {"X-App-Id", other},
+		} {
+			if line.value != "" {
+				header.Add(line.name, line.value)
+			}
+		}
+		link, explicit, err := readCredential(header)
+		switch {
+		case err != nil:
+			ruling := new(HTTP).rule(err)
+			if !explicit || ruling.status != http.StatusUnauthorized || ruling.challenge != schemeJWT {
+				t.Errorf("got %v, explicit %v, status %d, want 401 for a credential of its own", err, explicit, ruling.status)
+			}
+		case explicit:
+			if len(header["Authorization"]) != 1 || link.Token == "" || !strings.Contains(header.Get("Authorization"), link.Token) ||
+				link.Limit != maxTokenInURL || link.AppID != app && link.AppID != other || app != "" && other != "" && app != other {
+				t.Errorf("got token %q of app %q", link.Token, link.AppID)
+			}
+		case link.Token != "" || len(header["Authorization"]) > 1 || strings.HasPrefix(strings.ToLower(header.Get("Authorization")), "jwt ") ||
+			strings.HasPrefix(strings.ToLower(header.Get("Authorization")), "bearer "):
+			t.Errorf("got %q passed over", header["Authorization"])
+		}
+	})
+}

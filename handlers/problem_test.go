@@ -87,3 +87,25 @@ func FuzzPrefersJSON(f *testing.F) {
 		}
 	})
 }
+
+func TestAsksForPage(t *testing.T) {
+	t.Parallel()
+	for accept, want := range map[string]bool{
+		"":    false,
+		"*/*": false,
+		"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8": true,
+		"text/html":                           true,
+		"text/*":                              false,
+		"text/html;q=0":                       false,
+		"application/json":                    false,
+		"application/json, text/html;q=0.5":   false,
+		"text/html, application/json;q=0.5":   true,
+		"image/avif,image/webp,*/*;q=0.8":     false,
+		"text/html;q=0.5, application/json":   false,
+		"application/problem+json, text/html": true,
+	} {
+		if got := asksForPage([]string{accept}); got != want {
+			t.Errorf("asksForPage(%q): got %v, want %v", accept, got, want)
+		}
+	}
+}

@@ -91,7 +91,7 @@ func (a *App) startInstead(c *gin.Context) (string, error) {
 	}
 	// An absolute address: a proxy would take a relative one for its own view
 	// of ours. It is made of settings, never of what the request says.
-	location := s.origin(c).String() + "/auth/start?"
+	location := s.origin(c).String() + StartPath
 	values := url.Values{}
 	if uri != "" {
 		places, _ := a.Provisioning.Places(ctx, s.tenant, "", s.own)
@@ -101,7 +101,10 @@ func (a *App) startInstead(c *gin.Context) (string, error) {
 	if appID != "" {
 		values.Set("appId", appID)
 	}
-	return location + values.Encode(), nil
+	if len(values) > 0 {
+		location += "?" + values.Encode()
+	}
+	return location, nil
 }
 
 // origin is which of the tenant's own origins the request came to.

@@ -39,7 +39,7 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 	for _, r := range []route{
 		{http.MethodGet, handlers.CallbackPath, app.Wrap(app.Callback)},
 		{http.MethodPost, handlers.CallbackPath, app.Wrap(app.Callback)},
-		{http.MethodGet, "/auth/start", app.Wrap(app.Start)},
+		{http.MethodGet, handlers.StartPath, app.Wrap(app.Start)},
 		{http.MethodGet, "/auth/session", app.WrapJSON(app.Scripts(app.Session))},
 		{http.MethodOptions, "/auth/session", app.WrapJSON(app.Preflight(http.MethodGet))},
 		{http.MethodGet, "/auth/sessions", app.WrapJSON(app.Scripts(app.ListSessions))},
@@ -48,9 +48,11 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 		{http.MethodGet, "/auth/logout", app.Wrap(app.ConfirmLogout)},
 		{http.MethodGet, handlers.OnboardingPath, app.Wrap(app.Onboarding)},
 		{http.MethodPost, "/api/oauth/token", app.WrapOAuth(app.ClientToken)},
-		{http.MethodGet, handlers.ResourcesPath, app.WrapJSON(app.Resources)},
+		{http.MethodGet, handlers.ResourcesPath, app.WrapJSON(app.Scripts(app.Resources))},
+		{http.MethodOptions, handlers.ResourcesPath, app.WrapJSON(app.Preflight(http.MethodGet))},
 		{http.MethodPost, handlers.ResourcesPath, app.WrapJSON(app.AddResource)},
-		{http.MethodGet, handlers.ResourcesPath + "/:kind/:id", app.WrapJSON(app.Resource)},
+		{http.MethodGet, handlers.ResourcesPath + "/:kind/:id", app.WrapJSON(app.Scripts(app.Resource))},
+		{http.MethodOptions, handlers.ResourcesPath + "/:kind/:id", app.WrapJSON(app.Preflight(http.MethodGet))},
 		{http.MethodPut, handlers.ResourcesPath + "/:kind/:id", app.WrapJSON(app.PutResource)},
 		{http.MethodDelete, handlers.ResourcesPath + "/:kind/:id", app.WrapJSON(app.DeleteResource)},
 	} {

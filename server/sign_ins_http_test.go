@@ -13,6 +13,7 @@ import (
 type loggedSignIn struct {
 	ID          string   `json:"id"`
 	Reference   string   `json:"reference"`
+	Door        string   `json:"door"`
 	Outcome     string   `json:"outcome"`
 	Reason      string   `json:"reason"`
 	Integration *string  `json:"integration"`
