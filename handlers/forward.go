@@ -127,7 +127,7 @@ func (a *App) rewrite(p *httputil.ProxyRequest, f forwarding) {
 	out.Trailer = nil // it could name what the header must not
 
 	header := out.Header
-	trusted := sentBy(in, a.Upstreams.trusted)
+	trusted := sentBy(in, a.TrustedProxies)
 	stripIdentity(header)
 	stripForwarding(header, trusted)
 	stripCredentials(header, f.Cookies)

@@ -31,7 +31,7 @@ func forwarder(t *testing.T, upstream http.Handler, trusted []netip.Prefix, chan
 		t.Fatal(err)
 	}
 	h, _ := newHTTP(t)
-	a := &App{HTTP: h, Origin: public, Upstreams: NewUpstreams(UpstreamOptions{Trusted: trusted})}
+	a := &App{HTTP: h, Origin: public, TrustedProxies: trusted, Upstreams: NewUpstreams(UpstreamOptions{})}
 	t.Cleanup(func() { a.Upstreams.Close(t.Context()) })
 	engine := newEngine(t, h, trusted...)
 	engine.NoRoute(h.Wrap(func(c *gin.Context) error {
