@@ -27,7 +27,7 @@ var ourPaths = []string{"/auth", "/admin", "/api", "/embed", "/openapi", "/opena
 // isOurPath reports whether a decoded path belongs to us, also when a server
 // behind us would make one of ours of it.
 func isOurPath(path string) bool {
-	path = strings.ToLower(strings.ReplaceAll(path, `\`, "/"))
+	path = strings.ReplaceAll(path, `\`, "/")
 	for strings.Contains(path, "//") {
 		path = strings.ReplaceAll(path, "//", "/")
 	}
@@ -87,8 +87,9 @@ func (a *App) toFront(c *gin.Context, front Front) error {
 		if to.Identity, err = a.identity(r.Context(), TenantOf(c), who); err != nil {
 			return err
 		}
-		again := c.Copy() // the request's own is in use while it is under way
+		asked := c.Copy() // the request's own is in use while it is under way
 		to.Still = func(ctx context.Context) error {
+			again := asked.Copy()
 			again.Request = again.Request.WithContext(ctx)
 			who, err := a.frontCaller(again)
 			if err == nil {
