@@ -27,7 +27,8 @@ type sampleApp struct {
 }
 
 // startApp serves an application that keeps the last request, and answers it
-// with the hash of its body; /ws is a WebSocket, /download has 50 MB.
+// with the hash of its body; /ws is a WebSocket, /events a stream without an
+// end, /download has 50 MB.
 func startApp(t *testing.T) *sampleApp {
 	t.Helper()
 	s := &sampleApp{}
@@ -47,6 +48,10 @@ func (s *sampleApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/ws":
 		_ = echoWebsocket(w, r) // ends with the connection
+	case "/events":
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
 	case "/download":
 		piece := bytes.Repeat([]byte("x"), 1<<20)
 		for range downloadSize / len(piece) {
@@ -348,15 +353,28 @@ func TestFrontWebsocket(t *testing.T) {
 			t.Errorf("got %v after signing out, want 401", a)
 		}
 
-		// The program ends well with it open, and cuts it.
+		// The program ends well with it and a stream open, and cuts them.
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost:"+i.port+"/events", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Cookie", "__Host-usher="+i.signIn(t, link(lumen.token(person("anna")))))
+		stream, err := i.client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stream.Body.Close()
 		i.stop()
 		if code := i.exited(); code != exitOK {
 			t.Errorf("got exit code %d with a WebSocket open, want 0", code)
 		}
+		if _, err := io.Copy(io.Discard, stream.Body); err == nil {
+			t.Error("got a stream that ended as if it were whole, want it cut")
+		}
 		if got, err := ws.hear(); err == nil {
 			t.Errorf("got %q from a program that has ended, want the end", got)
 		}
-		if got := i.records(t, "connections to upstreams were cut", `"count":1`); len(got) != 1 {
+		if got := i.records(t, "connections to upstreams were cut", `"count":2`); len(got) != 1 {
 			t.Errorf("got %d lines about the cut, want 1", len(got))
 		}
 	})
