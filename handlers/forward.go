@@ -90,6 +90,7 @@ func (a *App) forward(c *gin.Context, f forwarding) error {
 	}
 	proxy.ServeHTTP(w, in)
 	if failed == nil {
+		c.Writer.WriteHeaderNow() // or gin would give an empty 404 a body of its own
 		return nil
 	}
 	// An informational answer (RFC 9110 §15.2) may have swept them away.
@@ -117,7 +118,7 @@ func (a *App) rewrite(p *httputil.ProxyRequest, f forwarding) {
 	in, out := p.In, p.Out
 	to := *f.To
 	to.RawQuery, to.Fragment, to.RawFragment = f.RawQuery, "", ""
-	to.RawPath = strings.TrimSuffix(f.To.EscapedPath(), "/") + f.Path
+	to.RawPath = f.base() + f.Path
 	if path, err := url.PathUnescape(to.RawPath); err == nil { // it came out of a parsed URL
 		to.Path = path
 	}
@@ -126,13 +127,23 @@ func (a *App) rewrite(p *httputil.ProxyRequest, f forwarding) {
 	out.Trailer = nil // it could name what the header must not
 
 	header := out.Header
-	trusted := sentBy(in, a.Upstreams.trusted)
+	trusted := sentBy(in, a.TrustedProxies)
 	stripIdentity(header)
 	stripForwarding(header, trusted)
 	stripCredentials(header, f.Cookies)
 	setForwarded(header, in, trusted, a.Origin.Scheme())
 	header.Set(requestIDHeader, RequestID(in.Context()))
 	maps.Copy(header, f.Identity)
+}
+
+// base is To's path, escaped, with a slash in front and none at the end; "" for
+// the root.
+func (f forwarding) base() string {
+	base := strings.TrimSuffix(f.To.EscapedPath(), "/")
+	if base != "" && base[0] != '/' { // as URL.JoinPath leaves it
+		base = "/" + base
+	}
+	return base
 }
 
 // clean takes out of an upstream's answer what is not its to say.
@@ -182,8 +193,7 @@ func (f forwarding) location(text string, asked *url.URL) string {
 	if u = asked.ResolveReference(u); u.Scheme != f.To.Scheme || !strings.EqualFold(u.Host, f.To.Host) || u.User != nil {
 		return text
 	}
-	base := strings.TrimSuffix(f.To.EscapedPath(), "/")
-	rest, below := strings.CutPrefix(u.EscapedPath(), base)
+	rest, below := strings.CutPrefix(u.EscapedPath(), f.base())
 	if below = below && (rest == "" || rest[0] == '/'); !below {
 		if f.Mount != "" {
 			return u.String() // outside of what stands here

@@ -91,8 +91,11 @@ func stripCredentials(h http.Header, cookies bool) {
 
 // schemeOf is the scheme of a credential (RFC 9110 §11.4).
 func schemeOf(authorization string) string {
-	scheme, _, _ := strings.Cut(strings.TrimLeft(authorization, " \t"), " ")
-	return strings.TrimRight(scheme, "\t")
+	authorization = strings.Trim(authorization, " \t")
+	if end := strings.IndexAny(authorization, " \t"); end >= 0 {
+		return authorization[:end]
+	}
+	return authorization
 }
 
 // withoutOurCookies is a Cookie header without our cookies. The others keep

@@ -27,7 +27,7 @@ var ourPaths = []string{"/auth", "/admin", "/api", "/embed", "/openapi", "/opena
 // isOurPath reports whether a decoded path belongs to us, also when a server
 // behind us would make one of ours of it.
 func isOurPath(path string) bool {
-	path = strings.ToLower(strings.ReplaceAll(path, `\`, "/"))
+	path = strings.ReplaceAll(path, `\`, "/")
 	for strings.Contains(path, "//") {
 		path = strings.ReplaceAll(path, "//", "/")
 	}
@@ -82,14 +82,14 @@ func (a *App) toFront(c *gin.Context, front Front) error {
 		To: front.To, Path: r.URL.EscapedPath(), RawQuery: r.URL.RawQuery, Host: r.Host, Cookies: true,
 	}
 	who, err := a.frontCaller(c)
-	public := front.Public.Match(path)
 	switch fault, _ := errors.AsType[*Fault](err); {
 	case err == nil:
 		if to.Identity, err = a.identity(r.Context(), TenantOf(c), who); err != nil {
 			return err
 		}
-		again := c.Copy() // the request's own is in use while it is under way
+		asked := c.Copy() // the request's own is in use while it is under way
 		to.Still = func(ctx context.Context) error {
+			again := asked.Copy()
 			again.Request = again.Request.WithContext(ctx)
 			who, err := a.frontCaller(again)
 			if err == nil {
@@ -97,9 +97,9 @@ func (a *App) toFront(c *gin.Context, front Front) error {
 			}
 			return err
 		}
-	case fault == nil || fault.Code != NoSession:
+	case fault == nil || fault.Code != NoSession || forUs(r):
 		return err
-	case public:
+	case front.Public.Match(path):
 	case wantsPage(r) && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 		return a.toSignIn(c, err)
 	default:
@@ -114,11 +114,25 @@ func isStandard(method string) bool {
 	return slices.Contains(frontMethods, method) || method == http.MethodConnect || method == http.MethodTrace
 }
 
-// frontCaller is caller for a request to the application, whose own credentials
-// may stand beside our cookie: only the scheme that is ours counts as one for
-// us.
+// frontCaller is caller for a request to the application. That may have
+// credentials of its own, Bearer tokens say, which stand beside our cookie.
 func (a *App) frontCaller(c *gin.Context) (caller, error) {
-	return a.caller(c)
+	if forUs(c.Request) {
+		return a.caller(c)
+	}
+	session, err := a.session(c)
+	if err != nil {
+		return caller{}, err
+	}
+	return callerOf(session), nil
+}
+
+// forUs reports whether a request to the application carries a credential of
+// the one scheme that is ours alone. Then that decides, good or bad.
+func forUs(r *http.Request) bool {
+	return slices.ContainsFunc(r.Header["Authorization"], func(line string) bool {
+		return strings.EqualFold(schemeOf(line), schemeJWT)
+	})
 }
 
 // toSignIn sends the browser to begin a sign-in that leads back here, or
@@ -142,10 +156,5 @@ func wantsPage(r *http.Request) bool {
 	if mode != "" && mode != "navigate" || r.Header.Get("Upgrade") != "" {
 		return false
 	}
-	for _, line := range r.Header["Accept"] {
-		if strings.Contains(strings.ToLower(line), "text/html") {
-			return !prefersJSON(r.Header["Accept"])
-		}
-	}
-	return false
+	return asksForPage(r.Header["Accept"])
 }

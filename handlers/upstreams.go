@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -15,7 +14,6 @@ import (
 // is under way there.
 type Upstreams struct {
 	transport *http.Transport
-	trusted   []netip.Prefix
 	places    chan struct{}
 	recheck   time.Duration
 	open      context.Context // ends when what is under way has to end
@@ -38,8 +36,6 @@ const (
 // UpstreamOptions differ between installations and tests. The zero value is
 // good.
 type UpstreamOptions struct {
-	// Trusted are the proxies whose forwarding headers are passed on.
-	Trusted []netip.Prefix
 	// AtOnce is how many forwarded requests may be under way; 0 = 2048. Each
 	// open WebSocket is one.
 	AtOnce int
@@ -71,7 +67,6 @@ func NewUpstreams(options UpstreamOptions) *Upstreams {
 			IdleConnTimeout:        idleUpstreamTime,
 			DisableCompression:     true, // what the client can read is between it and the upstream
 		},
-		trusted: options.Trusted,
 		places:  make(chan struct{}, options.AtOnce),
 		recheck: options.Recheck,
 	}

@@ -130,7 +130,7 @@ const forwardedHost = "X-Forwarded-Host"
 // trusted one. A proxy that hands on both, and a visitor who has made one of
 // them up, would name two tenants: then it is neither.
 func (a *App) TenantBehindProxy() gin.HandlerFunc {
-	ours := a.Origin.OurHosts()
+	ours := a.OurHosts()
 	return a.Wrap(func(c *gin.Context) error {
 		tenant, err := a.tenantAt(c, c.Request.Host, ours)
 		if lines := c.Request.Header[forwardedHost]; len(lines) > 0 && sentBy(c.Request, a.TrustedProxies) {

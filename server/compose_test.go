@@ -176,7 +176,8 @@ func TestCompose(t *testing.T) {
 		}
 		for variable, value := range service.Environment {
 			secret := strings.HasSuffix(variable, "PASSWORD") || strings.HasSuffix(variable, "KEY") || strings.HasSuffix(variable, "_URL")
-			if secret && !strings.Contains(value, ":?") {
+			// UPSTREAM_URL may be empty and holds no password.
+			if secret && variable != "UPSTREAM_URL" && !strings.Contains(value, ":?") {
 				t.Errorf("%s: got %s=%s, want a value from .env that has to be set", name, variable, value)
 			}
 		}

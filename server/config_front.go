@@ -43,7 +43,7 @@ func setAdminHosts(c *Config, value string) *wrong {
 	for item := range strings.SplitSeq(value, ",") {
 		item = strings.TrimSpace(item)
 		host, err := provisioning.CanonicalHost(item)
-		if err != nil || strings.Contains(strings.TrimPrefix(item, host), ":") {
+		if err != nil || strings.Contains(item[strings.LastIndexByte(item, ']')+1:], ":") {
 			return &wrong{strconv.QuoteToGraphic(item) + " is not a host name", "Set names without a port, separated by commas, such as sso-admin.example.com."}
 		}
 		if !slices.Contains(c.AdminHosts, host) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"usher/handlers"
 	"usher/provisioning"
 )
 
@@ -82,6 +84,30 @@ func TestLoadConfig(t *testing.T) {
 			"free port",
 			[]string{"USHER_LISTEN=[::1]:0"},
 			with(func(c *Config) { c.Listen = "[::1]:0" }),
+		},
+		{
+			"an application behind",
+			[]string{
+				"UPSTREAM_URL=https://app.internal:8443/base%20dir", "USHER_UPSTREAM_PUBLIC=/assets/, /health",
+				"USHER_PUBLIC_URL=https://app.example.com", "USHER_ADMIN_HOSTS=Admin.Example.com., b.test,admin.example.com",
+			},
+			with(func(c *Config) {
+				c.Upstream = &url.URL{Scheme: "https", Host: "app.internal:8443", Path: "/base dir"}
+				c.UpstreamPublic = handlers.PathPrefixes{"/assets", "/health"}
+				c.PublicURL, c.AdminHosts = origin(t, "https://app.example.com"), []string{"admin.example.com", "b.test"}
+			}),
+		},
+		{
+			"an application behind, on a developer's machine",
+			[]string{"UPSTREAM_URL=http://localhost:3000", "USHER_UPSTREAM_PUBLIC=/"},
+			with(func(c *Config) {
+				c.Upstream, c.UpstreamPublic = &url.URL{Scheme: "http", Host: "localhost:3000"}, handlers.PathPrefixes{""}
+			}),
+		},
+		{
+			"the admin apart without an application",
+			[]string{"USHER_ADMIN_HOSTS=[::1]"},
+			with(func(c *Config) { c.AdminHosts = []string{"[::1]"} }),
 		},
 		{
 			"open, reached on loopback",
@@ -152,6 +178,36 @@ func TestConfigFaults(t *testing.T) {
 				"USHER_PUBLIC_URL=ftp://x", "DATABASE_URL=mysql://x", "REDIS_URL=memcache://x", "USHER_MASTER_KEY_FILE=/x"),
 			[]string{"USHER_PUBLIC_URL: https://", "DATABASE_URL: postgres://", "REDIS_URL: redis://", "USHER_MASTER_KEY: set twice"},
 		},
+		{"upstream of no form", []string{"UPSTREAM_URL=app:3000"}, []string{"UPSTREAM_URL: not a URL"}},
+		{"upstream of another kind", []string{"UPSTREAM_URL=ftp://app:3000"}, []string{"UPSTREAM_URL: neither with http://"}},
+		{"upstream without host", []string{"UPSTREAM_URL=http:///x"}, []string{"UPSTREAM_URL: names no host"}},
+		{"upstream with password", []string{"UPSTREAM_URL=http://a:b@app"}, []string{"UPSTREAM_URL: user name"}},
+		{"upstream with query", []string{"UPSTREAM_URL=http://app/?x=1"}, []string{"UPSTREAM_URL: part after ?"}},
+		{"upstream with fragment", []string{"UPSTREAM_URL=http://app/#"}, []string{"UPSTREAM_URL: part after ?"}},
+		{"upstream with dots", []string{"UPSTREAM_URL=http://app/a/%2e%2e"}, []string{"UPSTREAM_URL: has . or .."}},
+		{
+			"upstream that is Usher",
+			[]string{"UPSTREAM_URL=https://sso.example.com", "USHER_PUBLIC_URL=https://sso.example.com", "USHER_ADMIN_HOSTS=b.test"},
+			[]string{"UPSTREAM_URL: Usher itself"},
+		},
+		{"public paths of nothing", []string{"USHER_UPSTREAM_PUBLIC=/assets"}, []string{"UPSTREAM_URL: USHER_UPSTREAM_PUBLIC is"}},
+		{
+			"public path that is none",
+			[]string{"UPSTREAM_URL=http://app", "USHER_UPSTREAM_PUBLIC=/assets,../x"},
+			[]string{"USHER_UPSTREAM_PUBLIC: \"../x\" does not begin"},
+		},
+		{
+			"an application where the admin is",
+			[]string{"UPSTREAM_URL=http://app", "USHER_PUBLIC_URL=https://sso.example.com"},
+			[]string{"USHER_ADMIN_HOSTS: application's scripts"},
+		},
+		{
+			"the admin at the public host",
+			[]string{"USHER_PUBLIC_URL=https://sso.example.com", "USHER_ADMIN_HOSTS=b.test,SSO.example.com"},
+			[]string{"USHER_ADMIN_HOSTS: host of USHER_PUBLIC_URL"},
+		},
+		{"the admin at a port", []string{"USHER_ADMIN_HOSTS=b.test:8443"}, []string{`USHER_ADMIN_HOSTS: "b.test:8443" is not`}},
+		{"the admin at an address", []string{"USHER_ADMIN_HOSTS=https://b.test"}, []string{`USHER_ADMIN_HOSTS: "https://b.test" is not`}},
 		{"slip in a name", []string{"USHER_MASTERKEY=x"}, []string{"USHER_MASTERKEY: no such setting"}},
 		{"file of what is no secret", []string{"USHER_LISTEN_FILE=/x"}, []string{"USHER_LISTEN_FILE: no such setting"}},
 		{"missing file", []string{"USHER_MASTER_KEY_FILE=/nowhere/key"}, []string{"USHER_MASTER_KEY: cannot be read"}},

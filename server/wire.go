@@ -233,7 +233,7 @@ func wire(ctx context.Context, cfg Config, origin provisioning.Origin, log *slog
 		Origin:         origin,
 		AdminHosts:     cfg.adminHosts(origin),
 		TrustedProxies: cfg.TrustedProxies,
-		Upstreams:      handlers.NewUpstreams(handlers.UpstreamOptions{Trusted: cfg.TrustedProxies}),
+		Upstreams:      handlers.NewUpstreams(handlers.UpstreamOptions{}),
 	}
 	engine, err := app.NewEngine(cfg.TrustedProxies, maxInFlight)
 	if err != nil {
