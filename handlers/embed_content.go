@@ -76,6 +76,9 @@ func (a *App) contentFor(ctx context.Context, tenant provisioning.Tenant, v *vie
 		return sessions.Session{}, nil, err
 	}
 	v.belongsTo(owner)
+	if len(v.origins) == 0 {
+		return sessions.Session{}, nil, &Fault{Code: EmbeddingOff}
+	}
 	who := provisioning.Visitor{IntegrationID: session.Integration, Authorized: session.Authorized}
 	resource, err := a.Provisioning.ResourceFor(ctx, tenant, v.kind, v.id, who)
 	if errors.Is(err, provisioning.ErrNotFound) {

@@ -92,7 +92,7 @@ func (v *view) policy() string {
 	switch {
 	case v.anyone:
 		return framePolicy
-	case v.content:
+	case v.content && len(v.origins) > 0: // our own page stands between
 		return framePolicy + "; frame-ancestors " + ancestors(append([]string{"'self'"}, v.origins...))
 	}
 	return framePolicy + "; frame-ancestors " + ancestors(v.origins)
