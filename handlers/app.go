@@ -46,15 +46,22 @@ type siteKey struct{}
 // Tenant finds the tenant by the request's Host and refuses a host that no
 // tenant has (RFC 9110 §15.5.20).
 func (a *App) Tenant() gin.HandlerFunc {
+	return a.Wrap(a.findTenant())
+}
+
+// TenantFrame is Tenant for pages in a frame.
+func (a *App) TenantFrame() gin.HandlerFunc { return a.WrapFrame(a.findTenant()) }
+
+func (a *App) findTenant() Handler {
 	ours := a.OurHosts()
-	return a.Wrap(func(c *gin.Context) error {
+	return func(c *gin.Context) error {
 		tenant, err := a.tenantAt(c, c.Request.Host, ours)
 		if err != nil {
 			return err
 		}
 		a.enterSite(c, tenant)
 		return nil
-	})
+	}
 }
 
 // tenantAt finds the tenant at a host as a request names it. The error is a
@@ -162,6 +169,14 @@ func isPrefetch(r *http.Request) bool {
 		value := strings.ToLower(r.Header.Get(name))
 		return strings.HasPrefix(value, "prefetch") || strings.HasPrefix(value, "preview")
 	})
+}
+
+// refuseGuess answers a prefetch. Only an error keeps the browser from using a
+// guess's answer for the real thing.
+func refuseGuess(c *gin.Context) {
+	c.Header("Cache-Control", "no-store")
+	c.Status(http.StatusServiceUnavailable)
+	c.Writer.WriteHeaderNow()
 }
 
 // Paths that other parts of the program name as well.

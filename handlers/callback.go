@@ -29,11 +29,7 @@ const (
 // It answers 303 with a session cookie, or refuses and changes nothing.
 func (a *App) Callback(c *gin.Context) error {
 	if isPrefetch(c.Request) {
-		// Only an error keeps the browser from using a guess's answer for the
-		// real thing.
-		c.Header("Cache-Control", "no-store")
-		c.Status(http.StatusServiceUnavailable)
-		c.Writer.WriteHeaderNow()
+		refuseGuess(c)
 		return nil
 	}
 	attempt := provisioning.SignInAttempt{Door: provisioning.DoorGet, Arrival: provisioning.Arrival{

@@ -21,6 +21,8 @@ const (
 	NotSignedIn      Code = "not_signed_in" // to the admin
 	NotAllowed       Code = "not_allowed"
 	CrossOrigin      Code = "cross_origin"
+	EmbeddingOff     Code = "embedding_off"  // the integration has no embed origins
+	PersonChanged    Code = "person_changed" // the token is another person's than the view
 	NotFound         Code = "not_found"
 	MethodNotAllowed Code = "method_not_allowed"
 	Conflict         Code = "conflict"
@@ -124,6 +126,8 @@ var outcomes = map[string]outcome{
 	string(NotSignedIn):               {status: http.StatusUnauthorized, title: "You are not signed in to the admin", whatToDo: "Open /admin and sign in, then try again.", challenge: schemeJWT},
 	string(NotAllowed):                {status: http.StatusForbidden, title: "You may not do this", whatToDo: "Ask an owner of this tenant for the right."},
 	string(CrossOrigin):               {status: http.StatusForbidden, title: "This request came from another site", whatToDo: "Open this application itself and try again there."},
+	string(EmbeddingOff):              {status: http.StatusForbidden, title: "This may not be shown on other sites", whatToDo: "The people who run this application can allow it: in the admin, the integration's settings have a list of embed origins, and the site's address belongs there."},
+	string(PersonChanged):             {status: http.StatusConflict, title: "You are somebody else now", whatToDo: "Load the page again to see it as the person you are signed in as now."},
 	string(NotFound):                  {status: http.StatusNotFound, title: "There is nothing at this address", whatToDo: "Check the address, or go back to the site you came from."},
 	string(MethodNotAllowed):          {status: http.StatusMethodNotAllowed, title: "This address does not take that kind of request", whatToDo: "The methods it takes are in the Allow header of this answer."},
 	string(Conflict):                  {status: http.StatusConflict, title: "This does not fit what is stored", whatToDo: "Load the present state and try again."},

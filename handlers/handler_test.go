@@ -123,6 +123,7 @@ var statuses = map[string]int{
 	"bad_request": 400, "no_session": 401, "api_key_invalid": 401, "not_signed_in": 401, "not_allowed": 403, "cross_origin": 403,
 	"not_found": 404, "method_not_allowed": 405, "conflict": 409, "unknown_host": 421,
 	"precondition_failed": 412, "idempotency_conflict": 422, "idempotency_in_progress": 409,
+	"embedding_off": 403, "person_changed": 409,
 	"internal": 500, "upstream_unavailable": 502, "overloaded": 503,
 
 	"access_token_invalid": 401, "invalid_client": 401, "invalid_request": 400, "unauthorized_client": 400,

@@ -162,11 +162,15 @@ func (h *HTTP) logAccess(c *gin.Context, start time.Time) {
 }
 
 // loggedPath shortens a path's segments: a link put together in a wrong way
-// ("…/jwt-auth&token=…") carries its token in the path.
+// ("…/jwt-auth&token=…") carries its token in the path. The ticket of framed
+// content is left out.
 func loggedPath(path string) string {
 	segments := strings.SplitN(path, "/", 10)
 	for i, s := range segments {
 		segments[i] = shorten(s)
+		if i == 5 && "/"+segments[1] == EmbedPath && segments[4] == "content" {
+			segments[i] = "…"
+		}
 	}
 	return strings.Join(segments, "/")
 }

@@ -37,6 +37,21 @@ func (s *Service) Begin(ctx context.Context, tenant store.Tenant, appID string) 
 	return Beginning{Integration: n, RequireNonce: n.RequireNonce, url: page}, nil
 }
 
+// IntegrationByApp finds an integration by its app id, removed or not. The error
+// is a *Refusal with IntegrationUnknown, or a fault of the database. What another
+// instance has changed counts after resourceLife.
+func (s *Service) IntegrationByApp(ctx context.Context, tenant store.Tenant, appID string) (store.Integration, error) {
+	ring, _, err := s.rings.get(ctx, tenant.ID, resourceLife)
+	if err != nil {
+		return store.Integration{}, err
+	}
+	entry := ring.apps[appID]
+	if entry == nil {
+		return store.Integration{}, refuse(IntegrationUnknown, "the appId names no integration of this tenant")
+	}
+	return entry.integration, nil
+}
+
 // Location is where the browser goes: the partner's page, told where to return
 // to, where the person wants to end, and the nonce that the link has to carry
 // ("" = none).

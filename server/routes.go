@@ -66,11 +66,27 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 		engine.Handle(method, handlers.VerifyPath+"/*rest", behindProxy, verify)
 	}
 
+	embedRoutes(engine, app, tenant)
 	adminRoutes(engine, app, a)
 	if front != nil {
 		engine.NoRoute(tenant, app.ToFront(*front))
 	} else {
 		engine.GET("/", tenant, app.Wrap(app.Home))
+	}
+}
+
+// embedRoutes are what partners' sites frame.
+func embedRoutes(engine *gin.Engine, app *handlers.App, tenant gin.HandlerFunc) {
+	framed, own := app.TenantFrame(), app.SameOrigin(nobodyElse)
+	const view = handlers.EmbedPath + "/:kind/:id"
+	engine.GET(view, framed, app.WrapFrame(app.Embed))
+	engine.GET(view+"/session", tenant, app.WrapJSON(app.ViewSession))
+	engine.POST(view+"/session", tenant, own, app.WrapJSON(app.ExtendView))
+	engine.POST(view+"/rung", tenant, own, app.WrapJSON(app.NoteRung))
+	for _, method := range []string{
+		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
+	} {
+		engine.Handle(method, view+"/content/:ticket/*path", framed, app.WrapFrame(app.ViewContent))
 	}
 }
 

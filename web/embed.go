@@ -49,6 +49,8 @@ type EmbedScript struct {
 	Reason, Message string
 	// Renewable says that a fresh token can be of help.
 	Renewable bool
+	// Passing says that the same address may work in a moment.
+	Passing bool
 }
 
 // Address is where the view is opened in a tab of its own, without a token.

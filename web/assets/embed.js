@@ -18,17 +18,21 @@
   const view = {
     kind: told.kind, id: told.id, app: told.app, origins: told.origins.split(" ").filter(Boolean),
     reference: told.reference, user: told.user, bearer: told.bearer, reason: told.reason, message: told.message,
-    renewable: "renewable" in told,
+    renewable: "renewable" in told, passing: "passing" in told,
   };
   delete told.bearer;
 
-  // What the last load has left for this one: "again" after a fresh token,
-  // "granted" after the person has allowed the cookie.
-  const before = location.hash.slice(1);
-  // The token has done its work. It goes, and so does what was left.
   const base = "/embed/" + view.kind + "/" + view.id;
   const address = base + (view.app ? "?appId=" + encodeURIComponent(view.app) : "");
-  history.replaceState(null, "", address);
+  const maxTries = 4; // of loading an address that may work in a moment
+
+  // What the last load has left for this one: "again" after a fresh token,
+  // "granted" after the person has allowed the cookie, or how often it was tried.
+  const before = location.hash.slice(1);
+  const tries = Number(/^tried-([0-9])$/.exec(before)?.[1] || 0);
+  const tryAgain = view.passing && tries < maxTries;
+  // The token has done its work. It goes, and so does what was left.
+  if (!tryAgain) history.replaceState(null, "", address);
 
   const framed = window.parent !== window;
   const frame = document.getElementById("content");
@@ -411,6 +415,14 @@
 
   // beg is for a page without a session: the parent may have a token.
   function beg() {
+    if (tryAgain) {
+      say("Trying again …");
+      at(2 ** tries * (1 + Math.random() / 2), function () {
+        history.replaceState(null, "", location.pathname + location.search + "#tried-" + (tries + 1));
+        location.reload();
+      });
+      return;
+    }
     if (mayAsk && parentOrigin) {
       mayAsk = false;
       ask();
