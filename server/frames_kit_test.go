@@ -127,3 +127,29 @@ func (w *window) mount(t *testing.T, place string, options fields) {
 	t.Helper()
 	eval[bool](t, w, fmt.Sprintf("window.mount(%s, %s), true", jsonText(place), jsonText(options)))
 }
+
+// frame finds the first frame whose address begins so, and attaches to it: one
+// of another site, or without an origin of its own, is a target by itself.
+func (w *window) frame(t *testing.T, prefix string) *window {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(w.browser, patience)
+	defer cancel()
+	var seen []string
+	for ctx.Err() == nil {
+		all, err := chromedp.Targets(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen = nil
+		for _, info := range all {
+			seen = append(seen, info.Type+" "+info.URL)
+			if info.Type == "iframe" && strings.HasPrefix(info.URL, prefix) {
+				frame, end := chromedp.NewContext(w.browser, chromedp.WithTargetID(info.TargetID))
+				t.Cleanup(end)
+				return &window{w.instance, frame}
+			}
+		}
+	}
+	t.Fatalf("got no frame at %s among %q", prefix, seen)
+	return nil
+}
