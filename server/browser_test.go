@@ -49,7 +49,20 @@ func startDemo(t *testing.T, more ...string) map[string]string {
 // openBrowser starts Chromium with an empty profile.
 func openBrowser(t *testing.T) context.Context {
 	t.Helper()
+	return openBrowserWith(t, nil)
+}
+
+// openBrowserWith starts Chromium with a profile that has nothing but the given
+// preferences, as Chromium's file "Preferences" has them.
+func openBrowserWith(t *testing.T, preferences fields) context.Context {
+	t.Helper()
 	profile, err := os.MkdirTemp("", "usher-chromium-")
+	if err == nil && preferences != nil {
+		err = os.Mkdir(filepath.Join(profile, "Default"), 0o700)
+	}
+	if err == nil && preferences != nil {
+		err = os.WriteFile(filepath.Join(profile, "Default", "Preferences"), []byte(jsonText(preferences)), 0o600)
+	}
 	if err != nil {
 		t.Fatalf("profile: %v", err)
 	}

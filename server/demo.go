@@ -89,13 +89,13 @@ func (p program) openDemo(ctx context.Context, app *application, origin provisio
 		return fmt.Errorf("pages: %w", err)
 	}
 	partner := partnerConfig{
-		UsherURL: origin.String(), AppURL: appURL, Now: time.Now, Pages: pages,
+		UsherURL: origin.String(), URL: partnerURL, AppURL: appURL, Now: time.Now, Pages: pages,
 		Groups: []partnerGroup{
 			{"algebra-1", "Algebra I"}, {"poetry", "Reading poetry"}, {"teachers", "Teachers’ room"},
 		},
 		Credits: []partnerCredit{{101, "Exam voucher"}, {102, "Tutoring hour"}},
 	}
-	if err := seedDemo(ctx, app.provisioning, &partner, appURL); err != nil {
+	if err := seedDemo(ctx, app.provisioning, &partner); err != nil {
 		return fmt.Errorf("sample data: %w", err)
 	}
 	sites.serve(partnerAt, newPartner(partner))
@@ -104,9 +104,10 @@ func (p program) openDemo(ctx context.Context, app *application, origin provisio
 	}))
 	_, err = fmt.Fprintf(p.stdout, `Partner site: %s
 Application:  %s
+In a frame:   %s
 Sign-in link: %s
 The link is good for three minutes, and once. The partner site makes more. Ctrl-C ends the demo.
-`, partnerURL, appURL, partner.usualLink())
+`, partnerURL, appURL, partnerURL+"/embedded", partner.usualLink())
 	return err
 }
 
@@ -114,7 +115,7 @@ The link is good for three minutes, and once. The partner site makes more. Ctrl-
 const demoIntegration = "Lumen Learning"
 
 // seedDemo makes what is not there yet: a second start finds its data again.
-func seedDemo(ctx context.Context, service *provisioning.Service, partner *partnerConfig, appURL string) error {
+func seedDemo(ctx context.Context, service *provisioning.Service, partner *partnerConfig) error {
 	tenant, err := service.DefaultTenant(ctx)
 	if err != nil {
 		return err
@@ -130,28 +131,50 @@ func seedDemo(ctx context.Context, service *provisioning.Service, partner *partn
 			return err
 		}
 	}
-	name, maxAge, origins := demoIntegration, int64(partnerMaxAge/time.Second), []string{appURL}
-	settings := provisioning.Settings{Name: &name, MaxAge: &maxAge, ReturnOrigins: &origins}
-	installed, err := service.Integrations(ctx, tenant)
+	integration, err := seedIntegration(ctx, service, tenant, partner)
 	if err != nil {
 		return err
+	}
+	for _, r := range demoResources() {
+		content := ""
+		if r.path != "" {
+			content = partner.AppURL + r.path
+		}
+		wish := provisioning.NewResource{Kind: r.kind, ID: r.id, ResourceSettings: provisioning.ResourceSettings{
+			Title: &r.title, Restricted: &r.restricted, Content: &content,
+		}}
+		if _, _, err := service.PutPublished(ctx, tenant, integration, wish, byDemo); err != nil {
+			return fmt.Errorf("resource %s/%s: %w", r.kind, r.id, err)
+		}
+	}
+	return nil
+}
+
+// seedIntegration installs the partner, or finds it, and tells it its key. It
+// returns the integration's id.
+func seedIntegration(ctx context.Context, service *provisioning.Service, tenant provisioning.Tenant, partner *partnerConfig) (string, error) {
+	name, maxAge, app, site := demoIntegration, int64(partnerMaxAge/time.Second), []string{partner.AppURL}, []string{partner.URL}
+	settings := provisioning.Settings{Name: &name, MaxAge: &maxAge, ReturnOrigins: &app, EmbedOrigins: &site, ContentOrigins: &app}
+	installed, err := service.Integrations(ctx, tenant)
+	if err != nil {
+		return "", err
 	}
 	i := slices.IndexFunc(installed, func(n provisioning.Installed) bool { return n.Name == demoIntegration })
 	if i < 0 {
 		n, err := service.Install(ctx, tenant, settings, provisioning.NewKey{}, byDemo)
 		if err != nil {
-			return err
+			return "", err
 		}
 		partner.AppID, partner.KeyID, partner.Secret = n.AppID, n.Keys[0].ID, n.Secret
-		return nil
+		return n.ID, nil
 	}
-	// The application may have another port this time.
+	// The sites may have other ports this time.
 	if _, err := service.ChangeIntegration(ctx, tenant, installed[i].ID, settings, byDemo); err != nil {
-		return err
+		return "", err
 	}
 	secret, key, err := service.SigningSecret(ctx, tenant, installed[i].ID)
 	partner.AppID, partner.KeyID, partner.Secret = installed[i].AppID, key.ID, secret
-	return err
+	return installed[i].ID, err
 }
 
 // demoSites are the servers of the demo's two sites.

@@ -13,6 +13,7 @@ import (
 // and what its admin handed over at the installation.
 type partnerConfig struct {
 	UsherURL string // origin
+	URL      string // origin of the partner site itself
 	AppURL   string // origin of the sample application
 	AppID    string
 	KeyID    string // the kid of Secret

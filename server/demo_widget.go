@@ -92,7 +92,7 @@ func (cfg appConfig) serveWidgets(mux *http.ServeMux) {
 			w.WriteHeader(status)
 			_ = json.NewEncoder(w).Encode(answer) // fails only when the browser has gone
 		})
-		mux.Handle("GET "+r.path+"assets/", http.StripPrefix(strings.TrimSuffix(r.path, "/"), web.Assets()))
+		mux.Handle("GET "+strings.TrimSuffix(r.path, "/")+web.AssetPrefix, http.StripPrefix(strings.TrimSuffix(r.path, "/"), web.Assets()))
 	}
 }
 

@@ -38,7 +38,13 @@ var (
 // the page's policy forbids is kept in window.forbidden.
 func openWindow(t *testing.T, i *instance) *window {
 	t.Helper()
-	w := &window{i, openBrowser(t)}
+	return openWindowWith(t, i, nil)
+}
+
+// openWindowWith is openWindow with a profile's preferences.
+func openWindowWith(t *testing.T, i *instance, preferences fields) *window {
+	t.Helper()
+	w := &window{i, openBrowserWith(t, preferences)}
 	const listen = `window.forbidden = [];
 document.addEventListener("securitypolicyviolation", e => window.forbidden.push(e.violatedDirective + " " + e.blockedURI));`
 	if _, err := chromedp.Call(w.browser, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: listen}); err != nil {

@@ -71,7 +71,7 @@
     function tell(message) {
       const name = message.type.slice("usher:".length);
       frame.dispatchEvent(new CustomEvent(message.type, { detail: message }));
-      if (name === "event" && /^[a-z][A-Za-z0-9]{0,63}$/.test(message.name) && !("on" + message.name.toLowerCase() in frame)) {
+      if (name === "event" && typeof message.name === "string" && /^[a-z][A-Za-z0-9]{0,63}$/.test(message.name) && !("on" + message.name.toLowerCase() in frame)) {
         // Never under the name of an event that an iframe has by itself.
         frame.dispatchEvent(new CustomEvent(message.name, { detail: message.data }));
       }

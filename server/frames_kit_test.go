@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// partnerSite is a partner's site with one page, on 127.0.0.1: another site
+// than Usher's, which is at localhost. A test tells the page what to mount.
+type partnerSite struct {
+	origin string
+
+	mu    sync.Mutex
+	token func(asked int) (token string, status int) // for the page's function; asked counts from 1
+	asked int
+}
+
+// partnerPage has two places for frames, and a policy as a careful partner's.
+const partnerPage = `<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Partner</title>
+<link rel="icon" href="data:,">
+<body><h1>Partner</h1><div id="one"></div><div id="two"></div>
+<script src="USHER/embed/usher-embed.js"></script><script src="/page.js"></script>`
+
+// partnerScript mounts frames as told, and keeps what they say in window.said
+// as [place, type or name, detail].
+const partnerScript = `"use strict";
+window.said = [];
+window.mounted = {};
+window.mount = (place, options) => {
+	const note = name => detail => window.said.push([place, name, detail]);
+	const all = {token: async () => {
+		const answer = await fetch("/token");
+		if (!answer.ok) throw new Error("status " + answer.status);
+		return answer.text();
+	}};
+	for (const name of ["ready", "resize", "signedin", "expiring", "error", "event"]) all["on" + name] = note(name);
+	const one = window.mounted[place] = UsherEmbed.mount("#" + place, Object.assign(all, options));
+	for (const name of ["voteSuccess", "state", "load", "click"]) {
+		one.iframe.addEventListener(name, e => { if (e instanceof CustomEvent) note("own " + name)(e.detail); });
+	}
+	for (const name of ["usher:ready", "usher:event"]) one.on(name, note("on " + name));
+};
+window.heard = (place, name, n = 1) => window.said.filter(s => s[0] === place && s[1] === name).length >= n;
+window.last = (place, name) => window.said.findLast(s => s[0] === place && s[1] === name)?.[2];`
+
+// openPartner starts the site. usher is the origin that its page may use.
+func openPartner(t *testing.T, usher string) *partnerSite {
+	t.Helper()
+	p := &partnerSite{token: func(int) (string, int) { return "a.b.c", http.StatusOK }}
+	send := func(contentType, text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", contentType)
+			w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src data:; script-src 'self' "+usher+"; connect-src 'self'; frame-src "+usher)
+			_, _ = io.WriteString(w, text)
+		}
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /{$}", send("text/html; charset=utf-8", strings.ReplaceAll(partnerPage, "USHER", usher)))
+	mux.Handle("GET /page.js", send("text/javascript", partnerScript))
+	mux.HandleFunc("GET /token", func(w http.ResponseWriter, _ *http.Request) {
+		p.mu.Lock()
+		p.asked++
+		token, status := p.token(p.asked)
+		p.mu.Unlock()
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, token)
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	p.origin = server.URL
+	return p
+}
+
+// signs makes the site's function answer otherwise from here on.
+func (p *partnerSite) signs(token func(asked int) (string, int)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.token = token
+}
+
+// timesAsked is how often the page's function has been asked for a token.
+func (p *partnerSite) timesAsked() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked
+}
+
+// patience is how long a test in the browser waits for what has to come.
+const patience = 30 * time.Second
+
+// bound gives all that is done in the window from here on three minutes.
+func (w *window) bound(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(w.browser, 3*time.Minute)
+	t.Cleanup(cancel)
+	w.browser = ctx
+}
+
+// until waits for an expression to hold in the window's page.
+func (w *window) until(t *testing.T, what, expression string) {
+	t.Helper()
+	if err := until(w.browser, expression); err != nil {
+		t.Fatalf("%s: %v; the page has heard:\n%s", what, err, eval[string](t, w, `(window.said ?? []).slice(-8).map(s => JSON.stringify(s)).join("\n")`))
+	}
+}
+
+func until(target context.Context, expression string) error {
+	ctx, cancel := context.WithTimeout(target, patience)
+	defer cancel()
+	_, err := chromedp.Run(ctx, chromedp.Poll[bool]("!!("+expression+")",
+		chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(patience)))
+	return err
+}
+
+// mount puts a frame up in a place of the partner's page.
+func (w *window) mount(t *testing.T, place string, options fields) {
+	t.Helper()
+	eval[bool](t, w, fmt.Sprintf("window.mount(%s, %s), true", jsonText(place), jsonText(options)))
+}
+
+// frame finds the first frame whose address begins so, and attaches to it: one
+// of another site, or without an origin of its own, is a target by itself.
+func (w *window) frame(t *testing.T, prefix string) *window {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(w.browser, patience)
+	defer cancel()
+	var seen []string
+	for ctx.Err() == nil {
+		all, err := chromedp.Targets(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen = nil
+		for _, info := range all {
+			seen = append(seen, info.Type+" "+info.URL)
+			if info.Type == "iframe" && strings.HasPrefix(info.URL, prefix) {
+				frame, end := chromedp.NewContext(w.browser, chromedp.WithTargetID(info.TargetID))
+				t.Cleanup(end)
+				return &window{w.instance, frame}
+			}
+		}
+	}
+	t.Fatalf("got no frame at %s among %q", prefix, seen)
+	return nil
+}
