@@ -14,9 +14,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// partnerSite is a partner's site with one page, on 127.0.0.1: another site
+// framingSite is a partner's site with one page, on 127.0.0.1: another site
 // than Usher's, which is at localhost. A test tells the page what to mount.
-type partnerSite struct {
+type framingSite struct {
 	origin string
 
 	mu    sync.Mutex
@@ -54,9 +54,9 @@ window.heard = (place, name, n = 1) => window.said.filter(s => s[0] === place &&
 window.last = (place, name) => window.said.findLast(s => s[0] === place && s[1] === name)?.[2];`
 
 // openPartner starts the site. usher is the origin that its page may use.
-func openPartner(t *testing.T, usher string) *partnerSite {
+func openPartner(t *testing.T, usher string) *framingSite {
 	t.Helper()
-	p := &partnerSite{token: func(int) (string, int) { return "a.b.c", http.StatusOK }}
+	p := &framingSite{token: func(int) (string, int) { return "a.b.c", http.StatusOK }}
 	send := func(contentType, text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", contentType)
@@ -82,14 +82,14 @@ func openPartner(t *testing.T, usher string) *partnerSite {
 }
 
 // signs makes the site's function answer otherwise from here on.
-func (p *partnerSite) signs(token func(asked int) (string, int)) {
+func (p *framingSite) signs(token func(asked int) (string, int)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.token = token
 }
 
 // timesAsked is how often the page's function has been asked for a token.
-func (p *partnerSite) timesAsked() int {
+func (p *framingSite) timesAsked() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.asked
