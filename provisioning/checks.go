@@ -184,8 +184,13 @@ func (e *examiner) praise(st step) (Verdict, string) {
 	_, known := e.known[st]
 	switch st {
 	case stepSent:
-		if e.bare {
-			return Passed, "A token by itself, without a link around it."
+		switch {
+		case e.bare && e.link.Presented:
+			return Passed, "A token by itself, as it stands beside an API call."
+		case e.bare:
+			return Passed, "A token by itself, without a link around it: examined as one that signs in. Paste the whole address for an embed, or put JWT before the token for an API call."
+		case e.out.Door == DoorEmbed:
+			return Passed, "The embed's address has one."
 		}
 		return Passed, "The link has one."
 	case stepSize:
@@ -220,6 +225,8 @@ func (e *examiner) praise(st step) (Verdict, string) {
 		return Passed, "All of the expected types and sizes."
 	case stepNonce:
 		switch {
+		case e.link.Presented:
+			return Skipped, "Not asked for of a token that is presented."
 		case !e.entry.integration.RequireNonce:
 			return Skipped, "Not asked for by this integration."
 		case e.record != nil:
@@ -237,6 +244,8 @@ func (e *examiner) praise(st step) (Verdict, string) {
 		return Passed, e.changesTold()
 	case stepReplay:
 		switch {
+		case e.link.Presented:
+			return Skipped, "It is presented, not spent: it can be shown again until it ends."
 		case known:
 			return Passed, "It was not used before this sign-in."
 		case !e.outlook.Used:
@@ -348,6 +357,8 @@ func (e *examiner) praiseParty(st step) (Verdict, string) {
 
 func (e *examiner) praiseTokenID() (Verdict, string) {
 	switch {
+	case e.link.Presented:
+		return Skipped, "It means nothing for a token that is presented."
 	case e.id != "":
 		return Passed, "jti is " + quoted(e.id) + ": the link is good once."
 	case e.entry != nil && e.entry.integration.SingleUse:
@@ -383,6 +394,8 @@ func (e *examiner) changesTold() string {
 	switch {
 	case f.Unchanged:
 		return "The last token of this person said the same: nothing."
+	case f.Stale && e.link.Presented:
+		return "It was presented before, or a token that is as new was used, or that cannot be told any more: nothing of this one is applied."
 	case f.Stale:
 		return "A newer token of this person was used: nothing of this one is applied."
 	case !f.Changes():

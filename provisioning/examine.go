@@ -17,6 +17,7 @@ import (
 // it means, and what it would change.
 type Examination struct {
 	At     time.Time // when the link arrives
+	Door   string    // through which it is taken to come, and by whose rules it is examined
 	Notes  []string  // what was read differently than it stands there
 	Checks []Check
 	// Refusal is what a browser would meet: that of the first check to fail;
@@ -101,6 +102,10 @@ func (e *examiner) discreet(st step, check Check, why string) Check {
 	return check
 }
 
+// Presented reports whether the token is held to the rules of one that is shown
+// and not spent.
+func (e Examination) Presented() bool { return e.Door == DoorEmbed || e.Door == DoorHeader }
+
 // examiner is a verification that goes on.
 type examiner struct {
 	verification
@@ -125,6 +130,7 @@ type examiner struct {
 func (e *examiner) takeText(specimen Specimen) {
 	p := readPasted(specimen.Text)
 	e.link, e.bare, e.arrival.Go, e.out.Notes = p.link, p.bare, p.wanted, p.notes
+	e.out.Door = p.door
 	e.known = map[step]error{}
 	if refusal, ok := errors.AsType[*Refusal](p.err); ok {
 		at := stepSent
@@ -156,7 +162,8 @@ func (e *examiner) takeRecord(specimen Specimen) {
 		e.now = r.At
 	}
 	e.out.Header, e.out.Claims = r.Header, r.Payload
-	e.link = Link{Limit: MaxTokenInURL}
+	e.out.Door = r.Door
+	e.link = Link{Limit: MaxTokenInURL, Presented: r.Presented()}
 	if r.Door == store.DoorPost {
 		e.link.Limit = MaxTokenInForm
 	}
@@ -374,7 +381,7 @@ func (e *examiner) examine(ctx context.Context, st step) error {
 		}
 		return nil
 	case stepNonce:
-		if e.entry.integration.RequireNonce && !e.bad(stepClaims) && e.assertion.Nonce == "" {
+		if e.entry.integration.RequireNonce && !e.link.Presented && !e.bad(stepClaims) && e.assertion.Nonce == "" {
 			return checkNonce(Verified{Integration: e.entry.integration, Assertion: e.assertion}, "")
 		}
 		return nil

@@ -32,8 +32,14 @@ func (e *examiner) fix(st step, r *Refusal) string {
 	}
 	switch r.Reason {
 	case TokenMissing:
+		if e.link.Presented {
+			return "The address needs its token: …?appId=<app id>&user=<token>."
+		}
 		return "The link needs its token: …/auth/callback/jwt-auth?token=<token>."
 	case TooLarge:
+		if e.link.Presented {
+			return "Send less in the token: meta is usually the largest part."
+		}
 		return fmt.Sprintf("Send less in the token (meta is usually the largest part), or send it by a form (POST), where it may have %d bytes.", MaxTokenInForm)
 	case TokenMalformed:
 		return e.fixForm(st)
@@ -53,6 +59,9 @@ func (e *examiner) fix(st step, r *Refusal) string {
 	case TokenExpired, TokenNotYetValid, IatMissing, IssuedInFuture, TokenTooOld:
 		return e.fixDate(r)
 	case IssuerMismatch:
+		if e.link.Presented {
+			return fmt.Sprintf("Send this integration's app id (%s) as iss, and the same beside the token.", e.entry.integration.AppID)
+		}
 		if issuer := e.entry.integration.Issuer; issuer != "" {
 			return fmt.Sprintf("Send iss as %q, or change the integration's issuer to what the partner sends.", issuer)
 		}
@@ -140,13 +149,16 @@ func (e *examiner) fixDate(r *Refusal) string {
 		early := e.dates.notBefore.Sub(e.now)
 		return fmt.Sprintf("nbf lies %s ahead: leave it out, or set the partner's clock by NTP%s.", seconds(early), roomFor(early))
 	case IatMissing:
-		return fmt.Sprintf("Send iat, the second in which the token is signed (now: %d), or take the maximum age of %s away.", e.now.Unix(), seconds(n.MaxAge))
+		return fmt.Sprintf("Send iat, the second in which the token is signed (now: %d), or take the maximum age of %s away.", e.now.Unix(), seconds(e.maxAge()))
 	case IssuedInFuture:
 		early := e.dates.issuedAt.Sub(e.now)
 		return fmt.Sprintf("The partner's clock is %s ahead of ours: set it by NTP%s.", seconds(early), roomFor(early))
 	default:
 		age := e.now.Sub(e.dates.issuedAt)
-		if n.MaxAge > 0 && age > n.MaxAge+n.Leeway {
+		if maxAge := e.maxAge(); maxAge > 0 && age > maxAge+n.Leeway && e.link.Presented {
+			return fmt.Sprintf("The token was %d s old when it was presented, and may be %d s: the partner's page has to sign a new one in time.", int64(age.Seconds()), int64(maxAge.Seconds()))
+		}
+		if n.MaxAge > 0 && age > n.MaxAge+n.Leeway && !e.link.Presented {
 			raise := ""
 			if needed := ceilSeconds(age - n.Leeway); needed <= maxAdvisedAge {
 				raise = fmt.Sprintf(", or raise the maximum age above %d s", needed)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -71,6 +72,11 @@ func (e *examiner) foresee(ctx context.Context) error {
 	if err := s.revived(ctx, a, n, prepared.token.Key); err != nil {
 		return err
 	}
+	if v.SpentAs != [sha256.Size]byte{} {
+		if err := s.revived(ctx, a, n, v.SpentAs[:]); err != nil {
+			return err
+		}
+	}
 	if e.state, err = s.store.Read(ctx, s.inquiry(a, n)); err != nil {
 		return err
 	}
@@ -96,19 +102,24 @@ func (e *examiner) foresee(ctx context.Context) error {
 	case e.planned == nil && !e.plan.changes.Identity.Create:
 		identity = e.plan.changes.Identity.ID
 	}
-	print := fingerprint(a, n)
-	e.outlook, err = s.store.Foresee(ctx, store.Recollection{
-		TenantID: n.TenantID, IntegrationID: n.ID, Fingerprint: print[:], Token: prepared.token,
-	}, identity)
-	if err != nil {
+	q := recollection(a, n, prepared.token)
+	if e.outlook, err = s.store.Foresee(ctx, q, identity); err != nil {
 		return err
+	}
+	if e.link.Presented {
+		met, err := s.store.Identify(ctx, q)
+		if err != nil {
+			return err
+		}
+		e.outlook.Used = false // it is not spent
+		e.outlook.Stale = e.outlook.Stale || met.Known && met.Dated || identity != "" && unordered(a, n, e.now)
 	}
 	if refusal, refused := errors.AsType[*Refusal](e.planned); refused {
 		switch {
 		case stepOfPlan(refusal) == stepUser:
 			return refusal
-		case stepOfPlan(refusal) == stepChanges && e.outlook.Unchanged:
-			e.planned = nil // nothing is planned for a token that says the same
+		case stepOfPlan(refusal) == stepChanges && (e.outlook.Unchanged || e.link.Presented && e.outlook.Stale):
+			e.planned = nil // nothing is planned for a token that changes nothing
 		}
 	}
 	return nil

@@ -43,6 +43,20 @@ func ReadLink(values url.Values) (link Link, wanted string, err error) {
 	return link, wanted, nil
 }
 
+// ReadPresented takes the token and the app id from the parameters of an embed's
+// address or form, where the token's name is user. One that is there twice is
+// ambiguous and refused, as by ReadLink; one that is not there is "".
+func ReadPresented(values url.Values) (Link, error) {
+	link := Link{Presented: true, Limit: MaxTokenInURL}
+	if link.Token = values.Get("user"); len(values["user"]) > 1 {
+		return Link{}, refuse(TokenMalformed, "the parameter user is there more than once")
+	}
+	if link.AppID = values.Get("appId"); len(values["appId"]) > 1 {
+		return link, refuse(IntegrationUnknown, "the parameter appId is there more than once")
+	}
+	return link, nil
+}
+
 // AmbiguousGo stands for a go that was given more than once: the target rules
 // turn it down and note that they did.
 const AmbiguousGo = "\x00"

@@ -34,6 +34,8 @@ func ChecksOf(r SignInRecord) []Check {
 			check.Verdict, check.Text = Failed, r.Detail
 		case s > at:
 			check.Verdict = NotReached
+		case r.Presented() && (s == stepReplay || s == stepNonce || s == stepTokenID):
+			check.Verdict, check.Text = Skipped, "means nothing for a token that is presented"
 		case s == stepReplay && r.Outcome == store.Reopened:
 			check.Verdict, check.Text = Skipped, "used before, and opened again in the same browser"
 		case claimOf[s] != "" && readable && !claims.member(claimOf[s]).exists():

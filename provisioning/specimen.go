@@ -24,7 +24,9 @@ type Specimen struct {
 	Audiences []string // as in Link
 
 	// Text is a whole link with any host, a path with a query, a query, or a
-	// bare token. What copying puts around it is forgiven.
+	// bare token. What copying puts around it is forgiven. The address of an
+	// embed, and a token with JWT before it, are presented; all else is held to
+	// the rules of the callback.
 	Text string
 	// Record is an entry of the sign-in log, instead of Text. Signatures are
 	// not kept: whether this one held is taken from the entry.
@@ -43,6 +45,7 @@ type pasted struct {
 	wanted string // go
 	host   string // that the link names; "" = none
 	bare   bool   // a token without a link
+	door   string // through which it would come
 	notes  []string
 	err    error // why the callback would not read the link; a *Refusal
 }
@@ -56,14 +59,20 @@ func readPasted(text string) pasted {
 	if !isLink {
 		p.bare = true
 		p.link = Link{Token: text, Limit: MaxTokenInForm}
+		if p.door == DoorHeader {
+			p.link = Link{Token: text, Limit: MaxTokenInURL, Presented: true}
+		} else {
+			p.door = DoorPost
+		}
 		if text == "" {
 			p.err = refuse(TokenMissing, "no token was sent")
 		}
-		if len(text) > MaxTokenInURL {
+		if len(text) > MaxTokenInURL && !p.link.Presented {
 			p.note("This token is too long for a link: over %d bytes it has to be sent by a form (POST).", MaxTokenInURL)
 		}
 		return p
 	}
+	p.door = DoorGet
 	if u, err := url.Parse(text); err == nil {
 		p.host = u.Host
 	}
@@ -76,9 +85,22 @@ func readPasted(text string) pasted {
 		p.err = refuse(TokenMalformed, "the query string is malformed")
 		return p
 	}
-	p.link, p.wanted, p.err = ReadLink(values)
+	if isEmbed(text, values) {
+		p.door = DoorEmbed
+		p.link, p.err = ReadPresented(values)
+		p.link.Presented = true
+	} else {
+		p.link, p.wanted, p.err = ReadLink(values)
+	}
 	p.link.Limit = MaxTokenInURL
 	return p
+}
+
+// isEmbed reports whether a link is the address of an embed: by its path, or by
+// the names of its parameters.
+func isEmbed(link string, values url.Values) bool {
+	u, err := url.Parse(link)
+	return err == nil && strings.HasPrefix(u.Path, "/embed/") || values.Has("user") && !values.Has("token")
 }
 
 // note says what was done to the text, each thing once.
@@ -106,6 +128,9 @@ func (p *pasted) clean(text string) string {
 		for _, word := range []string{"Authorization:", "Bearer ", "JWT "} {
 			if len(text) > len(word) && strings.EqualFold(text[:len(word)], word) {
 				text = text[len(word):]
+				if word == "JWT " {
+					p.door = DoorHeader
+				}
 				p.note("“%s” before it was taken away.", strings.TrimSpace(word))
 			}
 		}
@@ -128,8 +153,10 @@ func queryOf(text string) (query string, isLink bool) {
 	if _, query, isLink = strings.Cut(text, "?"); isLink {
 		return query, true
 	}
-	if strings.HasPrefix(text, "token=") || strings.Contains(text, "&token=") {
-		return text, true
+	for _, name := range []string{"token=", "user="} {
+		if strings.HasPrefix(text, name) || strings.Contains(text, "&"+name) {
+			return text, true
+		}
 	}
 	return "", strings.Contains(text, "://") || strings.HasPrefix(text, "/")
 }

@@ -19,6 +19,7 @@ func TestReadPasted(t *testing.T) {
 		notes            int
 		want             Reason
 		limitOfALink     bool
+		door             string // of a token that is presented
 	}{
 		{name: "token", text: token, token: token, bare: true},
 		{name: "link", text: "https://usher.example/auth/callback/jwt-auth?token=" + token + "&go=%2Fx%3Fa%3Db&appId=a1", token: token, app: "a1", goTo: "/x?a=b", host: "usher.example", limitOfALink: true},
@@ -34,7 +35,15 @@ func TestReadPasted(t *testing.T) {
 		{name: "angle brackets", text: "<https://usher.example/?token=" + token + ">", token: token, host: "usher.example", notes: 1, limitOfALink: true},
 		{name: "Bearer", text: "Bearer " + token, token: token, bare: true, notes: 1},
 		{name: "header line", text: "authorization: bearer " + token, token: token, bare: true, notes: 2},
-		{name: "JWT", text: "JWT " + token, token: token, bare: true, notes: 1},
+		{name: "JWT", text: "JWT " + token, token: token, bare: true, notes: 1, door: DoorHeader},
+		{name: "header line of a call", text: "authorization: jwt " + token, token: token, bare: true, notes: 2, door: DoorHeader},
+		{name: "embed", text: "https://usher.example/embed/vote-widget/57cc?appId=a1&user=" + token, token: token, app: "a1", host: "usher.example", door: DoorEmbed},
+		{name: "embed, path", text: "/embed/a/b?user=" + token, token: token, door: DoorEmbed},
+		{name: "embed, query", text: "appId=a1&user=" + token, token: token, app: "a1", door: DoorEmbed},
+		{name: "embed without a token", text: "https://usher.example/embed/a/b", host: "usher.example", door: DoorEmbed},
+		{name: "embed, user twice", text: "?user=" + token + "&user=" + token, want: TokenMalformed, door: DoorEmbed},
+		{name: "embed, appId twice", text: "?appId=a&appId=b&user=" + token, token: token, app: "a", want: IntegrationUnknown, door: DoorEmbed},
+		{name: "link with a user beside its token", text: "?user=x&token=" + token, token: token, limitOfALink: true},
 		{name: "wrapped lines", text: "https://usher.example/?token=aaaa.\r\n bbbb.\r\n cccc", token: token, host: "usher.example", notes: 1, limitOfALink: true},
 		{name: "HTML source", text: "https://usher.example/?token=" + token + "&amp;go=/x", token: token, goTo: "/x", host: "usher.example", notes: 1, limitOfALink: true},
 		{name: "nothing", text: " \n", bare: true, want: TokenMissing},
@@ -59,10 +68,15 @@ func TestReadPasted(t *testing.T) {
 			}
 			limit := 0
 			switch {
+			case test.door != "":
+				limit = MaxTokenInURL
 			case test.bare:
 				limit = MaxTokenInForm
 			case test.limitOfALink:
 				limit = MaxTokenInURL
+			}
+			if presented := test.door != ""; got.link.Presented != presented || presented && got.door != test.door || got.door == "" {
+				t.Errorf("got door %q, presented %t; want %q", got.door, got.link.Presented, test.door)
 			}
 			if got.link.Limit != limit {
 				t.Errorf("limit: got %d, want %d", got.link.Limit, limit)

@@ -114,8 +114,9 @@ func printExamination(w io.Writer, e provisioning.Examination) error {
 	case e.Recorded != "":
 		fmt.Fprintf(w, "Refused then: %s. With the settings of now, no check that can be repeated fails.\n", e.Recorded)
 	default:
-		fmt.Fprintln(w, "This link signs in.")
+		fmt.Fprintln(w, map[bool]string{true: "This token is accepted.", false: "This link signs in."}[e.Presented()])
 	}
+	fmt.Fprintln(w, "Examined "+admin.DoorRules(e.Door)+".")
 	for _, note := range e.Notes {
 		fmt.Fprintln(w, "Note: "+note)
 	}
@@ -152,7 +153,11 @@ func printForecast(w io.Writer, e provisioning.Examination) {
 	} else {
 		person += " (a new user)"
 	}
-	fmt.Fprintf(w, "\nIt %s sign in %s and go to %s\n", would, person, handlers.Location(e.Target, f.Onboarding))
+	if e.Presented() {
+		fmt.Fprintf(w, "\nIt %s speak for %s\n", would, person)
+	} else {
+		fmt.Fprintf(w, "\nIt %s sign in %s and go to %s\n", would, person, handlers.Location(e.Target, f.Onboarding))
+	}
 	for _, c := range append(f.Fields, f.Meta...) {
 		fmt.Fprintf(w, "  %s: %q → %q\n", c.Name, c.From, c.To)
 	}

@@ -17,8 +17,12 @@ type Examined struct {
 	Recorded string // the reason that the sign-in log has; "" = none
 	Fix      string // of the first check that failed
 	At       time.Time
-	Notes    []string
-	Checks   []ExaminedCheck
+	// Rules says how the token is taken to come; Presented, that it is shown and
+	// not spent, so that no browser is sent anywhere.
+	Rules     string
+	Presented bool
+	Notes     []string
+	Checks    []ExaminedCheck
 
 	Header, Claims     string // JSON, or as it was sent
 	Integration        string // its name; "" = not found

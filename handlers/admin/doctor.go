@@ -107,7 +107,7 @@ func (a *Admin) doctorPage(c *gin.Context) web.Doctor {
 		Frame: a.frame(c, doctorPath, "Link doctor"),
 		Specimen: web.Field{
 			Name: "specimen", Label: "Link or token", Type: "textarea", Required: true,
-			Hint: "A whole link, its query, or the token alone. Nothing is applied, used up or kept.",
+			Hint: "A whole link, its query, or the token alone; the address of an embed; JWT and a token, as API calls send it. Nothing is applied, used up or kept.",
 		},
 		At: web.Field{
 			Name: "at", Label: "Arriving at (UTC)", Type: "datetime-local",
@@ -133,6 +133,7 @@ func shownExamination(e provisioning.Examination) *web.Examined {
 	shown := &web.Examined{
 		At: e.At, Notes: e.Notes, Recorded: string(e.Recorded), Fix: e.Fix(),
 		Header: indented(e.Header), Claims: indented(e.Claims), KeyID: e.KeyID, Withheld: e.Withheld,
+		Rules: DoorRules(e.Door), Presented: e.Presented(),
 	}
 	if e.Refusal != nil {
 		shown.Reason = string(e.Refusal.Reason)
@@ -148,7 +149,7 @@ func shownExamination(e provisioning.Examination) *web.Examined {
 	if f == nil {
 		return shown
 	}
-	shown.Target = handlers.Location(e.Target, f.Onboarding)
+	shown.Target = destination(e)
 	shown.Forecast = &web.Forecast{
 		UserID: f.UserID, Email: f.Email, Created: f.Created, Unchanged: f.Unchanged, Stale: f.Stale, Nothing: !f.Changes(),
 		Fields: shownFields(f.Fields), Meta: shownFields(f.Meta),
@@ -171,6 +172,26 @@ func shownExamination(e provisioning.Examination) *web.Examined {
 		shown.Forecast.Credits = append(shown.Forecast.Credits, line)
 	}
 	return shown
+}
+
+// DoorRules says by whose rules a token is examined.
+func DoorRules(door string) string {
+	switch door {
+	case provisioning.DoorEmbed:
+		return "by the rules of embeds"
+	case provisioning.DoorHeader:
+		return "by the rules of API calls"
+	}
+	return "by the rules of links"
+}
+
+// destination is where the browser of an examined link would go; "" for a token
+// that is presented.
+func destination(e provisioning.Examination) string {
+	if e.Presented() {
+		return ""
+	}
+	return handlers.Location(e.Target, e.Forecast.Onboarding)
 }
 
 func shownChecks(checks []provisioning.Check) []web.ExaminedCheck {
@@ -210,6 +231,7 @@ type ExaminationAnswer struct {
 	Reason      *string          `json:"reason"`   // that a browser would get; null = it would be signed in
 	Recorded    *string          `json:"recorded"` // as the sign-in log has it; null for a pasted link
 	Fix         string           `json:"fix"`
+	Door        string           `json:"door"` // get, post, embed or header
 	At          time.Time        `json:"at"`
 	Notes       []string         `json:"notes"`
 	Checks      []checkAnswer    `json:"checks"`
@@ -273,7 +295,7 @@ type creditChange struct {
 // AnswerExamination writes an examination for programs.
 func AnswerExamination(e provisioning.Examination) ExaminationAnswer {
 	answer := ExaminationAnswer{
-		Accepted: e.Refusal == nil && e.Recorded == "", Recorded: orNull(string(e.Recorded)), Fix: e.Fix(), At: e.At.UTC(),
+		Accepted: e.Refusal == nil && e.Recorded == "", Recorded: orNull(string(e.Recorded)), Fix: e.Fix(), Door: e.Door, At: e.At.UTC(),
 		Notes: append([]string{}, e.Notes...), Checks: []checkAnswer{}, Header: rawJSON(e.Header), Claims: rawJSON(e.Claims),
 		Key: orNull(e.KeyID), Warnings: []warningAnswer{}, Withheld: orNull(e.Withheld),
 	}
@@ -297,7 +319,7 @@ func AnswerExamination(e provisioning.Examination) ExaminationAnswer {
 		forecast := &forecastAnswer{
 			User: orNull(f.UserID), Match: string(f.Match), Created: f.Created, Unchanged: f.Unchanged, Stale: f.Stale,
 			Fields: []fieldAnswer{}, Meta: []fieldAnswer{}, Groups: []groupChange{}, Credits: []creditChange{},
-			Location: handlers.Location(e.Target, f.Onboarding),
+			Location: destination(e),
 		}
 		for _, c := range f.Fields {
 			forecast.Fields = append(forecast.Fields, fieldAnswer(c))

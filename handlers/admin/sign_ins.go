@@ -299,7 +299,7 @@ func (a *Admin) ofIntegration(c *gin.Context, page *web.SignInEntry, r provision
 		return err
 	}
 	page.Integration, page.IntegrationPath = n.Name, integrationPath(n.ID, "")
-	maxAge, presented := n.MaxAge, r.Door == provisioning.DoorEmbed || r.Door == provisioning.DoorHeader
+	maxAge, presented := n.MaxAge, r.Presented()
 	if presented {
 		maxAge = n.EmbedMaxAge
 	}

@@ -71,6 +71,9 @@ const (
 	DoorHeader = "header" // presented beside an API call
 )
 
+// Presented reports whether the token was shown and not spent.
+func (r SignIn) Presented() bool { return r.Door == DoorEmbed || r.Door == DoorHeader }
+
 // Warning is something worth telling about an accepted token.
 type Warning struct {
 	Code string `json:"code"`
