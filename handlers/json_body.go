@@ -37,7 +37,10 @@ func ReadJSON(c *gin.Context, into any) error {
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
 		var wrong *json.UnmarshalTypeError
+		var invalid *provisioning.Invalid // from a member that reads itself
 		switch {
+		case errors.As(err, &invalid):
+			return badRequest("%s.", invalid)
 		case errors.As(err, &wrong):
 			// The decoder names the structs that fields are gathered in as well.
 			field := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]

@@ -62,7 +62,7 @@ func oauthForm(r *http.Request) (url.Values, error) {
 	}
 	form, err := readForm(r)
 	if err != nil {
-		return nil, &Fault{Code: OAuthInvalidRequest, Public: "The body is a form: application/x-www-form-urlencoded.", Err: err}
+		return nil, oauthFault(OAuthInvalidRequest, "The body is a form: application/x-www-form-urlencoded.")
 	}
 	for name, values := range form {
 		if len(values) > 1 {

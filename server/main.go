@@ -114,6 +114,7 @@ func newRoot(p program) *cobra.Command {
 		newAPIKey(p),
 		newTenant(p),
 		newUser(p),
+		newResource(p),
 		newAudit(p),
 		newSign(p),
 		newLog(p),

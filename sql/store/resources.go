@@ -137,7 +137,7 @@ SELECT `+resourceColumns+` FROM resources WHERE kind = $1 AND id = $2 AND tenant
 			return err
 		}
 		created = found == nil
-		r.TenantID, r.Kind, r.ID, r.Revision, r.UpdatedAt = tenant, kind, id, stored.Revision+1, s.now().UTC()
+		r.TenantID, r.Kind, r.ID, r.Revision, r.UpdatedAt = tenant, kind, id, stored.Revision+1, s.now().UTC().Truncate(time.Microsecond)
 		if r.CreatedAt = r.UpdatedAt; !created {
 			r.CreatedAt = stored.CreatedAt
 		}
