@@ -78,8 +78,7 @@ func (a *App) startInstead(c *gin.Context) (string, error) {
 		}
 		uri = c.GetHeader("X-Forwarded-Uri")
 	}
-	mode := c.GetHeader("Sec-Fetch-Mode")
-	if method != http.MethodGet || mode != "" && mode != "navigate" || !asksForPage(c.Request.Header.Values("Accept")) {
+	if method != http.MethodGet || !wantsPage(c.Request) {
 		return "", nil
 	}
 	ctx, s := c.Request.Context(), siteOf(c)
