@@ -140,7 +140,7 @@ func (a *App) TenantBehindProxy() gin.HandlerFunc {
 			} else if len(lines) > 1 {
 				return &Fault{Code: UnknownHost, Err: errors.New("more than one " + forwardedHost)}
 			} else if tenant, err = a.tenantAt(c, lines[0], ours); err == nil && fault == nil && tenant.ID != addressed {
-				return &Fault{Code: UnknownHost, Err: errors.New("Host and " + forwardedHost + " name different tenants")}
+				return &Fault{Code: UnknownHost, Err: errors.New("the hosts in Host and " + forwardedHost + " are of different tenants")}
 			}
 		}
 		if err != nil {
