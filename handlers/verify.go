@@ -78,8 +78,7 @@ func (a *App) startInstead(c *gin.Context) (string, error) {
 		}
 		uri = c.GetHeader("X-Forwarded-Uri")
 	}
-	mode := c.GetHeader("Sec-Fetch-Mode")
-	if method != http.MethodGet || mode != "" && mode != "navigate" || !asksForPage(c.Request.Header.Values("Accept")) {
+	if method != http.MethodGet || !wantsPage(c.Request) {
 		return "", nil
 	}
 	ctx, s := c.Request.Context(), siteOf(c)
@@ -141,7 +140,7 @@ func (a *App) TenantBehindProxy() gin.HandlerFunc {
 			} else if len(lines) > 1 {
 				return &Fault{Code: UnknownHost, Err: errors.New("more than one " + forwardedHost)}
 			} else if tenant, err = a.tenantAt(c, lines[0], ours); err == nil && fault == nil && tenant.ID != addressed {
-				return &Fault{Code: UnknownHost, Err: errors.New("Host and " + forwardedHost + " name different tenants")}
+				return &Fault{Code: UnknownHost, Err: errors.New("the hosts in Host and " + forwardedHost + " are of different tenants")}
 			}
 		}
 		if err != nil {

@@ -134,7 +134,7 @@ var settings = []setting{
 	},
 	{
 		name: "USHER_TRUSTED_PROXIES",
-		doc:  "Addresses or networks of reverse proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8,192.0.2.7. Empty: none.",
+		doc:  "Addresses or networks of reverse proxies whose X-Forwarded headers are believed, such as 10.0.0.0/8,192.0.2.7. Empty: none.",
 		set:  setTrustedProxies,
 	},
 	{

@@ -179,6 +179,26 @@ func TestHeaderSession(t *testing.T) {
 	})
 }
 
+// TestHeaderPeople: what is wrong with the person and not with the token is 403.
+func TestHeaderPeople(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w world) {
+		i := launch(t, w)
+		acme := i.addTenant(t, "acme", "acme.localhost")
+		closed := i.install(t, fields{"name": "Closed", "auto_create": false}, acme.host)
+		apart := i.install(t, fields{"name": "Apart", "link_policy": "never"}, acme.host)
+		for reason, header := range map[string][]string{
+			"user_unknown":     closed.calling(person("berta")),
+			"email_in_use":     apart.calling(person("anna")),
+			"subject_conflict": acme.lumen.calling(person("anna").with(fields{"sub": "another"})),
+		} {
+			for _, path := range []string{"/auth/session", "/auth/verify", "/auth/verify/x", "/api/resources"} {
+				a := i.get(t, path, append(header, acme.host, wantsJSON, holding(acme.cookie))...)
+				i.wantReason(t, a, 403, reason)
+			}
+		}
+	})
+}
+
 // sessionRows counts what sessions have left in the stores.
 func sessionRows(t *testing.T, w world, db *storetest.Database) string {
 	t.Helper()

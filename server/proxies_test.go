@@ -172,6 +172,11 @@ func TestProxyWithoutStores(t *testing.T) {
 					if a := at.proxy.get(t, "/courses", header...); a.status < 500 || a.header.Get("Location") != "" {
 						t.Errorf("%.20q: got %v, want a 5xx", header, a)
 					}
+					a := at.get(t, "/auth/verify?signin=start", header[0], wantsJSON)
+					at.wantReason(t, a, 503, "store_unavailable")
+					if a.header.Get("Retry-After") == "" {
+						t.Errorf("%.20q: got no Retry-After", header)
+					}
 				}
 				if got := at.passed.Load(); got != passed {
 					t.Errorf("got %d requests at the application, want none", got-passed)
