@@ -69,9 +69,10 @@ func (a *App) forward(c *gin.Context, f forwarding) error {
 	}
 	var failed error
 	proxy := httputil.ReverseProxy{
-		Transport: a.Upstreams.transport,
-		ErrorLog:  slog.NewLogLogger(a.Log.Handler(), slog.LevelWarn),
-		Rewrite:   func(p *httputil.ProxyRequest) { a.rewrite(p, f) },
+		Transport:  a.Upstreams.transport,
+		BufferPool: &a.Upstreams.pieces,
+		ErrorLog:   slog.NewLogLogger(a.Log.Handler(), slog.LevelWarn),
+		Rewrite:    func(p *httputil.ProxyRequest) { a.rewrite(p, f) },
 		ModifyResponse: func(answer *http.Response) error {
 			w.awaitClient()
 			f.clean(answer)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -16,6 +17,7 @@ type Upstreams struct {
 	transport *http.Transport
 	places    chan struct{}
 	recheck   time.Duration
+	pieces    pieces
 	open      context.Context // ends when what is under way has to end
 	cut       context.CancelFunc
 }
@@ -73,6 +75,20 @@ func NewUpstreams(options UpstreamOptions) *Upstreams {
 	u.open, u.cut = context.WithCancel(context.Background())
 	return u
 }
+
+// pieces are the buffers through which answers go, used again and again.
+type pieces struct{ pool sync.Pool }
+
+const pieceSize = 32 << 10
+
+func (p *pieces) Get() []byte {
+	if piece, ok := p.pool.Get().(*[pieceSize]byte); ok {
+		return piece[:]
+	}
+	return make([]byte, pieceSize)
+}
+
+func (p *pieces) Put(piece []byte) { p.pool.Put((*[pieceSize]byte)(piece)) }
 
 // enter takes a place among the forwarded requests, or reports false.
 func (u *Upstreams) enter() (leave func(), ok bool) {

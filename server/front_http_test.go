@@ -450,6 +450,12 @@ func TestAdminApart(t *testing.T) {
 		for _, path := range []string{"/admin", "/admin/integrations", "/admin/sign-in", "/admin/account", "/admin/nothing"} {
 			i.wantReason404(t, i.get(t, path, owner))
 		}
+		for _, route := range everyRoute(t) {
+			method, path, _ := strings.Cut(route, " ")
+			if (path == "/admin" || strings.HasPrefix(path, "/admin/")) && !strings.HasPrefix(path, apiRoot) {
+				i.wantReason404(t, i.send(t, method, path, "", owner, isForm, "Sec-Fetch-Site: same-origin"))
+			}
+		}
 		a := i.post(t, "/admin/sign-in", "email=x&password=y", owner)
 		if a.status != 404 || a.adminCookie() != "" {
 			t.Errorf("got %v for a sign-in at the application's host, want 404", a)
@@ -474,6 +480,11 @@ func TestAdminApart(t *testing.T) {
 		}
 		if a := i.get(t, "/admin/api/v1/integrations", owner); a.status != 401 {
 			t.Errorf("got %v from the API for a cookie, want 401", a)
+		}
+		invited := decode[struct{ Link struct{ URL string } }](t, i.admin(t, 201, "POST", "/administrators",
+			fields{"name": "Ada", "email": "ada@usher.example", "role": "viewer"}))
+		if want := "http://127.0.0.1:" + i.port + "/admin/join?token="; !strings.HasPrefix(invited.Link.URL, want) {
+			t.Errorf("got invitation at %.40q, want %s", invited.Link.URL, want)
 		}
 		if a := i.get(t, "/", owner); a.status != 200 || !strings.HasPrefix(a.body, "application") {
 			t.Errorf("got %v, want the application at /", a)
