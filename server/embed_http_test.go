@@ -246,7 +246,7 @@ func TestEmbedEndings(t *testing.T) {
 		anna = enter("anna")
 		i.admin(t, http.StatusOK, http.MethodPatch, "/users/"+anna.user, fields{"disabled": true})
 		ended("disabled", anna)
-		e.wantFramed(t, there.open(t, view, e.presented("anna")), http.StatusForbidden, "user_disabled", partnerSite)
+		there.wantFramed(t, there.open(t, view, e.presented("anna")), http.StatusForbidden, "user_disabled", partnerSite)
 		if !there.lives(t, view, bearing(berta.bearer)) {
 			t.Error("got another person's session ended")
 		}
