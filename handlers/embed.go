@@ -34,10 +34,11 @@ func (a *App) Embed(c *gin.Context) error {
 	}
 	v := viewOf(c)
 	link, err := readEmbedLink(c.Request)
+	v.appID = link.AppID
 	if err != nil {
+		a.findOwner(c, v)
 		return err
 	}
-	v.appID = link.AppID
 	var shown shownView
 	if link.Token != "" {
 		shown, err = a.openView(c, v, link)

@@ -99,12 +99,22 @@ func (a *App) continueView(c *gin.Context, v *view, before sessions.Session, coo
 	if life < time.Second {
 		return shownView{}, &Fault{Code: NoSession}
 	}
+	madeFrom := ""
+	if !before.Embed {
+		madeFrom = before.ID
+	}
 	shown, err := a.issueView(c, v, sessions.Issue{
-		User: before.User, Integration: before.Integration, Generation: before.Generation, Epoch: before.Epoch,
+		Spent: madeFrom, User: before.User, Integration: before.Integration, Generation: before.Generation, Epoch: before.Epoch,
 		KeyID: before.KeyID, Absolute: life, Version: before.Version, Authorized: before.Authorized,
 	})
 	if errors.Is(err, sessions.ErrOvertaken) {
 		err = &Fault{Code: NoSession, Err: err}
+	}
+	if err == nil && !before.Embed {
+		// A sign-out in the middle of this has not seen the new session.
+		if _, gone := a.session(c); gone != nil {
+			return shownView{}, errors.Join(gone, a.Sessions.End(ctx, shown.session))
+		}
 	}
 	shown.resource = resource
 	return shown, err

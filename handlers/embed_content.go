@@ -43,6 +43,7 @@ func (a *App) ViewContent(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	origin := c.Request.Header.Get("Origin")
 	hideTicket(c.Request.Header, ticket)
 	path, query := addressOf(to, rest, c.Request.URL.RawQuery)
 	policy := contentPolicy(v.origins)
@@ -50,7 +51,7 @@ func (a *App) ViewContent(c *gin.Context) error {
 	return a.forward(c, forwarding{
 		To: to, Path: path, RawQuery: query, Mount: mount, Identity: identity,
 		Answer: func(answer *http.Response) error {
-			return reframe(answer, policy, mount, c.Request.Header.Get("Origin"))
+			return reframe(answer, policy, mount, origin)
 		},
 		Still: func(ctx context.Context) error {
 			_, _, err := a.contentFor(ctx, tenant, &view{kind: v.kind, id: v.id}, ticket)

@@ -24,7 +24,9 @@ type Session struct {
 	Generation  int64  // of the integration, at sign-in
 	Epoch       int64  // of the user, at sign-in
 	KeyID       string // the key that signed the token
-	Spent       string // names the spent token: hex of its 32-byte spend key
+	// Spent names the spent token: hex of its 32-byte spend key. Of a frame in a
+	// tab it is the ID of the session that it was made from, and ends with.
+	Spent string
 
 	Created  time.Time
 	LastSeen time.Time     // within a few minutes

@@ -66,6 +66,11 @@ func (s *Sessions) Issue(ctx context.Context, in Issue) (cookie string, session 
 	// A replaced value that cannot be read was no session.
 	if old, err := decode(in.Tenant, replaces, made.replaced); err == nil && old.End().After(made.session.Created) {
 		previous = &old
+		if old.User != in.User {
+			if err := s.endMadeFrom(ctx, old); err != nil {
+				return "", Session{}, nil, errors.Join(err, s.End(ctx, made.session))
+			}
+		}
 	}
 	return made.cookie, made.session, previous, nil
 }
@@ -245,13 +250,38 @@ func (s *Sessions) Standing(ctx context.Context, tenant, user, integration strin
 	return epoch, generation, known, err
 }
 
-// End ends a session. It is no error when it has ended before.
+// End ends a session, and those of frames that were made from it. It is no error
+// when it has ended before.
 func (s *Sessions) End(ctx context.Context, session Session) error {
 	key, ok := keyOfID(session.ID)
 	if !ok {
 		return errors.New("sessions: end: the session has no id")
 	}
 	if err := s.store.Delete(ctx, session.Tenant, session.User, key); err != nil {
+		return fmt.Errorf("sessions: end: %w", err)
+	}
+	return s.endMadeFrom(ctx, session)
+}
+
+// endMadeFrom ends the sessions of frames that were made from a session.
+func (s *Sessions) endMadeFrom(ctx context.Context, session Session) error {
+	if session.Embed {
+		return nil
+	}
+	values, _, err := s.store.List(ctx, session.Tenant, session.User)
+	if err != nil {
+		return fmt.Errorf("sessions: end: %w", err)
+	}
+	var made []kv.Key
+	for key, value := range values {
+		if one, err := decode(session.Tenant, key, value); err == nil && one.Embed && one.Spent == session.ID {
+			made = append(made, key)
+		}
+	}
+	if len(made) == 0 {
+		return nil
+	}
+	if err := s.store.Delete(ctx, session.Tenant, session.User, made...); err != nil {
 		return fmt.Errorf("sessions: end: %w", err)
 	}
 	return nil
