@@ -72,7 +72,7 @@ func TestEmbedScript(t *testing.T) {
 		return // said aloud by testenv; required under "make test"
 	}
 	usher := openStandIn(t)
-	partner := openPartner(t, usher.origin)
+	partner := openFramingSite(t, usher.origin)
 	w := openWindow(t, &instance{origin: partner.origin})
 	w.bound(t)
 	wish := fields{"usher": usher.origin + "/some/path", "kind": "vote-widget", "id": "a/b c", "appId": "app&1", "title": "A vote"}

@@ -6,11 +6,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
 
@@ -24,16 +27,16 @@ type framingSite struct {
 	asked int
 }
 
-// partnerPage has two places for frames, and a policy as a careful partner's.
-const partnerPage = `<!doctype html>
+// framingPage has two places for frames, and a policy as a careful partner's.
+const framingPage = `<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Partner</title>
 <link rel="icon" href="data:,">
 <body><h1>Partner</h1><div id="one"></div><div id="two"></div>
 <script src="USHER/embed/usher-embed.js"></script><script src="/page.js"></script>`
 
-// partnerScript mounts frames as told, and keeps what they say in window.said
+// framingScript mounts frames as told, and keeps what they say in window.said
 // as [place, type or name, detail].
-const partnerScript = `"use strict";
+const framingScript = `"use strict";
 window.said = [];
 window.mounted = {};
 window.mount = (place, options) => {
@@ -53,8 +56,8 @@ window.mount = (place, options) => {
 window.heard = (place, name, n = 1) => window.said.filter(s => s[0] === place && s[1] === name).length >= n;
 window.last = (place, name) => window.said.findLast(s => s[0] === place && s[1] === name)?.[2];`
 
-// openPartner starts the site. usher is the origin that its page may use.
-func openPartner(t *testing.T, usher string) *framingSite {
+// openFramingSite starts the site. usher is the origin that its page may use.
+func openFramingSite(t *testing.T, usher string) *framingSite {
 	t.Helper()
 	p := &framingSite{token: func(int) (string, int) { return "a.b.c", http.StatusOK }}
 	send := func(contentType, text string) http.HandlerFunc {
@@ -65,8 +68,8 @@ func openPartner(t *testing.T, usher string) *framingSite {
 		}
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", send("text/html; charset=utf-8", strings.ReplaceAll(partnerPage, "USHER", usher)))
-	mux.Handle("GET /page.js", send("text/javascript", partnerScript))
+	mux.Handle("GET /{$}", send("text/html; charset=utf-8", strings.ReplaceAll(framingPage, "USHER", usher)))
+	mux.Handle("GET /page.js", send("text/javascript", framingScript))
 	mux.HandleFunc("GET /token", func(w http.ResponseWriter, _ *http.Request) {
 		p.mu.Lock()
 		p.asked++
@@ -144,12 +147,47 @@ func (w *window) frame(t *testing.T, prefix string) *window {
 		for _, info := range all {
 			seen = append(seen, info.Type+" "+info.URL)
 			if info.Type == "iframe" && strings.HasPrefix(info.URL, prefix) {
-				frame, end := chromedp.NewContext(w.browser, chromedp.WithTargetID(info.TargetID))
+				frame, end := chromedp.NewContext(w.browser, chromedp.WithTargetID(info.TargetID), chromedp.WithListener(w.complaints.overhear))
 				t.Cleanup(end)
-				return &window{w.instance, frame}
+				return &window{w.instance, frame, w.complaints}
 			}
 		}
 	}
 	t.Fatalf("got no frame at %s among %q", prefix, seen)
 	return nil
+}
+
+// complaints are the errors that a browser writes into its console.
+type complaints struct {
+	mu    sync.Mutex
+	texts []string
+}
+
+// overhear keeps an error of a page's or of its script's.
+func (c *complaints) overhear(event any) {
+	text := ""
+	switch e := event.(type) {
+	case *log.EventEntryAdded:
+		if e.Entry.Level == log.EntryLevelError {
+			text = fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL)
+		}
+	case *runtime.EventExceptionThrown:
+		text = "exception: " + e.ExceptionDetails.Text
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == "error" {
+			text = "console.error"
+		}
+	}
+	if text != "" {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.texts = append(c.texts, text)
+	}
+}
+
+// all returns the errors so far.
+func (c *complaints) all() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.texts)
 }

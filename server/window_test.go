@@ -18,6 +18,8 @@ import (
 type window struct {
 	instance *instance
 	browser  context.Context //nolint:containedctx // chromedp keeps the browser in it
+
+	complaints *complaints // of the page and of the frames that were attached to
 }
 
 // look is how a page is looked at.
@@ -44,7 +46,10 @@ func openWindow(t *testing.T, i *instance) *window {
 // openWindowWith is openWindow with a profile's preferences.
 func openWindowWith(t *testing.T, i *instance, preferences fields) *window {
 	t.Helper()
-	w := &window{i, openBrowserWith(t, preferences)}
+	w := &window{i, openBrowserWith(t, preferences), &complaints{}}
+	if err := chromedp.Listen(w.browser, w.complaints.overhear); err != nil {
+		t.Fatal(err)
+	}
 	const listen = `window.forbidden = [];
 document.addEventListener("securitypolicyviolation", e => window.forbidden.push(e.violatedDirective + " " + e.blockedURI));`
 	if _, err := chromedp.Call(w.browser, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: listen}); err != nil {
