@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -53,17 +54,25 @@ window.mount = (place, options) => {
 	}
 	for (const name of ["usher:ready", "usher:event"]) one.on(name, note("on " + name));
 };
+// plain frames an address without usher-embed.js.
+window.plain = (place, src) => {
+	const frame = document.createElement("iframe");
+	frame.src = src;
+	document.getElementById(place).append(frame);
+};
 window.heard = (place, name, n = 1) => window.said.filter(s => s[0] === place && s[1] === name).length >= n;
 window.last = (place, name) => window.said.findLast(s => s[0] === place && s[1] === name)?.[2];`
 
-// openFramingSite starts the site. usher is the origin that its page may use.
-func openFramingSite(t *testing.T, usher string) *framingSite {
+// openFramingSite starts the site. usher is the origin that its page may use,
+// others are more that it may frame.
+func openFramingSite(t *testing.T, usher string, others ...string) *framingSite {
 	t.Helper()
+	frames := strings.Join(append([]string{usher}, others...), " ")
 	p := &framingSite{token: func(int) (string, int) { return "a.b.c", http.StatusOK }}
 	send := func(contentType, text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", contentType)
-			w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src data:; script-src 'self' "+usher+"; connect-src 'self'; frame-src "+usher)
+			w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src data:; script-src 'self' "+usher+"; connect-src 'self'; frame-src "+frames)
 			_, _ = io.WriteString(w, text)
 		}
 	}
@@ -100,6 +109,88 @@ func (p *framingSite) timesAsked() int {
 
 // patience is how long a test in the browser waits for what has to come.
 const patience = 30 * time.Second
+
+// framedContent is a server whose page says who looks at it, and is able to do
+// whatever a test has it do: it has no policy of its own.
+func framedContent(t *testing.T) *httptest.Server {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /page/{$}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = fmt.Fprintf(w, `<!doctype html><html lang="en"><meta charset="utf-8"><title>Content</title>
+<link rel="icon" href="data:,"><body><p id="who">%s</p><script src="content.js"></script>`, html.EscapeString(r.Header.Get("X-Usher-Email")))
+	})
+	mux.HandleFunc("GET /page/content.js", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/javascript")
+		_, _ = io.WriteString(w, `window.born = Math.random();
+parent.postMessage({type: "resize", height: 123}, "*");
+parent.postMessage({type: "event", name: "state", data: {who: document.getElementById("who").textContent}}, "*");`)
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return server
+}
+
+// scene is a partner with a site, a resource with content, and an Usher.
+type scene struct {
+	*embedder
+	site    *framingSite
+	content *httptest.Server
+	view    string // the resource's path
+}
+
+// setScene sets everything up for frames. others are origins that the site's page
+// may frame beside Usher.
+func setScene(t *testing.T, i *instance, others ...string) *scene {
+	t.Helper()
+	f := &scene{site: openFramingSite(t, i.origin, others...), content: framedContent(t)}
+	f.embedder = &embedder{instance: i, installed: i.install(t, fields{
+		"embed_origins": []string{f.site.origin}, "content_origins": []string{f.content.URL},
+	})}
+	f.view = f.resource(t, "vote-widget", "one", fields{"content": fields{"url": f.content.URL + "/page/"}})
+	return f
+}
+
+// lasting is a token for anybody that is good for so many seconds.
+func (f *scene) lasting(name string, seconds int64, claims fields) string {
+	return f.token(f.presented(name).with(fields{"exp": time.Now().Unix() + seconds}).with(claims))
+}
+
+// always is a function of the site's that has a token each time.
+func always(token func() string) func(int) (string, int) {
+	return func(int) (string, int) { return token(), http.StatusOK }
+}
+
+// wish are the options of a frame with the resource.
+func (f *scene) wish() fields {
+	return fields{"usher": f.origin, "kind": "vote-widget", "id": "one", "appId": f.AppID, "title": "A vote"}
+}
+
+// page opens the site's page in a browser of its own.
+func (f *scene) page(t *testing.T, preferences fields) *window {
+	t.Helper()
+	w := openWindowWith(t, &instance{origin: f.site.origin}, preferences)
+	w.bound(t)
+	w.open(t, "/")
+	return w
+}
+
+// parts attaches to the view in the page and to the content in the view.
+func (f *scene) parts(t *testing.T, w *window) (view, content *window) {
+	t.Helper()
+	view = w.frame(t, f.origin+f.view+"?")
+	content = w.frame(t, f.origin+f.view+"/content/")
+	return view, content
+}
+
+// attempts returns the entries of the sign-in log, newest first.
+func (f *scene) attempts(t *testing.T) []map[string]any {
+	t.Helper()
+	a := f.admin(t, http.StatusOK, http.MethodGet, "/sign-ins", nil)
+	return decode[struct {
+		SignIns []map[string]any `json:"sign_ins"`
+	}](t, a).SignIns
+}
 
 // bound gives all that is done in the window from here on three minutes.
 func (w *window) bound(t *testing.T) {
@@ -147,7 +238,7 @@ func (w *window) frame(t *testing.T, prefix string) *window {
 		for _, info := range all {
 			seen = append(seen, info.Type+" "+info.URL)
 			if info.Type == "iframe" && strings.HasPrefix(info.URL, prefix) {
-				frame, end := chromedp.NewContext(w.browser, chromedp.WithTargetID(info.TargetID), chromedp.WithListener(w.complaints.overhear))
+				frame, end := chromedp.NewContext(w.browser, chromedp.WithTargetID(info.TargetID), chromedp.WithDetachOnCancel(), chromedp.WithListener(w.complaints.overhear))
 				t.Cleanup(end)
 				return &window{w.instance, frame, w.complaints}
 			}
