@@ -48,6 +48,9 @@ func (s *Service) Tenant(ctx context.Context, id string) (store.Tenant, error) {
 type Way struct {
 	Host     string   // of the request, canonical; "" for a command
 	OurHosts []string // Origin.OurHosts of the public URL
+	// AdminHosts are hosts for the admin alone. Those that no tenant has lead
+	// to the tenant without hosts as well.
+	AdminHosts []string
 }
 
 // ChangeTenant changes what wish names. The errors are ErrNotFound, ErrChanged
@@ -160,8 +163,9 @@ func checkReach(all, next []store.Tenant, way Way) error {
 	if way.Host == "" {
 		return nil
 	}
-	then, found := tenantAt(next, way.Host, way.OurHosts)
-	if now, was := tenantAt(all, way.Host, way.OurHosts); was && (!found || now.ID != then.ID) {
+	ours := slices.Concat(way.OurHosts, way.AdminHosts)
+	then, found := tenantAt(next, way.Host, ours)
+	if now, was := tenantAt(all, way.Host, ours); was && (!found || now.ID != then.ID) {
 		return invalid("hosts", "%s would no longer lead here, where this change comes from; leave it in, or make the change at another host", way.Host)
 	}
 	return nil

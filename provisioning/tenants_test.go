@@ -127,7 +127,7 @@ func TestPublicHostsAreHeld(t *testing.T) {
 		if got := w.db.Rows(t, "SELECT name FROM tenants"); len(got) != 1 {
 			t.Errorf("got tenants %q after refusals, want one", got)
 		}
-		second, err := add(way, "second.example")
+		second, err := add(provisioning.Way{Host: "admin.example", OurHosts: way.OurHosts, AdminHosts: []string{"admin.example"}}, "second.example")
 		if err != nil {
 			t.Fatal(err)
 		}

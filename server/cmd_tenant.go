@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -44,7 +45,7 @@ func (p program) withTenants(ctx context.Context, do func(k *core, way provision
 		return err
 	}
 	defer func() { err = errors.Join(err, k.close()) }()
-	return exitCodeOf(do(k, provisioning.Way{OurHosts: append(origin.OurHosts(), cfg.adminHosts(origin)...)}))
+	return exitCodeOf(do(k, provisioning.Way{OurHosts: origin.OurHosts(), AdminHosts: cfg.adminHosts(origin)}))
 }
 
 func newTenantList(p program) *cobra.Command {
@@ -98,7 +99,7 @@ func newTenantAdd(p program) *cobra.Command {
 				}
 				if len(all) == 1 && len(all[0].Hosts) == 0 && confirm != all[0].Name {
 					return usageError(c, fmt.Errorf("every other host than %s would be answered with 421; if that is meant: --confirm %q",
-						strings.Join(way.OurHosts, ", "), all[0].Name))
+						strings.Join(slices.Concat(way.OurHosts, way.AdminHosts), ", "), all[0].Name))
 				}
 				t, err := k.provisioning.AddTenant(c.Context(), name, hosts, way, byCommand)
 				if err != nil {

@@ -495,6 +495,39 @@ func TestAdminApart(t *testing.T) {
 	})
 }
 
+// TestAdminHostsOfTenants: each tenant's admin is at its own host for it.
+func TestAdminHostsOfTenants(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w world) {
+		i, _ := launchFront(t, w, "USHER_PUBLIC_URL=https://app.example.com", "USHER_ADMIN_HOSTS=admin.example.com,admin.other.test", "USHER_UPSTREAM_PUBLIC=/")
+		const atApp, atAdmin = "Host: app.example.com", "Host: admin.example.com"
+		if !strings.Contains(i.stdout.String(), "https://admin.example.com/admin/setup?token=") {
+			t.Errorf("got no setup link at the admin's host:\n%s", i.stdout)
+		}
+		i.admin(t, 201, "POST", "/tenants", fields{"name": "Other", "hosts": []string{"other.test", "admin.other.test"}}, atApp)
+		for host, want := range map[string]string{
+			atApp: "", "Host: other.test": "", atAdmin: "Default", "Host: ADMIN.example.com.:443": "Default", "Host: admin.other.test": "Other",
+		} {
+			a := i.get(t, "/admin/sign-in", host, wantsPage)
+			if want == "" && a.status == 404 || want != "" && a.status == 200 && strings.Contains(a.body, want) {
+				continue
+			}
+			t.Errorf("%s: got %v, want the sign-in of %q", host, a, want)
+		}
+		invited := func(host string) string {
+			return decode[struct{ Link struct{ URL string } }](t, i.admin(t, 201, "POST", "/administrators",
+				fields{"email": "ada@usher.example", "role": "viewer"}, host)).Link.URL
+		}
+		for host, want := range map[string]string{atApp: "https://admin.example.com/", "Host: other.test": "https://admin.other.test/"} {
+			if got := invited(host); !strings.HasPrefix(got, want) {
+				t.Errorf("%s: got invitation at %.40q, want %s", host, got, want)
+			}
+		}
+		if a := i.get(t, "/x", "Host: nobody.test"); a.status != 421 {
+			t.Errorf("got %v for a host that nobody has, want 421", a)
+		}
+	})
+}
+
 // wantReason404 checks that there is nothing at an address.
 func (i *instance) wantReason404(t *testing.T, a answer) {
 	t.Helper()

@@ -30,7 +30,7 @@ func (a *Admin) way(c *gin.Context) provisioning.Way {
 	if err != nil {
 		host = "" // the Tenant middleware has refused it
 	}
-	return provisioning.Way{Host: host, OurHosts: a.OurHosts()}
+	return provisioning.Way{Host: host, OurHosts: a.Origin.OurHosts(), AdminHosts: a.AdminHosts}
 }
 
 // AddTenant: POST /admin/api/v1/tenants. Requests for the new tenant carry one
