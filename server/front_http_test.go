@@ -48,6 +48,9 @@ func (s *sampleApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/ws":
 		_ = echoWebsocket(w, r) // ends with the connection
+	case "/page":
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, samplePage)
 	case "/events":
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.(http.Flusher).Flush()
