@@ -378,3 +378,39 @@ func TestPeoplesResources(t *testing.T) {
 		i.wantReason(t, i.get(t, "/api/resources/vote/open", header(other, nil)...), 404, "not_found")
 	})
 }
+
+// TestPartnersWithoutStores: while a store is away a token is neither given out
+// nor refused, and nothing is half done.
+func TestPartnersWithoutStores(t *testing.T) {
+	t.Parallel()
+	if !haveServers() {
+		return
+	}
+	w := serversWorld(t)
+	g := newGate(t, w.database)
+	i := launch(t, worldAt(g.url, w.redis))
+	n := i.install(t, nil)
+	mine := i.server(t, n)
+	g.shut()
+	a := i.send(t, "POST", "/api/oauth/token", wantsClientToken, isForm, basic(n.AppID, n.secret()))
+	if a.status != 503 || a.oauthReason(t) != "store_unavailable" || a.header.Get("Retry-After") == "" || a.header.Get("WWW-Authenticate") != "" {
+		t.Errorf("token endpoint: got %v, want 503 and when to try again", a)
+	}
+	for _, r := range [][3]string{
+		{"GET", "", ""},
+		{"GET", "/form/1", ""},
+		{"POST", "", `{"kind":"form","id":"1","title":"x"}`},
+		{"PUT", "/form/1", `{"title":"x"}`},
+		{"DELETE", "/form/1", ""},
+	} {
+		a := i.send(t, r[0], "/api/resources"+r[1], r[2], mine)
+		i.wantReason(t, a, 503, "store_unavailable")
+		if a.header.Get("Retry-After") == "" {
+			t.Errorf("%s: got no Retry-After", r[0])
+		}
+	}
+	g.open(t)
+	if a := i.get(t, "/api/resources", mine); a.status != 200 || strings.Contains(a.body, "form") {
+		t.Errorf("afterwards: got %v, want the token good and nothing made", a)
+	}
+}
