@@ -332,10 +332,11 @@ func TestAccessTokenIsNeeded(t *testing.T) {
 func TestPeoplesResources(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w world) {
 		i := launch(t, w)
-		n, other := i.install(t, nil), i.install(t, fields{"name": "Other"})
+		n := i.install(t, fields{"content_origins": []string{"https://content.example"}})
+		other := i.install(t, fields{"name": "Other"})
 		mine := i.server(t, n)
 		for id, restricted := range map[string]bool{"open": false, "closed": true} {
-			body := fmt.Sprintf(`{"title":"%s","restricted":%t}`, id, restricted)
+			body := fmt.Sprintf(`{"title":"%s","restricted":%t,"content":{"url":"https://content.example/secret-place"}}`, id, restricted)
 			if a := i.send(t, "PUT", "/api/resources/vote/"+id, body, mine); a.status != 201 {
 				t.Fatalf("got %v, want 201", a)
 			}
@@ -360,11 +361,17 @@ func TestPeoplesResources(t *testing.T) {
 				if a.status != status || status == 403 && a.reason() != "resource_forbidden" {
 					t.Errorf("%s opens %s: got %v, want %d", name, id, a, status)
 				}
+				if strings.Contains(a.body, "content") {
+					t.Errorf("%s: got %v, want no word on where the content comes from", name, a)
+				}
 				if status == 200 {
 					listed++
 				}
 			}
 			a := i.get(t, "/api/resources", test.as...)
+			if strings.Contains(a.body, "content") {
+				t.Errorf("%s: got %v, want no word on where the content comes from", name, a)
+			}
 			if got := len(decode[struct{ Resources []resource }](t, a).Resources); a.status != 200 || got != listed {
 				t.Errorf("%s: got %v, want a list of %d", name, a, listed)
 			}
