@@ -22,16 +22,23 @@ const ResourcesPath = "/api/resources"
 // resourceRows is how many resources one answer lists.
 const resourceRows = 200
 
-// ResourceAnswer is a resource in its JSON form.
+// VisibleResource is as much of a resource as the people see who may open it, in
+// its JSON form. Where its content comes from is not theirs to know: what stands
+// there may believe the headers that we send it.
+type VisibleResource struct {
+	Kind       string    `json:"kind"`
+	ID         string    `json:"id"`
+	Title      string    `json:"title"`
+	Restricted bool      `json:"restricted"`
+	EmbedURL   string    `json:"embed_url"`
+	CreatedAt  time.Time `json:"created_at"`
+	UpdatedAt  time.Time `json:"updated_at"`
+}
+
+// ResourceAnswer is a resource in its JSON form for those who keep it.
 type ResourceAnswer struct {
-	Kind       string           `json:"kind"`
-	ID         string           `json:"id"`
-	Title      string           `json:"title"`
-	Restricted bool             `json:"restricted"`
-	Content    *ResourceContent `json:"content"` // null = our built-in page
-	EmbedURL   string           `json:"embed_url"`
-	CreatedAt  time.Time        `json:"created_at"`
-	UpdatedAt  time.Time        `json:"updated_at"`
+	VisibleResource
+	Content *ResourceContent `json:"content"` // null = our built-in page
 }
 
 // ResourceContent says where a resource's content comes from.
@@ -39,13 +46,17 @@ type ResourceContent struct {
 	URL string `json:"url"`
 }
 
-// AnswerResource puts a resource into its JSON form. app is the app id with which
-// it is embedded.
-func AnswerResource(r provisioning.Resource, origin provisioning.Origin, app string) ResourceAnswer {
-	answer := ResourceAnswer{
+func visible(r provisioning.Resource, origin provisioning.Origin, app string) VisibleResource {
+	return VisibleResource{
 		Kind: r.Kind, ID: r.ID, Title: r.Title, Restricted: r.Restricted, EmbedURL: EmbedURL(r, origin, app),
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 	}
+}
+
+// AnswerResource puts a resource into its JSON form. app is the app id with which
+// it is embedded.
+func AnswerResource(r provisioning.Resource, origin provisioning.Origin, app string) ResourceAnswer {
+	answer := ResourceAnswer{VisibleResource: visible(r, origin, app)}
 	if r.ContentURL != "" {
 		answer.Content = &ResourceContent{r.ContentURL}
 	}
@@ -193,14 +204,14 @@ func (a *App) Resources(c *gin.Context) error {
 	if err != nil {
 		return explainResource(err)
 	}
-	return a.listResources(c, resources, next, owner.AppID)
-}
-
-func (a *App) listResources(c *gin.Context, resources []provisioning.Resource, next, app string) error {
 	answers := []ResourceAnswer{}
 	for _, r := range resources {
-		answers = append(answers, AnswerResource(r, siteOf(c).own[0], app))
+		answers = append(answers, AnswerResource(r, siteOf(c).own[0], owner.AppID))
 	}
+	return listResources(c, answers, next)
+}
+
+func listResources[T any](c *gin.Context, answers []T, next string) error {
 	answer := gin.H{"resources": answers, "next": nil}
 	if next != "" {
 		answer["next"] = next
@@ -236,7 +247,11 @@ func (a *App) resourcesForPerson(c *gin.Context) error {
 	if err != nil {
 		return explainResource(err)
 	}
-	return a.listResources(c, resources, next, app)
+	answers := []VisibleResource{}
+	for _, r := range resources {
+		answers = append(answers, visible(r, siteOf(c).own[0], app))
+	}
+	return listResources(c, answers, next)
 }
 
 // Resource: GET /api/resources/:kind/:id, for a partner's server or a person.
@@ -267,7 +282,8 @@ func (a *App) Resource(c *gin.Context) error {
 	if err != nil {
 		return explainResource(err)
 	}
-	return a.showResource(c, http.StatusOK, r, app)
+	c.JSON(http.StatusOK, visible(r, siteOf(c).own[0], app))
+	return nil
 }
 
 func (a *App) showResource(c *gin.Context, status int, r provisioning.Resource, app string) error {

@@ -628,7 +628,7 @@ func TestOtherTenantsAreOutOfReach(t *testing.T) {
 		_, withPasskey := s.passkey(t)
 		its := strings.NewReplacer(
 			"integrations/:id", "integrations/"+a.lumen.ID, ":kid", a.lumen.kid(), "groups/:id", "groups/"+s.group(t),
-			"credits/:id", "credits/"+s.credit(t), "users/:id/merge", "users/"+a.user+"/merge?from="+b.user, "users/:id", "users/"+a.user,
+			"credits/:id", "credits/"+s.credit(t), "resources/:kind/:id", "resources/vote/"+s.resource(t), "users/:id/merge", "users/"+a.user+"/merge?from="+b.user, "users/:id", "users/"+a.user,
 			":group", s.group(t), "jobs/:id", "jobs/"+s.export(t), "alerts/:id", "alerts/"+s.alert(t),
 			"administrators/:id", "administrators/"+s.administrator(t), ":reference", entry, "tenants/:id", "tenants/"+tenant,
 			"api-keys/:id", "api-keys/"+s.id(t, "POST", "/api-keys", fields{"name": s.next(), "scopes": []string{"users:read"}}),

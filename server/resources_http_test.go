@@ -332,10 +332,11 @@ func TestAccessTokenIsNeeded(t *testing.T) {
 func TestPeoplesResources(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w world) {
 		i := launch(t, w)
-		n, other := i.install(t, nil), i.install(t, fields{"name": "Other"})
+		n := i.install(t, fields{"content_origins": []string{"https://content.example"}})
+		other := i.install(t, fields{"name": "Other"})
 		mine := i.server(t, n)
 		for id, restricted := range map[string]bool{"open": false, "closed": true} {
-			body := fmt.Sprintf(`{"title":"%s","restricted":%t}`, id, restricted)
+			body := fmt.Sprintf(`{"title":"%s","restricted":%t,"content":{"url":"https://content.example/secret-place"}}`, id, restricted)
 			if a := i.send(t, "PUT", "/api/resources/vote/"+id, body, mine); a.status != 201 {
 				t.Fatalf("got %v, want 201", a)
 			}
@@ -360,11 +361,17 @@ func TestPeoplesResources(t *testing.T) {
 				if a.status != status || status == 403 && a.reason() != "resource_forbidden" {
 					t.Errorf("%s opens %s: got %v, want %d", name, id, a, status)
 				}
+				if strings.Contains(a.body, "content") {
+					t.Errorf("%s: got %v, want no word on where the content comes from", name, a)
+				}
 				if status == 200 {
 					listed++
 				}
 			}
 			a := i.get(t, "/api/resources", test.as...)
+			if strings.Contains(a.body, "content") {
+				t.Errorf("%s: got %v, want no word on where the content comes from", name, a)
+			}
 			if got := len(decode[struct{ Resources []resource }](t, a).Resources); a.status != 200 || got != listed {
 				t.Errorf("%s: got %v, want a list of %d", name, a, listed)
 			}
@@ -377,4 +384,40 @@ func TestPeoplesResources(t *testing.T) {
 		}
 		i.wantReason(t, i.get(t, "/api/resources/vote/open", header(other, nil)...), 404, "not_found")
 	})
+}
+
+// TestPartnersWithoutStores: while a store is away a token is neither given out
+// nor refused, and nothing is half done.
+func TestPartnersWithoutStores(t *testing.T) {
+	t.Parallel()
+	if !haveServers() {
+		return
+	}
+	w := serversWorld(t)
+	g := newGate(t, w.database)
+	i := launch(t, worldAt(g.url, w.redis))
+	n := i.install(t, nil)
+	mine := i.server(t, n)
+	g.shut()
+	a := i.send(t, "POST", "/api/oauth/token", wantsClientToken, isForm, basic(n.AppID, n.secret()))
+	if a.status != 503 || a.oauthReason(t) != "store_unavailable" || a.header.Get("Retry-After") == "" || a.header.Get("WWW-Authenticate") != "" {
+		t.Errorf("token endpoint: got %v, want 503 and when to try again", a)
+	}
+	for _, r := range [][3]string{
+		{"GET", "", ""},
+		{"GET", "/form/1", ""},
+		{"POST", "", `{"kind":"form","id":"1","title":"x"}`},
+		{"PUT", "/form/1", `{"title":"x"}`},
+		{"DELETE", "/form/1", ""},
+	} {
+		a := i.send(t, r[0], "/api/resources"+r[1], r[2], mine)
+		i.wantReason(t, a, 503, "store_unavailable")
+		if a.header.Get("Retry-After") == "" {
+			t.Errorf("%s: got no Retry-After", r[0])
+		}
+	}
+	g.open(t)
+	if a := i.get(t, "/api/resources", mine); a.status != 200 || strings.Contains(a.body, "form") {
+		t.Errorf("afterwards: got %v, want the token good and nothing made", a)
+	}
 }

@@ -22,7 +22,7 @@ const (
 	ReadUsers         Scope = "users:read"
 	WriteUsers        Scope = "users:write" // disable, erase, merge, sign out, undo
 	ReadCatalog       Scope = "catalog:read"
-	WriteCatalog      Scope = "catalog:write" // groups and credits
+	WriteCatalog      Scope = "catalog:write" // groups, credits and resources
 	ReadLog           Scope = "log:read"      // sign-in log, overview, link doctor
 	ReadAudit         Scope = "audit:read"
 	ReadSettings      Scope = "settings:read"
