@@ -23,7 +23,9 @@ func TestViewInBrowser(t *testing.T) {
 	ours, framing := e.resource(t, "notice", "board", nil), e.framed(t, "vote-widget", "57cc26", nil)
 	w := openWindow(t, i)
 	w.bound(t)
-	at := func(view string, claims fields) string { return view + "?appId=" + e.AppID + "&user=" + e.token(claims) }
+	at := func(view string, claims fields) string {
+		return view + "?appId=" + e.AppID + "&user=" + e.token(claims)
+	}
 
 	w.open(t, at(ours, e.presented("chloe")))
 	w.sees(t, "Where to eat", "chloe Durand", "chloe@lumen.example", "In no group")
