@@ -17,6 +17,9 @@ type viewAnswer struct {
 	UserID    string `json:"user_id"`
 	Name      string `json:"name"`       // "" = none is known
 	ExpiresIn int    `json:"expires_in"` // whole seconds left
+	// Cookie says that the frame's cookie came along and holds a session of the
+	// same person: this browser keeps it here.
+	Cookie bool `json:"cookie"`
 }
 
 // ViewSession tells the page of a view who is signed in and for how long:
@@ -27,6 +30,17 @@ func (a *App) ViewSession(c *gin.Context) error {
 		return err
 	}
 	return a.tellView(c, session)
+}
+
+// keepsCookie reports whether the frame's cookie holds a session of the user.
+func (a *App) keepsCookie(c *gin.Context, user string) (bool, error) {
+	kept, err := a.viewOfCookie(c)
+	if errors.Is(err, sessions.ErrNone) {
+		return false, nil
+	} else if err != nil {
+		return false, unavailable(err)
+	}
+	return kept.User == user, nil
 }
 
 // ExtendView gives the session of a view a later end, by a fresh token of the
@@ -145,6 +159,12 @@ func (a *App) tellView(c *gin.Context, session sessions.Session) error {
 	} else if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, viewAnswer{UserID: session.User, Name: fullName(profile), ExpiresIn: a.secondsLeft(session)})
+	kept, err := a.keepsCookie(c, session.User)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, viewAnswer{
+		UserID: session.User, Name: fullName(profile), ExpiresIn: a.secondsLeft(session), Cookie: kept,
+	})
 	return nil
 }

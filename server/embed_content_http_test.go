@@ -242,8 +242,15 @@ func TestViewAnswers(t *testing.T) {
 	s := shows(t, e.open(t, view, e.presented("chloe")), http.StatusOK)
 	a := i.get(t, view+"/session", bearing(s.bearer))
 	var members map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(a.body), &members); err != nil || len(members) != 3 || a.header.Get("Cache-Control") != "no-store" {
-		t.Errorf("got %v, want user_id, name and expires_in, not to be stored", a)
+	if err := json.Unmarshal([]byte(a.body), &members); err != nil || len(members) != 4 || a.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("got %v, want user_id, name, expires_in and cookie, not to be stored", a)
+	}
+	stranger := shows(t, e.open(t, view, e.presented("berta")), http.StatusOK)
+	for header, want := range map[string]bool{"X-Nothing: 1": false, framing(s.cookie): true, framing(stranger.cookie): false} {
+		a := i.get(t, view+"/session", bearing(s.bearer), header)
+		if got := decode[viewState](t, a); got.Cookie != want || got.UserID != s.user {
+			t.Errorf("got %v, want cookie %t", a, want)
+		}
 	}
 	if got := a.header.Get("Access-Control-Allow-Origin"); got != "" {
 		t.Errorf("got it shared with %q, want our own page alone", got)

@@ -198,6 +198,7 @@ type viewState struct {
 	UserID    string `json:"user_id"`
 	Name      string `json:"name"`
 	ExpiresIn int    `json:"expires_in"`
+	Cookie    bool   `json:"cookie"`
 }
 
 // lives reports whether the session of a view stands, by a header line. Any

@@ -165,10 +165,7 @@
   // call asks the server once. status 0 = no answer.
   async function call(method, path, fields, withBearer) {
     const request = { method: method, cache: "no-store", redirect: "error", credentials: "same-origin", headers: { Accept: "application/json" } };
-    if (withBearer) {
-      request.credentials = "omit";
-      request.headers.Authorization = "Bearer " + view.bearer;
-    }
+    if (withBearer) request.headers.Authorization = "Bearer " + view.bearer;
     if (fields) request.body = new URLSearchParams(fields);
     try {
       const response = await fetch(base + path, request);
@@ -382,15 +379,15 @@
     if (rung && reference) call("POST", "/rung", { rung: rung, reference: reference }, true);
   }
 
-  // climb finds out what holds the session in this browser.
+  // climb finds out what holds the session in this browser: the bearer decides
+  // who it is, and the server says whether the cookie has come along.
   async function climb() {
-    const byCookie = await persist("GET", "/session", null, false);
-    if (byCookie.status === 200 && byCookie.body.user_id === view.user) {
+    const answer = await persist("GET", "/session", null, true);
+    if (answer.status === 200) {
+      if (!answer.body.cookie) return "bearer";
       return before === "granted" ? "storage-access" : "cookie";
     }
-    const byBearer = await persist("GET", "/session", null, true);
-    if (byBearer.status === 200) return "bearer";
-    if (passes(byBearer)) unreachable(byBearer);
+    if (passes(answer)) unreachable(answer);
     return "";
   }
 
