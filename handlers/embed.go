@@ -66,20 +66,7 @@ func readEmbedLink(r *http.Request) (provisioning.Link, error) {
 	if err != nil {
 		return provisioning.Link{}, &provisioning.Refusal{Reason: provisioning.TokenMalformed, Detail: "the query string is malformed"}
 	}
-	return readPresented(query)
-}
-
-// readPresented takes the parts of a presented token from a query or a form.
-func readPresented(values url.Values) (provisioning.Link, error) {
-	link := provisioning.Link{Limit: maxTokenInURL}
-	var once bool
-	if link.AppID, once = single(values["appId"]); !once {
-		return provisioning.Link{}, &provisioning.Refusal{Reason: provisioning.IntegrationUnknown, Detail: "the parameter appId is there more than once"}
-	}
-	if link.Token, once = single(values["user"]); !once {
-		return link, &provisioning.Refusal{Reason: provisioning.TokenMalformed, Detail: "the parameter user is there more than once"}
-	}
-	return link, nil
+	return provisioning.ReadPresented(query)
 }
 
 // openView is Embed with a token.

@@ -56,7 +56,7 @@ func (a *App) ExtendView(c *gin.Context) error {
 		return err
 	}
 	v := viewOf(c)
-	link, err := readPresented(form)
+	link, err := provisioning.ReadPresented(form)
 	if err != nil {
 		return err
 	}

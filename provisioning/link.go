@@ -45,13 +45,16 @@ func ReadLink(values url.Values) (link Link, wanted string, err error) {
 
 // ReadPresented takes the token and the app id from the parameters of an embed's
 // address or form, where the token's name is user. One that is there twice is
-// ambiguous and refused, as by ReadLink; one that is not there is "".
+// ambiguous and refused, as by ReadLink; one that is not there is "". The Link
+// beside a refusal holds what is not at fault.
 func ReadPresented(values url.Values) (Link, error) {
-	link := Link{Presented: true, Limit: MaxTokenInURL}
-	if link.Token = values.Get("user"); len(values["user"]) > 1 {
-		return Link{}, refuse(TokenMalformed, "the parameter user is there more than once")
-	}
-	if link.AppID = values.Get("appId"); len(values["appId"]) > 1 {
+	link := Link{Token: values.Get("user"), AppID: values.Get("appId"), Presented: true, Limit: MaxTokenInURL}
+	switch {
+	case len(values["user"]) > 1:
+		link.Token = ""
+		return link, refuse(TokenMalformed, "the parameter user is there more than once")
+	case len(values["appId"]) > 1:
+		link.AppID = ""
 		return link, refuse(IntegrationUnknown, "the parameter appId is there more than once")
 	}
 	return link, nil

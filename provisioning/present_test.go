@@ -262,7 +262,12 @@ func TestPresentedLate(t *testing.T) {
 			eachPlace(t, provisioning.Settings{MaxAge: &maxAge}, func(t *testing.T, p *place) {
 				late, newcomer := p.shown(claims{"groups": []string{"staff"}}), p.shown(claims{"sub": "bob", "groups": []string{"staff"}})
 				later := p.shown(claims{"sub": "cleo", "groups": []string{"staff"}})
+				byEmail := func() claims {
+					return p.shown(claims{"sub": nil, "email": "dora@example.com", "groups": []string{"readers"}})
+				}
+				began, dora := p.clock.now().Unix(), p.view(t, byEmail())
 				p.clock.advance(time.Minute)
+				p.view(t, byEmail())
 				user := p.enter(t, p.anna(claims{"groups": []string{"readers"}})).UserID
 				p.view(t, p.shown(claims{"sub": "cleo", "groups": []string{"readers"}}))
 				p.clock.advance(55 * time.Minute)
@@ -276,6 +281,12 @@ func TestPresentedLate(t *testing.T) {
 				if seen := p.view(t, late); seen.UserID != user || seen.Changed {
 					t.Errorf("got %+v, want user %s unchanged", seen, user)
 				}
+				// Known by the e-mail alone: not even the sub is attached.
+				seen := p.view(t, p.shown(claims{"sub": "dora", "email": "dora@example.com", "groups": []string{"staff"}, "iat": began + 30}))
+				wantSame(t, "user", seen.UserID, dora.UserID)
+				wantSame(t, "warnings", warnings(seen), []string{"token_stale"})
+				wantSame(t, "groups", p.person(t, dora.UserID).Groups, []string{"readers"})
+
 				created := p.view(t, newcomer)
 				if !created.Created {
 					t.Errorf("got %+v, want somebody new", created)

@@ -7,9 +7,13 @@ import (
 	"usher/sql/store"
 )
 
-// principalLife is for how long what an application is told of a user may be
-// taken from memory.
-const principalLife = 5 * time.Second
+const (
+	// principalLife is for how long what an application is told of a user may be
+	// taken from memory.
+	principalLife = 5 * time.Second
+	// maxPrincipals bounds that memory: somebody may be in a thousand groups.
+	maxPrincipals = 20_000
+)
 
 // Principal is what an application is told of a user.
 type Principal struct {

@@ -65,7 +65,7 @@ func New(st *store.Store, sealer *Sealer, ender Ender, now func() time.Time, log
 		signIns: newSignInLog(st, now, log),
 		newJob:  make(chan struct{}, 1), claims: newClaimCounter(),
 	}
-	s.callers, s.users = newRecent[caller](maxCallers), newRecent[*latest[Principal]](maxCallers)
+	s.callers, s.users = newRecent[caller](maxCallers), newRecent[*latest[Principal]](maxPrincipals)
 	s.tenants = &tenantList{latest[[]store.Tenant]{load: st.Tenants, now: now}}
 	s.rings = newRingCache(s.loadRing, now)
 	s.resources = newRecent[*latest[Resource]](maxResourcesKept)

@@ -42,7 +42,7 @@ func TestReadPasted(t *testing.T) {
 		{name: "embed, query", text: "appId=a1&user=" + token, token: token, app: "a1", door: DoorEmbed},
 		{name: "embed without a token", text: "https://usher.example/embed/a/b", host: "usher.example", want: TokenMissing, door: DoorEmbed},
 		{name: "embed, user twice", text: "?user=" + token + "&user=" + token, want: TokenMalformed, door: DoorEmbed},
-		{name: "embed, appId twice", text: "?appId=a&appId=b&user=" + token, token: token, app: "a", want: IntegrationUnknown, door: DoorEmbed},
+		{name: "embed, appId twice", text: "?appId=a&appId=b&user=" + token, token: token, want: IntegrationUnknown, door: DoorEmbed},
 		{name: "link with a user beside its token", text: "?user=x&token=" + token, token: token, limitOfALink: true},
 		{name: "wrapped lines", text: "https://usher.example/?token=aaaa.\r\n bbbb.\r\n cccc", token: token, host: "usher.example", notes: 1, limitOfALink: true},
 		{name: "HTML source", text: "https://usher.example/?token=" + token + "&amp;go=/x", token: token, goTo: "/x", host: "usher.example", notes: 1, limitOfALink: true},

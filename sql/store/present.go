@@ -32,7 +32,19 @@ type Met struct {
 // and Apply looks again.
 func (s *Store) Identify(ctx context.Context, q Recollection) (Met, error) {
 	column, value := q.person()
-	stmt, err := s.stmt(ctx, s.read, `
+	stmt, err := s.stmt(ctx, s.read, identifyQuery(column))
+	if err != nil {
+		return Met{}, fault(err)
+	}
+	var m Met
+	err = stmt.GetContext(ctx, &m, q.Revision, q.Token.IssuedAt, []byte(q.Token.Key), value, q.TenantID, q.IntegrationID)
+	return m, fault(err)
+}
+
+// identifyQuery is the statement of Identify, for either way to find the
+// identity.
+func identifyQuery(column string) string {
+	return `
 SELECT n.revision = $1 AND n.removed_at IS NULL AS current, n.generation, i.id IS NOT NULL AS known,
        coalesce(CAST(u.id AS text), '') AS user_id, coalesce(u.status, '') AS status,
        coalesce(u.session_epoch, 0) AS session_epoch, coalesce(u.version, 0) AS version,
@@ -43,15 +55,9 @@ SELECT n.revision = $1 AND n.removed_at IS NULL AS current, n.generation, i.id I
        OR EXISTS (SELECT 1 FROM used_tokens t
                    WHERE t.tenant_id = n.tenant_id AND t.integration_id = n.id AND t.token_key = $3) AS dated
   FROM integrations n
-  LEFT JOIN identities i ON i.tenant_id = n.tenant_id AND i.integration_id = n.id AND i.`+column+` = $4
+  LEFT JOIN identities i ON i.tenant_id = n.tenant_id AND i.integration_id = n.id AND i.` + column + ` = $4
   LEFT JOIN users u ON u.tenant_id = i.tenant_id AND u.id = i.user_id
- WHERE n.tenant_id = $5 AND n.id = $6`)
-	if err != nil {
-		return Met{}, fault(err)
-	}
-	var m Met
-	err = stmt.GetContext(ctx, &m, q.Revision, q.Token.IssuedAt, []byte(q.Token.Key), value, q.TenantID, q.IntegrationID)
-	return m, fault(err)
+ WHERE n.tenant_id = $5 AND n.id = $6`
 }
 
 // Principal is what an application is told of a user.
@@ -64,11 +70,7 @@ type Principal struct {
 
 // Principal returns it in one statement, or ErrNotFound.
 func (s *Store) Principal(ctx context.Context, tenant, user string) (Principal, error) {
-	stmt, err := s.stmt(ctx, s.read, `
-SELECT u.email, u.status, u.version, coalesce((SELECT `+s.dialect.jsonArray()+`(
-           (SELECT g.external_id FROM groups g WHERE g.tenant_id = m.tenant_id AND g.id = m.group_id))
-         FROM group_members m WHERE m.tenant_id = u.tenant_id AND m.user_id = u.id), '[]')
-  FROM users u WHERE u.tenant_id = $1 AND u.id = $2`)
+	stmt, err := s.stmt(ctx, s.read, s.dialect.principalQuery())
 	if err != nil {
 		return Principal{}, fault(err)
 	}
@@ -84,4 +86,12 @@ SELECT u.email, u.status, u.version, coalesce((SELECT `+s.dialect.jsonArray()+`(
 	slices.Sort(p.Groups)
 	p.Groups = slices.Compact(p.Groups)
 	return p, nil
+}
+
+func (d dialect) principalQuery() string {
+	return `
+SELECT u.email, u.status, u.version, coalesce((SELECT ` + d.jsonArray() + `(
+           (SELECT g.external_id FROM groups g WHERE g.tenant_id = m.tenant_id AND g.id = m.group_id))
+         FROM group_members m WHERE m.tenant_id = u.tenant_id AND m.user_id = u.id), '[]')
+  FROM users u WHERE u.tenant_id = $1 AND u.id = $2`
 }
