@@ -18,15 +18,18 @@ func TestPresentedIsFoundByKeys(t *testing.T) {
 		finds map[string]string // table or alias → the columns that find its rows
 	}{
 		"by sub": {
-			identifyQuery("subject"), []any{1, 1, []byte{1}, "value", "tenant", "integration"},
+			identifyQuery("subject"),
+			[]any{1, 1, []byte{1}, "value", "tenant", "integration"},
 			map[string]string{"i": "(subject=? AND integration_id=?", "u": "(id=?", "t": "(identity_id=?"},
 		},
 		"by e-mail": {
-			identifyQuery("email_key"), []any{1, 1, []byte{1}, "value", "tenant", "integration"},
+			identifyQuery("email_key"),
+			[]any{1, 1, []byte{1}, "value", "tenant", "integration"},
 			map[string]string{"i": "(email_key=? AND integration_id=?", "u": "(id=?", "t": "(token_key=?"},
 		},
 		"principal": {
-			s.dialect.principalQuery(), []any{"tenant", "user"},
+			s.dialect.principalQuery(),
+			[]any{"tenant", "user"},
 			map[string]string{"u": "(id=?", "m": "(user_id=?", "g": "(id=?"},
 		},
 	} {
