@@ -21,8 +21,11 @@ type Front struct {
 }
 
 // ourPaths are ours whatever the application has. They hold for everything
-// below them, so that an address of ours that does not exist is not theirs.
-var ourPaths = []string{"/auth", "/admin", "/api", "/embed", "/openapi", "/openapi.json", HealthPath, ReadyPath}
+// below them, so that an address of ours that does not exist is not theirs. Of
+// /api, where applications have their own, it is what partners' clients call.
+var ourPaths = []string{
+	"/auth", "/admin", "/api/oauth", ResourcesPath, "/embed", "/openapi", "/openapi.json", HealthPath, ReadyPath,
+}
 
 // isOurPath reports whether a decoded path belongs to us, also when a server
 // behind us would make one of ours of it.

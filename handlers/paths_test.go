@@ -87,7 +87,7 @@ func FuzzPathPrefixes(f *testing.F) {
 func TestOurPaths(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]bool{
-		"/auth": true, "/auth/": true, "/auth/x": true, "/admin": true, "/api/x": true, "/embed/a/b": true, "/openapi": true, "/openapi.json": true,
+		"/auth": true, "/auth/": true, "/auth/x": true, "/admin": true, "/api/resources/x": true, "/api/oauth": true, "/api": false, "/api/x": false, "/embed/a/b": true, "/openapi": true, "/openapi.json": true,
 		"/healthz": true, "/readyz": true, "//auth/session": true, "/auth//x": true, `/\auth/x`: true,
 		"/": false, "/author": false, "/admins": false, "/health": false, "/x/auth": false, "/openapi.yaml": false, "/Auth/x": false, "": false,
 	} {
