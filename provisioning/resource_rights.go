@@ -30,8 +30,8 @@ func (v Visitor) may(r Resource) bool {
 	if r.Restricted && r.IntegrationID != v.IntegrationID {
 		return false
 	}
-	// An empty list is no list (spec of authorizedVotes): the opposite of what
-	// an empty list of groups means, which is why nothing is shared with those.
+	// An empty list is no list: the opposite of what an empty list of groups
+	// means, which is why nothing is shared with those.
 	return len(v.Authorized) == 0 || slices.Contains(v.Authorized, r.ID)
 }
 

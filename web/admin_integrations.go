@@ -220,6 +220,7 @@ type RemovedIntegration struct {
 	People              int64 // whom it knew
 	Memberships, Grants int64 // that they still have from it
 	More                bool  // those are lower bounds
+	Resources           bool  // it owned some, which are not shown now
 	MayDrop             bool
 	MayAudit            bool // the audit log may be opened
 	MayUndo             bool // what it changed may be undone

@@ -144,6 +144,10 @@ func (a *Admin) removedPage(c *gin.Context) (web.RemovedIntegration, error) {
 	if err != nil {
 		return web.RemovedIntegration{}, explain(err)
 	}
+	resources, _, err := a.Provisioning.Resources(c.Request.Context(), handlers.TenantOf(c), provisioning.ResourceFilter{Integration: n.ID}, "", 1)
+	if err != nil {
+		return web.RemovedIntegration{}, explain(err)
+	}
 	ending, err := a.Provisioning.Ending(c.Request.Context(), handlers.TenantOf(c), n.ID)
 	if err != nil {
 		return web.RemovedIntegration{}, explain(err)
@@ -152,7 +156,8 @@ func (a *Admin) removedPage(c *gin.Context) (web.RemovedIntegration, error) {
 		Ending: ending,
 		Frame:  a.frame(c, integrationsPath, n.Name+" is removed"), ID: n.ID, Name: n.Name, At: *n.RemovedAt,
 		People: left.People, Memberships: left.Memberships, Grants: left.Grants, More: left.More,
-		MayDrop: mayJob(c, provisioning.JobDropHoldings) == nil, MayAudit: actorOf(c).May(admins.ReadAudit),
+		Resources: len(resources) > 0,
+		MayDrop:   mayJob(c, provisioning.JobDropHoldings) == nil, MayAudit: actorOf(c).May(admins.ReadAudit),
 		MayUndo: actorOf(c).May(admins.WriteUsers), Confirm: web.Confirm{Word: n.Name},
 	}, nil
 }
