@@ -229,9 +229,9 @@ func TestEmbedEndings(t *testing.T) {
 				if at.lives(t, view, framing(s.cookie)) || at.lives(t, view, bearing(s.bearer)) {
 					t.Errorf("%s: got a session that lives", what)
 				}
-				before := len(e.content.got)
+				before := e.content.requests()
 				at.wantReason(t, at.get(t, s.content, wantsPage), http.StatusUnauthorized, "no_session")
-				if len(e.content.got) != before {
+				if e.content.requests() != before {
 					t.Errorf("%s: got a request passed on", what)
 				}
 				at.wantReason(t, at.renew(t, view, e.presented("berta"), bearing(s.bearer)), http.StatusUnauthorized, "no_session")

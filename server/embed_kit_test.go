@@ -224,3 +224,10 @@ func (e *embedder) renew(t testing.TB, view string, claims fields, header ...str
 
 // referenceOf is the reference on a page.
 var referenceOf = regexp.MustCompile(`data-reference="([^"]+)"`)
+
+// requests is how many have come in.
+func (s *contentServer) requests() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.got)
+}

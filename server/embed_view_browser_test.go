@@ -56,3 +56,42 @@ func TestViewInBrowser(t *testing.T) {
 	w.sees(t, "Your sign-in here has ended.", "Load again")
 	w.isGoodAllOver(t, "ended", "embed-ended")
 }
+
+// TestViewThroughAnOutage: while the store is away a renewal says so and goes on
+// trying; then the view lives on, and its content was not loaded anew.
+func TestViewThroughAnOutage(t *testing.T) {
+	t.Parallel()
+	if !testenv.HasChromium() || !haveServers() {
+		return // said aloud by testenv; required under "make test"
+	}
+	base := serversWorld(t)
+	g := newGate(t, base.redis)
+	i := launch(t, worldAt(base.database, g.url), "USHER_DRAIN_TIMEOUT=5s")
+	p := openFramingSite(t, i.origin)
+	e := embedding(t, i, fields{"embed_origins": []string{p.origin}})
+	e.content.answers(http.Header{"Content-Type": {"text/html"}})
+	view := e.framed(t, "vote-widget", "57cc26", nil)
+	p.signs(func(int) (string, int) { return e.token(e.presented("chloe")), http.StatusOK })
+	w := openWindow(t, i)
+	w.bound(t)
+	w.open(t, p.origin+"/")
+	w.mount(t, "one", fields{"usher": i.origin, "kind": "vote-widget", "id": "57cc26", "appId": e.AppID})
+	w.until(t, "signed in", `window.heard("one", "signedin")`)
+	shell := w.frame(t, i.origin+view+"?")
+	eval[bool](t, shell, "true") // attaches for longer than the waits below
+	eval[bool](t, w.frame(t, i.origin+view+"/content/"), "true")
+	content := e.content.requests()
+
+	g.shut()
+	eval[bool](t, w, `window.mounted.one.refresh(), true`)
+	shell.until(t, "the line", `document.querySelector("#said").textContent.includes("Trying again")`)
+	g.open(t)
+	w.until(t, "renewed", `window.last("one", "signedin").renewed`)
+	shell.until(t, "the line gone", `document.querySelector("#said").textContent === "" && document.querySelector("#help").hidden`)
+	if eval[bool](t, w, `window.heard("one", "error")`) {
+		t.Error("got an error told, want it told only when there is no hope")
+	}
+	if got := e.content.requests(); got != content {
+		t.Errorf("got %d requests for content, want %d as before", got, content)
+	}
+}
