@@ -260,7 +260,7 @@ func (c *complaints) overhear(event any) {
 	switch e := event.(type) {
 	case *log.EventEntryAdded:
 		if e.Entry.Level == log.EntryLevelError {
-			text = fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL)
+			text = fmt.Sprintf("%s: %s %s", e.Entry.Source, strings.TrimSuffix(e.Entry.Text, "."), e.Entry.URL)
 		}
 	case *runtime.EventExceptionThrown:
 		text = "exception: " + e.ExceptionDetails.Text
@@ -281,4 +281,18 @@ func (c *complaints) all() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.texts)
+}
+
+// forget takes away what was said so far.
+func (c *complaints) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.texts = nil
+}
+
+// forgive takes away what ends so.
+func (c *complaints) forgive(end string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.texts = slices.DeleteFunc(c.texts, func(text string) bool { return strings.HasSuffix(text, end) })
 }
