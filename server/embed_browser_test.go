@@ -84,7 +84,7 @@ func framesWork(t *testing.T, i *instance, setting cookieSetting) {
 
 	// The setting is what it says.
 	w := f.page(t, setting.preferences)
-	eval[bool](t, w, `plain("two", `+jsonText(probeAt+"/set")+`), true`)
+	eval[bool](t, w, `plain("two", `+jsonText(probeAt+"/set")+`)`)
 	kept := eval[string](t, w.frame(t, probeAt), `fetch("/kept").then(r => r.text())`)
 	if want := fmt.Sprint(setting.plain, setting.partitioned); kept != want {
 		t.Fatalf("got cookies back (plain, partitioned) %s, want %s", kept, want)
@@ -249,7 +249,7 @@ func TestEmbedFences(t *testing.T) {
 		w.complaints.forget() // it was told off
 	})
 	t.Run("messages", func(t *testing.T) {
-		eval[bool](t, w, `plain("two", `+jsonText(thirdAt)+`), true`)
+		eval[bool](t, w, `plain("two", `+jsonText(thirdAt)+`)`)
 		beside := w.frame(t, thirdAt)
 		heard, height := eval[int](t, w, `said.length`), eval[string](t, w, `mounted.one.iframe.style.height`)
 		bens := f.lasting("ben", 3600, nil)
@@ -294,6 +294,21 @@ func TestEmbedFences(t *testing.T) {
 		eval[bool](t, w, `mounted.one.refresh().then(() => true)`)
 		w.until(t, "ben's content", `last("one", "own state")?.who === "ben@lumen.example"`)
 		f.site.signs(always(func() string { return f.lasting("anna", 3600, nil) }))
+	})
+	t.Run("as documented", func(t *testing.T) {
+		_, snippet, _ := strings.Cut(projectFile(t, "../docs/embeds.md"), "```html\n")
+		snippet, _, _ = strings.Cut(snippet, "```")
+		_, script, _ := strings.Cut(snippet, "<script>")
+		script, _, _ = strings.Cut(script, "</script>")
+		script = strings.NewReplacer("https://sso.example.com", f.origin, "57cc2646aa30b65c1e04acc0", "one",
+			"57cc264630b65c1e04acc09a", f.AppID, "/usher-token", "/token", "#vote", "#two").Replace(script)
+		w.open(t, "/")
+		eval[bool](t, w, script+"; true")
+		w.until(t, "the frame", `document.querySelector("#two iframe")?.dataset.state === "ready"`)
+		content := w.frame(t, f.origin+f.view+"/content/")
+		if got := content.content(t, "#who"); got != "anna@lumen.example" {
+			t.Errorf("got the content for %q, want it for anna", got)
+		}
 	})
 	t.Run("two frames", func(t *testing.T) {
 		w.open(t, "/")

@@ -54,12 +54,13 @@ window.mount = (place, options) => {
 	}
 	for (const name of ["usher:ready", "usher:event"]) one.on(name, note("on " + name));
 };
-// plain frames an address without usher-embed.js.
-window.plain = (place, src) => {
+// plain frames an address without usher-embed.js, and waits for it.
+window.plain = (place, src) => new Promise(loaded => {
 	const frame = document.createElement("iframe");
 	frame.src = src;
+	frame.onload = () => loaded(true);
 	document.getElementById(place).append(frame);
-};
+});
 window.heard = (place, name, n = 1) => window.said.filter(s => s[0] === place && s[1] === name).length >= n;
 window.last = (place, name) => window.said.findLast(s => s[0] === place && s[1] === name)?.[2];`
 
