@@ -54,12 +54,13 @@ window.mount = (place, options) => {
 	}
 	for (const name of ["usher:ready", "usher:event"]) one.on(name, note("on " + name));
 };
-// plain frames an address without usher-embed.js.
-window.plain = (place, src) => {
+// plain frames an address without usher-embed.js, and waits for it.
+window.plain = (place, src) => new Promise(loaded => {
 	const frame = document.createElement("iframe");
 	frame.src = src;
+	frame.onload = () => loaded(true);
 	document.getElementById(place).append(frame);
-};
+});
 window.heard = (place, name, n = 1) => window.said.filter(s => s[0] === place && s[1] === name).length >= n;
 window.last = (place, name) => window.said.findLast(s => s[0] === place && s[1] === name)?.[2];`
 
@@ -260,7 +261,7 @@ func (c *complaints) overhear(event any) {
 	switch e := event.(type) {
 	case *log.EventEntryAdded:
 		if e.Entry.Level == log.EntryLevelError {
-			text = fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL)
+			text = fmt.Sprintf("%s: %s %s", e.Entry.Source, strings.TrimSuffix(e.Entry.Text, "."), e.Entry.URL)
 		}
 	case *runtime.EventExceptionThrown:
 		text = "exception: " + e.ExceptionDetails.Text
@@ -281,4 +282,18 @@ func (c *complaints) all() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.texts)
+}
+
+// forget takes away what was said so far.
+func (c *complaints) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.texts = nil
+}
+
+// forgive takes away what ends so.
+func (c *complaints) forgive(end string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.texts = slices.DeleteFunc(c.texts, func(text string) bool { return strings.HasSuffix(text, end) })
 }

@@ -16,7 +16,7 @@
     text.textContent = JSON.stringify(detail);
     line.append(what, " ", text);
     list.append(line);
-    list.scrollTop = list.scrollHeight;
+    list.parentElement.scrollTop = list.scrollHeight;
   }
 
   // The partner's own function: its server signs.
