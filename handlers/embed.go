@@ -146,7 +146,7 @@ func (a *App) visit(c *gin.Context, v *view, who provisioning.Visitor) (provisio
 	}
 	resource, err := a.Provisioning.ResourceFor(c.Request.Context(), siteOf(c).tenant, v.kind, v.id, who)
 	if errors.Is(err, provisioning.ErrNotFound) {
-		err = &Fault{Code: NotFound, Public: "What should be shown here does not exist, or not any more. Tell the site around this.", Err: err}
+		err = &Fault{Code: NotFound, Public: "What should be shown here does not exist, or not any more. Tell the site that you came from.", Err: err}
 	}
 	return resource, err
 }

@@ -43,7 +43,7 @@ func reframe(answer *http.Response, policy, mount, origin string) error {
 	if location := header.Get("Location"); location != "" {
 		inside, ok := redirectBelow(location, mount)
 		if !ok {
-			return &Fault{Code: UpstreamUnavailable, Public: "It leads away from what may be shown here. Tell the site around this."}
+			return &Fault{Code: UpstreamUnavailable, Public: "It leads away from what may be shown here. Tell the site that you came from."}
 		}
 		header.Set("Location", inside)
 	}

@@ -156,7 +156,7 @@ func (r ruling) inFrame() ruling {
 	r.title = strings.NewReplacer("This link", "This page's sign-in", "this link", "this page's sign-in").Replace(r.title)
 	switch r.whatToDo {
 	case openAgain:
-		r.whatToDo = "Load the page of the site around this again."
+		r.whatToDo = "Load the page again, or go back to the site you came from."
 	case tryAgain:
 		r.whatToDo = "Wait a moment, then try again."
 	}

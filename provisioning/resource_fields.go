@@ -72,7 +72,7 @@ func checkContent(text string, owner store.Integration) (string, error) {
 	case !ok:
 		return "", invalid("content", "a URL like https://content.example/widget, at most %d bytes, without user name, query and fragment", maxContentURLBytes)
 	case !slices.Contains(owner.ContentOrigins, origin.String()):
-		return "", invalid("content", "%s is not among the content origins of the integration: an administrator has to add it there", origin)
+		return "", invalid("content", "the content origins of the integration lack %s: an administrator has to add it there", origin)
 	}
 	return at.String(), nil
 }

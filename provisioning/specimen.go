@@ -89,6 +89,9 @@ func readPasted(text string) pasted {
 		p.door = DoorEmbed
 		p.link, p.err = ReadPresented(values)
 		p.link.Presented = true
+		if p.err == nil && p.link.Token == "" {
+			p.err = &Refusal{Reason: TokenMissing}
+		}
 	} else {
 		p.link, p.wanted, p.err = ReadLink(values)
 	}

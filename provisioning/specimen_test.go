@@ -40,7 +40,7 @@ func TestReadPasted(t *testing.T) {
 		{name: "embed", text: "https://usher.example/embed/vote-widget/57cc?appId=a1&user=" + token, token: token, app: "a1", host: "usher.example", door: DoorEmbed},
 		{name: "embed, path", text: "/embed/a/b?user=" + token, token: token, door: DoorEmbed},
 		{name: "embed, query", text: "appId=a1&user=" + token, token: token, app: "a1", door: DoorEmbed},
-		{name: "embed without a token", text: "https://usher.example/embed/a/b", host: "usher.example", door: DoorEmbed},
+		{name: "embed without a token", text: "https://usher.example/embed/a/b", host: "usher.example", want: TokenMissing, door: DoorEmbed},
 		{name: "embed, user twice", text: "?user=" + token + "&user=" + token, want: TokenMalformed, door: DoorEmbed},
 		{name: "embed, appId twice", text: "?appId=a&appId=b&user=" + token, token: token, want: IntegrationUnknown, door: DoorEmbed},
 		{name: "link with a user beside its token", text: "?user=x&token=" + token, token: token, limitOfALink: true},
@@ -160,7 +160,7 @@ func pointerTo(r Refusal) *Refusal { return &r }
 func FuzzReadPasted(f *testing.F) {
 	for _, seed := range []string{
 		goodToken(), "https://usher.example/auth/callback/jwt-auth?token=" + goodToken() + "&amp;go=/x", `“Bearer "a.b.c"”`,
-		"?token=a&token=b", "go=%zz", "<<<((('\"", "Authorization: JWT JWT ", "://?#&token=", "\ufeff \u2028",
+		"?token=a&token=b", "go=%zz", "<<<((('\"", "Authorization: JWT JWT ", "/embed/a/b?appId=x&user=" + goodToken(), "JWT " + goodToken(), "&user=", "://?#&token=", "\ufeff \u2028",
 	} {
 		f.Add(seed)
 	}
@@ -194,6 +194,7 @@ func FuzzExamine(f *testing.F) {
 	for _, reason := range []string{"", "token_malformed", "signature_invalid", "key_retired", "token_expired", "claim_invalid", "token_replayed", "?"} {
 		f.Add(goodToken(), goodHeader, claimsWith(map[string]any{"exp": 1, "aud": "x"}), reason, "payload: x", "iat")
 		f.Add("?token=a.b.c&appId=x&appId=y", `{"alg":"none","kid":"k1"}`, "", reason, "", "exp")
+		f.Add("/embed/a/b?user="+goodToken(), goodHeader, claimsWith(map[string]any{"iss": testAppID, "authorizedVotes": []any{1.5}}), reason, "", "sub")
 		f.Add("e30.e30.", "{", `{"iat":1e300,"iss":[],"jti":"`+strings.Repeat("j", 300)+`"}`, reason, "", "groups[1]")
 	}
 	retired := testKey("k2", "HS256", 1)
@@ -207,7 +208,9 @@ func FuzzExamine(f *testing.F) {
 			Header: header, Payload: payload, Reason: reason, Detail: detail, Path: path, Expected: expectedMillis, At: testNow,
 			Outcome: store.Refused, IntegrationID: "i1", KeyID: "k1",
 		}
-		for _, specimen := range []Specimen{{Text: text, At: testNow}, {Record: record}} {
+		view := *record
+		view.Door = DoorEmbed
+		for _, specimen := range []Specimen{{Text: text, At: testNow}, {Record: record}, {Record: &view}} {
 			e := &examiner{verification: verification{ring: ring, now: specimen.At}}
 			if specimen.Record != nil {
 				e.takeRecord(specimen)

@@ -20,11 +20,21 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 	i.admin(t, http.StatusCreated, "POST", "/groups", fields{"external_id": "optics", "name": "Optics <101>"})
 	i.admin(t, http.StatusCreated, "POST", "/credits", fields{"id": 7, "name": "Exam voucher"})
 
-	lumen := i.install(t, fields{"landing_page": "/start", "return_origins": []string{"https://app.example"}})
+	lumen := i.install(t, fields{
+		"landing_page": "/start", "return_origins": []string{"https://app.example"}, "embed_origins": []string{"https://news.example"},
+		"content_origins": []string{"https://content.example"},
+	})
 	other := i.install(t, fields{"name": `Atrium & "Söhne"`, "secret": "a typed secret of the suite, 43 characters"})
 	unused := i.install(t, fields{"name": "Never used"})
 	removed := i.install(t, fields{"name": "Removed"})
 	i.signIn(t, link(removed.token(person("zoe"))))
+	for id, r := range map[string]fields{
+		"lumens":   {"integration": lumen.ID, "title": "The vote", "content": fields{"url": "https://content.example/votes/1"}, "restricted": true},
+		"others":   {"integration": other.ID, "title": `</script><b>Nobody's & "yours"</b>`},
+		"orphaned": {"integration": removed.ID, "title": "Left behind"},
+	} {
+		i.admin(t, http.StatusCreated, "POST", "/resources", fields{"kind": "vote-widget", "id": id}.with(r))
+	}
 	i.admin(t, http.StatusNoContent, "DELETE", "/integrations/"+removed.ID, nil)
 	second := decode[installedKey](t, i.admin(t, http.StatusCreated, "POST", "/integrations/"+lumen.ID+"/keys", fields{}))
 	for name, secret := range map[string]string{

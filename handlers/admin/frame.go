@@ -26,7 +26,7 @@ var sections = []struct {
 	{"Users", usersPath, admins.ReadUsers},
 	{"Groups", groupsPath, admins.ReadCatalog},
 	{"Credits", creditsPath, admins.ReadCatalog},
-	{"Resources and embeds", resourcesPath, admins.ReadCatalog},
+	{"Resources", resourcesPath, admins.ReadCatalog},
 	{"Alerts", alertsPath, admins.ReadLog},
 	{"Jobs", jobsPath, admins.ReadLog},
 	{"Audit log", auditPath, admins.ReadAudit},

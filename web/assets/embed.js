@@ -327,7 +327,8 @@
   }
 
   function whatNow() {
-    return framed && parentOrigin ? "Try again, or open this page in a new tab." : "Go back to the site you came from and load its page again, or open this one in a new tab.";
+    if (!framed) return "Load the page again, or go back to the site you came from.";
+    return parentOrigin ? "Try again, or open this in a new tab." : "Load the site's page again, or open this in a new tab.";
   }
 
   function unreachable(answer) {
