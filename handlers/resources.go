@@ -147,7 +147,8 @@ func (a *App) publisher(c *gin.Context) (provisioning.Integration, error) {
 func byIntegration(c *gin.Context, n provisioning.Integration) (provisioning.By, error) {
 	revisions, err := ReadIfMatch(c)
 	return provisioning.By{
-		Actor: "integration " + n.ID, Name: n.Name, Reference: RequestID(c.Request.Context()), IfMatch: revisions,
+		Actor: "integration " + n.ID, Name: n.Name, Reference: RequestID(c.Request.Context()),
+		IfMatch: revisions, MustExist: c.GetHeader("If-Match") != "",
 	}, err
 }
 

@@ -193,6 +193,8 @@ func TestPartnersResources(t *testing.T) {
 		call(mine, 412, "PUT", "/form/1", `{"title":"Three"}`, etag)
 		call(mine, 412, "DELETE", "/form/1", "", etag)
 		call(mine, 412, "PUT", "/form/new", `{"title":"Three"}`, etag)
+		call(mine, 412, "PUT", "/form/new", `{"title":"Three"}`, "If-Match: *")
+		call(mine, 200, "PUT", "/form/1", `{"title":"Two"}`, "If-Match: *")
 		call(mine, 400, "PUT", "/form/1", `{"title":"Three"}`, "If-Match: x")
 		call(mine, 400, "PUT", "/form/1", `{"title":"Two","id":"2"}`)
 

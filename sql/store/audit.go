@@ -23,6 +23,8 @@ type By struct {
 	// the present one (RFC 9110 §13.1.1); nil = any. Otherwise nothing is
 	// written, and the error is ErrChanged.
 	IfMatch []int64
+	// MustExist is If-Match: *, for what makes an object that is not there.
+	MustExist bool
 	// Attempt is set for a request with an Idempotency-Key.
 	Attempt *Attempt
 }

@@ -130,7 +130,7 @@ SELECT `+resourceColumns+` FROM resources WHERE kind = $1 AND id = $2 AND tenant
 		if r, act, err = decide(found); err != nil {
 			return err
 		}
-		if found == nil && act.By.IfMatch != nil {
+		if found == nil && (act.By.IfMatch != nil || act.By.MustExist) {
 			return ErrChanged // no ETag is that of something that is not there
 		}
 		if err := act.By.expects(stored.Revision); err != nil || act.nothing() {
