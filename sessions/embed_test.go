@@ -232,3 +232,47 @@ func TestStanding(t *testing.T) {
 		}
 	})
 }
+
+// TestMadeFrom: what a page's session has opened in tabs ends with it, whatever
+// ends it; what a token has opened does not.
+func TestMadeFrom(t *testing.T) {
+	t.Parallel()
+	for what, end := range map[string]func(b *bench, cookie string, session sessions.Session) error{
+		"a sign-out": func(b *bench, _ string, session sessions.Session) error {
+			return b.End(b.t.Context(), session)
+		},
+		"an ending by id": func(b *bench, _ string, session sessions.Session) error {
+			_, err := b.EndByID(b.t.Context(), b.in.Tenant, b.in.User, session.ID)
+			return err
+		},
+		"another person in the same browser": func(b *bench, cookie string, _ sessions.Session) error {
+			in := b.in
+			in.User, in.Replaces = newIssue().User, cookie
+			_, _, _, err := b.Issue(b.t.Context(), in)
+			return err
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			cookie, session := b.issue()
+			in := b.in
+			in.Spent = session.ID
+			made, _, err := b.IssueEmbed(t.Context(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			apart, _ := b.issueEmbed()
+			if err := end(b, cookie, session); err != nil {
+				t.Fatal(err)
+			}
+			b.wantNone("the page", cookie)
+			if _, err := b.CheckEmbed(t.Context(), b.in.Tenant, made); !errors.Is(err, sessions.ErrNone) {
+				t.Errorf("what it has opened: got %v, want ErrNone", err)
+			}
+			if _, err := b.CheckEmbed(t.Context(), b.in.Tenant, apart); err != nil {
+				t.Errorf("what a token has opened: got %v, want it alive", err)
+			}
+		})
+	}
+}
