@@ -37,6 +37,7 @@ type load struct {
 	Random bool // people at random; else each once, in order
 	Says   says
 	Forged bool // with signatures that do not hold
+	Call   bool // of verifyPath, with the token in the header
 }
 
 // warmUp is the part of a timed load that is not counted.
@@ -63,8 +64,12 @@ type event struct {
 	Fail  string `json:",omitempty"`
 }
 
-// callbackPath is where links lead (handlers.CallbackPath).
-const callbackPath = "/auth/callback/jwt-auth"
+const (
+	// callbackPath is where links lead (handlers.CallbackPath).
+	callbackPath = "/auth/callback/jwt-auth"
+	// verifyPath is what proxies ask (handlers.VerifyPath).
+	verifyPath = "/auth/verify"
+)
 
 // request makes the n-th request.
 func (l *load) request(n int, iat int64) []byte {
@@ -73,7 +78,7 @@ func (l *load) request(n int, iat int64) []byte {
 		if len(l.Cookies) > 0 {
 			cookie = l.Cookies[n%len(l.Cookies)]
 		}
-		return get(l.Host, l.Targets[n%len(l.Targets)], cookie)
+		return get(l.Host, l.Targets[n%len(l.Targets)], cookie, "")
 	}
 	number := l.People.First + n
 	if l.Random {
@@ -83,7 +88,10 @@ func (l *load) request(n int, iat int64) []byte {
 	if l.Forged {
 		token = forge(token)
 	}
-	return get(l.Host, callbackPath+"?token="+token+"&go=/welcome", "")
+	if l.Call {
+		return get(l.Host, verifyPath, "", "JWT "+token)
+	}
+	return get(l.Host, callbackPath+"?token="+token+"&go=/welcome", "", "")
 }
 
 // scatter spreads 0, 1, 2… over count places as if at random (Fibonacci

@@ -108,10 +108,13 @@ func readAnswer(data []byte) (status, size int, err error) {
 }
 
 // get writes out a GET request. Accept is what browsers send, in short.
-func get(host, target, cookie string) []byte {
+func get(host, target, cookie, authorization string) []byte {
 	request := "GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: usher-bench\r\nAccept: text/html\r\n"
 	if cookie != "" {
 		request += "Cookie: " + cookie + "\r\n"
+	}
+	if authorization != "" {
+		request += "Authorization: " + authorization + "\r\n"
 	}
 	return []byte(request + "\r\n")
 }

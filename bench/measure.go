@@ -41,6 +41,8 @@ const (
 	rowForged        = "bad signature"
 	rowFlood         = "unchanged, in a flood of bad signatures"
 	rowSession       = "GET /auth/session (with SQL)"
+	rowVerify        = "GET /auth/verify"
+	rowCall          = "GET /auth/verify, token in the header"
 	rowRepeatBench   = "pgbench: statement of unchanged"
 	rowFirstBench    = "pgbench: statements of first"
 	rowRedisGet      = "redis-benchmark GET"
@@ -51,7 +53,7 @@ const (
 
 // rowOrder is the order of the report.
 var rowOrder = []string{
-	rowHello, rowRepeat, rowRich, rowFlood, rowChanged, rowFirst, rowForged, rowSession,
+	rowHello, rowRepeat, rowRich, rowFlood, rowChanged, rowFirst, rowForged, rowSession, rowVerify, rowCall,
 	rowEmbedded, rowEmbeddedFirst, rowRepeatBench, rowFirstBench, rowRedisGet, rowRedisSet,
 }
 
@@ -311,6 +313,15 @@ func (s *stand) steps() []step {
 			return load{
 				Address: s.usher.address, Host: publicHost, Targets: []string{"/auth/session"}, Cookies: s.cookies, Want: http.StatusOK,
 			}
+		}),
+		s.driven(rowVerify, s.usher.process, 60_000, func() load {
+			return load{
+				Address: s.usher.address, Host: publicHost, Targets: []string{verifyPath}, Cookies: s.cookies, Want: http.StatusNoContent,
+			}
+		}),
+		s.driven(rowCall, s.usher.process, 60_000, func() load {
+			callers := span{s.people.Repeat.First, min(s.people.Repeat.Count, 500)}
+			return s.usher.signIns(callers, usual, load{Random: true, Call: true, Want: http.StatusNoContent})
 		}),
 		s.driven(rowEmbedded, s.embedded.process, 20_000, func() load {
 			return s.embedded.signIns(s.embeddedPeople, usual, load{Random: true})

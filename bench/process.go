@@ -87,7 +87,7 @@ func (p *process) answers(target string) bool {
 	if err := c.conn.SetDeadline(time.Now().Add(exchangeLimit)); err != nil {
 		return false
 	}
-	status, err := c.do(get(publicHost, target, ""))
+	status, err := c.do(get(publicHost, target, "", ""))
 	return err == nil && status == 200
 }
 

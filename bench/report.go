@@ -100,6 +100,8 @@ func (r *report) hold(measured samples, c int) {
 	least("first sign-in ÷ pgbench of its statements", measured.ratio(rowFirst, rowFirstBench, c), 0.45)
 	least("50 groups + 20 credits ÷ 3 + 1, unchanged", measured.ratio(rowRich, rowRepeat, c), 0.8)
 	least("bad signature ÷ gin hello", measured.ratio(rowForged, rowHello, c), 0.5)
+	least("GET /auth/verify ÷ gin hello", measured.ratio(rowVerify, rowHello, c), 0.40)
+	least("token in the header ÷ gin hello", measured.ratio(rowCall, rowHello, c), 0.40)
 	least("embedded ÷ Postgres + Redis, unchanged", measured.ratio(rowEmbedded, rowRepeat, c), 0.8)
 	most("unchanged ÷ unchanged in a flood of bad signatures", c, measured.ratio(rowRepeat, rowFlood, c), 3)
 	most("p99 ÷ p50, unchanged", c, median(each(measured[key{rowRepeat, c}], func(s sample) float64 { return s.P99 / s.P50 })), 5)
@@ -108,6 +110,9 @@ func (r *report) hold(measured samples, c int) {
 		case rowRepeat:
 			most("SQL round trips, unchanged", 0, float64(t.SQLLeast), 1)
 			most("Redis round trips, unchanged", 0, float64(t.RedisLeast), 1)
+		case rowVerify:
+			most("SQL round trips, verify", 0, float64(t.SQLLeast), 0)
+			most("Redis round trips, verify", 0, float64(t.RedisLeast), 1)
 		case rowFirst:
 			most("SQL round trips, first sign-in", 0, float64(t.SQLLeast), 3)
 		case rowChanged:

@@ -90,6 +90,7 @@ func countTrips(ctx context.Context, u *usher, folder, program string, d *databa
 			return u.want(ctx, callbackPath+"?token="+token, "", http.StatusUnauthorized)
 		}},
 		{"GET /auth/session", func(int) error { return u.want(ctx, "/auth/session", cookie, http.StatusOK) }},
+		{rowVerify, func(int) error { return u.want(ctx, verifyPath, cookie, http.StatusNoContent) }},
 	} {
 		var sqlTurns, redisTurns []int
 		for i := range requestsCounted + 2 {
