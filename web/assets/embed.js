@@ -44,6 +44,7 @@
   // --- The parent and the content ---
 
   let parentOrigin = "";
+  let speaks = false; // whether the parent has greeted us: it knows these messages
 
   function learn(origin) {
     if (framed && !parentOrigin && view.origins.includes(origin)) parentOrigin = origin;
@@ -83,6 +84,7 @@
   function fromParent(message) {
     switch (message.type) {
       case "usher:hello":
+        speaks = true;
         greet();
         if (!view.user && phase === "resting" && mayAsk) beg();
         break;
@@ -98,7 +100,7 @@
     if (message.type === "resize" && Number.isFinite(message.height)) {
       frame.style.height = Math.min(Math.max(Math.ceil(message.height), 0), maxHeight) + "px";
       document.body.classList.add("sized");
-    } else if (message.type === "event" && /^[a-z][A-Za-z0-9]{0,63}$/.test(message.name)) {
+    } else if (message.type === "event" && typeof message.name === "string" && /^[a-z][A-Za-z0-9]{0,63}$/.test(message.name)) {
       let data;
       try {
         data = JSON.stringify(message.data === undefined ? null : message.data);
@@ -268,7 +270,7 @@
     return false;
   }
 
-  const answerTime = 25; // seconds that the parent has
+  const answerTime = 25, greetTime = 3; // seconds that the parent has, and one that may not know what we say
 
   function ask() {
     if (!parentOrigin) {
@@ -277,7 +279,7 @@
     }
     phase = "asking";
     tell("usher:expiring", { expiresIn: left() });
-    at(answerTime, unanswered);
+    at(speaks ? answerTime : greetTime, unanswered);
   }
 
   function unanswered() {
