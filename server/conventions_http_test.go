@@ -94,6 +94,9 @@ func TestUnknownParameters(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, item := range doc.Paths.Map() {
+		if len(item.Servers) > 0 { // not below the admin's address
+			continue
+		}
 		for method, op := range item.Operations() {
 			target := "/admin/api/v1" + strings.NewReplacer("{", "", "}", "").Replace(path)
 			for query, named := range map[string]string{"?emial=anna%40example.com": "emial", "?x=1;y": "query", "?%zz=1": "query"} {

@@ -59,7 +59,8 @@ func TestDemoFrameInBrowser(t *testing.T) {
 	}
 
 	w.open(t, "/api-calls")
-	w.until(t, "both answers", `[...document.querySelectorAll("[role=status]")].map(n => n.textContent).join() === "Status 200,Status 401"`)
+	w.until(t, "both answers", `[...document.querySelectorAll("[role=status]")].map(n => n.textContent).join() === "Status 200,Status 401" &&
+		document.body.innerText.includes("signature_invalid")`)
 	w.sees(t, "anna.lindqvist@lumen.example", "signature_invalid", "curl "+usher+"/auth/session", "Cocorico-App-Id: ")
 	w.isGoodAroundFrames(t, "demo-api-calls")
 }
