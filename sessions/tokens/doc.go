@@ -3,7 +3,7 @@
 // tokens with which partners' servers speak for themselves (RFC 6749 §4.4).
 //
 //	app id and secret → provisioning.AuthenticateClient → Tokens.Issue → token
-//	Authorization: Bearer token → Tokens.Client → integration and scope
+//	Authorization: Bearer token → Tokens.Partner → integration and scope
 //
 // A token is 256 random bits. Only its SHA-256 is stored, so that a copy of the
 // database opens nothing; it matches as a whole or not at all. It is good while

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// ClientLife is how long a client's access token is good.
-	ClientLife = 3000 * time.Second
+	// PartnerLife is how long a partner's access token is good.
+	PartnerLife = 3000 * time.Second
 	// ScopeResources is the right to keep one's own resources.
 	ScopeResources = "resources"
 
@@ -28,8 +28,8 @@ const (
 // or dead with its integration or key.
 var ErrNone = errors.New("no such token")
 
-// Client is a partner's server, as its token says.
-type Client struct {
+// Partner is a partner's server, as its token says.
+type Partner struct {
 	Integration string // the id of its integration
 	Key         string // the id of the key with whose secret it asked
 	Scope       string // rights with spaces between them (RFC 6749 §3.3)
@@ -44,17 +44,17 @@ type Tokens struct {
 // New makes Tokens over a store.
 func New(st *store.Store, now func() time.Time) *Tokens { return &Tokens{store: st, now: now} }
 
-// Issue makes an access token for a client that has shown its secret. It is
+// Issue makes an access token for a partner that has shown its secret. It is
 // ErrNone when its integration has been removed, or its key retired, meanwhile.
 // Any other error is a fault of the database.
-func (t *Tokens) Issue(ctx context.Context, tenant string, client Client) (token string, err error) {
+func (t *Tokens) Issue(ctx context.Context, tenant string, partner Partner) (token string, err error) {
 	var random [tokenBytes]byte
 	_, _ = rand.Read(random[:]) // never fails (crypto/rand since Go 1.24)
 	token = hex.EncodeToString(random[:])
 	now := t.now()
 	err = t.store.AddClientToken(ctx, store.ClientToken{
-		TenantID: tenant, Digest: digestOf(token), IntegrationID: client.Integration, KeyID: client.Key, Scope: client.Scope,
-		CreatedAt: now, ExpiresAt: now.Add(ClientLife),
+		TenantID: tenant, Digest: digestOf(token), IntegrationID: partner.Integration, KeyID: partner.Key, Scope: partner.Scope,
+		CreatedAt: now, ExpiresAt: now.Add(PartnerLife),
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		err = ErrNone
@@ -65,19 +65,19 @@ func (t *Tokens) Issue(ctx context.Context, tenant string, client Client) (token
 	return token, nil
 }
 
-// Client returns whose token this is, or ErrNone. Any other error is a fault of
+// Partner returns whose token this is, or ErrNone. Any other error is a fault of
 // the database.
-func (t *Tokens) Client(ctx context.Context, tenant, token string) (Client, error) {
+func (t *Tokens) Partner(ctx context.Context, tenant, token string) (Partner, error) {
 	if len(token) != hex.EncodedLen(tokenBytes) {
-		return Client{}, ErrNone
+		return Partner{}, ErrNone
 	}
 	found, err := t.store.LiveClientToken(ctx, tenant, digestOf(token), t.now())
 	if errors.Is(err, store.ErrNotFound) {
-		return Client{}, ErrNone
+		return Partner{}, ErrNone
 	} else if err != nil {
-		return Client{}, err
+		return Partner{}, err
 	}
-	return Client{Integration: found.IntegrationID, Key: found.KeyID, Scope: found.Scope}, nil
+	return Partner{Integration: found.IntegrationID, Key: found.KeyID, Scope: found.Scope}, nil
 }
 
 // digestOf is under what a token is stored. It is of the text: another spelling
