@@ -18,10 +18,6 @@ const (
 	ScopeResources = "resources"
 
 	tokenBytes = 32
-	// sweepPause is between two rounds of deleting tokens that have run out, and
-	// sweepBatch how many one statement deletes.
-	sweepPause = 5 * time.Minute
-	sweepBatch = 1000
 )
 
 // ErrNone means that a token opens nothing: unknown, of another tenant, run out,
@@ -34,15 +30,6 @@ type Partner struct {
 	Key         string // the id of the key with whose secret it asked
 	Scope       string // rights with spaces between them (RFC 6749 §3.3)
 }
-
-// Tokens gives out tokens and knows them again. It is safe for concurrent use.
-type Tokens struct {
-	store *store.Store
-	now   func() time.Time
-}
-
-// New makes Tokens over a store.
-func New(st *store.Store, now func() time.Time) *Tokens { return &Tokens{store: st, now: now} }
 
 // Issue makes an access token for a partner that has shown its secret. It is
 // ErrNone when its integration has been removed, or its key retired, meanwhile.
@@ -85,20 +72,6 @@ func (t *Tokens) Partner(ctx context.Context, tenant, token string) (Partner, er
 func digestOf(token string) []byte {
 	sum := sha256.Sum256([]byte(token))
 	return sum[:]
-}
-
-// Run deletes tokens that have run out, until ctx ends.
-func (t *Tokens) Run(ctx context.Context) {
-	tick := time.NewTicker(sweepPause)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			t.Sweep(ctx)
-		}
-	}
 }
 
 // Sweep deletes the tokens that have run out. What fails now is deleted in the

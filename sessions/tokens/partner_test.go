@@ -47,7 +47,7 @@ func TestPartnerTokens(t *testing.T) {
 		at := epoch
 		now := func() time.Time { return at }
 		s := db.Open(t, now)
-		service, second, ctx := tokens.New(s, now), tokens.New(db.Open(t, now), now), t.Context()
+		service, second, ctx := open(s, now), open(db.Open(t, now), now), t.Context()
 		tenant, integration, key := installed(t, s)
 		other, _, _ := installed(t, s)
 		want := tokens.Partner{Integration: integration, Key: key, Scope: tokens.ScopeResources}
@@ -136,7 +136,7 @@ func TestPartnerTokens(t *testing.T) {
 func TestFaultIsNoRefusal(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		service := tokens.New(s, time.Now)
+		service := open(s, time.Now)
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
