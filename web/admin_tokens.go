@@ -2,6 +2,15 @@ package web
 
 import "time"
 
+// tokenPages are the pages of the token service.
+func tokenPages() []Page {
+	algorithm := Field{Name: "algorithm", Type: "select"}
+	return []Page{
+		SigningKeys{Keys: []SigningKey{{State: "next"}}, Write: true},
+		KeyRotation{Planned: algorithm, AtOnce: algorithm},
+	}
+}
+
 // SigningKeys lists the keys with which a tenant's tokens are signed.
 type SigningKeys struct {
 	Frame
