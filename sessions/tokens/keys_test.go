@@ -16,7 +16,7 @@ import (
 )
 
 // addTenant makes a tenant.
-func addTenant(t *testing.T, s *store.Store) string {
+func addTenant(t testing.TB, s *store.Store) string {
 	t.Helper()
 	tenant := newID(t)
 	err := s.AddTenant(t.Context(), store.Tenant{ID: tenant, Name: "T", Hosts: []string{tenant + ".example"}, CreatedAt: epoch}, nil,

@@ -13,7 +13,7 @@ import (
 
 var epoch = time.Date(2026, time.May, 4, 9, 0, 0, 0, time.UTC)
 
-func newID(t *testing.T) string {
+func newID(t testing.TB) string {
 	t.Helper()
 	id, err := store.NewID()
 	if err != nil {

@@ -13,8 +13,10 @@ const (
 	// ringLife bounds how long keys that were read are used. What is planned
 	// needs no bound, as it follows from times; a rotation at once does.
 	ringLife = 5 * time.Second
-	// reloadPause bounds how often unknown kids make an instance look for keys.
-	reloadPause = time.Second
+	// Kids that are not known make an instance read a tenant's keys again, at most
+	// maxReads times in readWindow.
+	maxReads   = 10
+	readWindow = time.Second
 	// loadTime bounds one reading, for which many requests may wait.
 	loadTime = 5 * time.Second
 )
@@ -27,10 +29,13 @@ type ring struct {
 	failed  atomic.Pointer[failure]
 }
 
-// keySet is keys as they were at a time, in no particular order.
+// keySet is keys as they were at a time, newest first.
 type keySet struct {
 	keys []*ringKey
 	read time.Time
+	// reads counts the readings since window, the time of the first.
+	reads  int
+	window time.Time
 }
 
 // failure is what came of a reading.
@@ -46,11 +51,25 @@ func (t *Tokens) ringOf(tenant string) *ring {
 	return found.(*ring)
 }
 
-// keys returns a tenant's keys as they were no longer than life ago. They are
+// keys returns a tenant's keys as they were no longer than ringLife ago. They are
 // shared: nobody changes them.
-func (t *Tokens) keys(ctx context.Context, tenant string, life time.Duration) (*keySet, error) {
+func (t *Tokens) keys(ctx context.Context, tenant string) (*keySet, error) {
+	return t.keysThat(ctx, tenant, func(set *keySet) bool { return set.fresh(t.now()) })
+}
+
+// keysAfter is keys for somebody who misses one in those seen: others, unless
+// they have been read too often of late.
+func (t *Tokens) keysAfter(ctx context.Context, tenant string, seen *keySet) (*keySet, error) {
+	return t.keysThat(ctx, tenant, func(set *keySet) bool {
+		now := t.now()
+		return set.fresh(now) && (set != seen || set.reads >= maxReads && now.Sub(set.window) < readWindow)
+	})
+}
+
+// keysThat returns the kept keys if they will do, and otherwise reads them.
+func (t *Tokens) keysThat(ctx context.Context, tenant string, will func(*keySet) bool) (*keySet, error) {
 	r := t.ringOf(tenant)
-	if set := r.kept.Load(); set.fresh(t.now(), life) {
+	if set := r.kept.Load(); will(set) {
 		return set, nil
 	}
 	failed := r.failed.Load()
@@ -60,8 +79,9 @@ func (t *Tokens) keys(ctx context.Context, tenant string, life time.Duration) (*
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if set := r.kept.Load(); set.fresh(t.now(), life) {
-		return set, nil
+	before := r.kept.Load()
+	if will(before) {
+		return before, nil
 	}
 	if now := r.failed.Load(); now != failed { // while we were waiting
 		return nil, now.err
@@ -74,18 +94,22 @@ func (t *Tokens) keys(ctx context.Context, tenant string, life time.Duration) (*
 		r.failed.Store(&failure{err})
 		return nil, err
 	}
+	set.reads, set.window = 1, set.read
+	if before != nil && set.read.Sub(before.window) < readWindow {
+		set.reads, set.window = before.reads+1, before.window
+	}
 	r.kept.Store(set)
 	return set, nil
 }
 
-// fresh reports whether a set is from no longer than life ago. A clock that was
-// put back makes it stale.
-func (s *keySet) fresh(now time.Time, life time.Duration) bool {
+// fresh reports whether a set is from no longer than ringLife ago. A clock that
+// was put back makes it stale.
+func (s *keySet) fresh(now time.Time) bool {
 	if s == nil {
 		return false
 	}
 	age := now.Sub(s.read)
-	return age >= 0 && age < life
+	return age >= 0 && age < ringLife
 }
 
 func (t *Tokens) readKeys(ctx context.Context, tenant string) (*keySet, error) {
@@ -146,7 +170,7 @@ func (s *keySet) signer(algorithm string, now time.Time) *ringKey {
 // ensureKey returns keys among which one signs with an algorithm. It makes the
 // first key: nobody has kept a JWKS without it, so it is active at once.
 func (t *Tokens) ensureKey(ctx context.Context, tenant, algorithm string) (*keySet, *ringKey, error) {
-	set, err := t.keys(ctx, tenant, ringLife)
+	set, err := t.keys(ctx, tenant)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -159,7 +183,7 @@ func (t *Tokens) ensureKey(ctx context.Context, tenant, algorithm string) (*keyS
 	if err := t.addFirst(ctx, tenant, algorithm); err != nil {
 		return nil, nil, err
 	}
-	if set, err = t.keys(ctx, tenant, ringLife); err != nil {
+	if set, err = t.keys(ctx, tenant); err != nil {
 		return nil, nil, err
 	}
 	if key := set.signer(algorithm, t.now()); key != nil {

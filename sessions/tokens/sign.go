@@ -64,7 +64,7 @@ func (t *Tokens) Sign(ctx context.Context, tenant, algorithm, typ string, claims
 // error is a fault of the database.
 //
 // The key is found by the kid, and the algorithm is the key's (RFC 8725 §3.1). A
-// kid that is not known makes the keys be read again, once in reloadPause.
+// kid that is not known makes the keys be read again, maxReads times in readWindow.
 func (t *Tokens) VerifyOwn(ctx context.Context, tenant, token string) (payload []byte, header Header, err error) {
 	signed, header, err := parseOwn(token)
 	if err != nil {
@@ -106,14 +106,14 @@ func parseOwn(token string) (*jose.JSONWebSignature, Header, error) {
 // keyNamed returns the key with a kid that the tenant accepts now; nil = there is
 // none.
 func (t *Tokens) keyNamed(ctx context.Context, tenant, kid string) (*ringKey, error) {
-	set, err := t.keys(ctx, tenant, ringLife)
+	set, err := t.keys(ctx, tenant)
 	if err != nil {
 		return nil, err
 	}
 	if key := set.named(kid, t.now()); key != nil {
 		return key, nil
 	}
-	if set, err = t.keys(ctx, tenant, reloadPause); err != nil {
+	if set, err = t.keysAfter(ctx, tenant, set); err != nil {
 		return nil, err
 	}
 	return set.named(kid, t.now()), nil
