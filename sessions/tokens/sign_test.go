@@ -112,6 +112,51 @@ func TestVerifyOwnRefuses(t *testing.T) {
 	})
 }
 
+// TestUnknownKidsCostLittle: a kid of nobody makes the keys be read again, and many
+// of them no more often than a few times a second.
+func TestUnknownKidsCostLittle(t *testing.T) {
+	t.Parallel()
+	storetest.EachDatabase(t, func(t *testing.T, db *storetest.Database) {
+		at := epoch
+		now := func() time.Time { return at }
+		s := db.Open(t, now)
+		service, second, tenant := open(s, now), open(db.Open(t, now), now), addTenant(t, s)
+		token, kid := sign(t, service, tenant, "")
+		unknown := forged(t, token, kid, "x")["a kid of nobody"]
+		try := func(n int) {
+			t.Helper()
+			for range n {
+				if _, _, err := second.VerifyOwn(t.Context(), tenant, unknown); !errors.Is(err, tokens.ErrInvalid) {
+					t.Fatalf("got error %v, want %v", err, tokens.ErrInvalid)
+				}
+			}
+		}
+		// A key that signs at once is found as long as readings are left, ...
+		try(3)
+		rotated, err := service.RotateNow(t.Context(), tenant, "", byTest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, _ = sign(t, service, tenant, "")
+		if _, header, err := second.VerifyOwn(t.Context(), tenant, token); err != nil || header.KeyID != rotated.ID {
+			t.Errorf("after a few: got %+v, error %v", header, err)
+		}
+		// ... which many kids use up, for a second.
+		try(20)
+		if _, err := service.RotateNow(t.Context(), tenant, "", byTest); err != nil {
+			t.Fatal(err)
+		}
+		token, _ = sign(t, service, tenant, "")
+		if _, _, err := second.VerifyOwn(t.Context(), tenant, token); !errors.Is(err, tokens.ErrInvalid) {
+			t.Errorf("after many: got error %v, want %v", err, tokens.ErrInvalid)
+		}
+		at = at.Add(time.Second)
+		if _, _, err := second.VerifyOwn(t.Context(), tenant, token); err != nil {
+			t.Errorf("a second later: %v", err)
+		}
+	})
+}
+
 // FuzzVerifyOwn: only what was signed here is accepted, in the spelling in which
 // it was signed.
 func FuzzVerifyOwn(f *testing.F) {
