@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/google/go-cmp/cmp"
 
 	"usher/handlers"
@@ -65,6 +66,26 @@ func TestPublicDocuments(t *testing.T) {
 			if diff := cmp.Diff(want, decode[map[string]any](t, a)); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", path, diff)
 			}
+		}
+	})
+}
+
+// TestDiscoveryByClient: go-oidc finds us at our own address, with our keys.
+func TestDiscoveryByClient(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w world) {
+		i := launch(t, w)
+		provider, err := oidc.NewProvider(t.Context(), i.origin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := provider.Endpoint().TokenURL, i.origin+handlers.ConnectTokenPath; got != want {
+			t.Errorf("got token endpoint %s, want %s", got, want)
+		}
+		var more struct {
+			JWKS string `json:"jwks_uri"`
+		}
+		if err := provider.Claims(&more); err != nil || more.JWKS != i.origin+handlers.JWKSPath {
+			t.Errorf("got %+v, error %v", more, err)
 		}
 	})
 }
