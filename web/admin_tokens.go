@@ -27,7 +27,6 @@ type SigningKey struct {
 	ID        string // the kid
 	Algorithm string
 	State     string // "next", "active", "retired", "gone"
-	CreatedAt time.Time
 	ActiveAt  time.Time
 	RetiredAt *time.Time // nil = no successor yet
 	GoneAt    *time.Time

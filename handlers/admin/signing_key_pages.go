@@ -23,8 +23,7 @@ func (a *Admin) SigningKeysPage(c *gin.Context) error {
 	}
 	for _, k := range keys {
 		page.Keys = append(page.Keys, web.SigningKey{
-			ID: k.ID, Algorithm: k.Algorithm, State: string(k.State), CreatedAt: k.CreatedAt,
-			ActiveAt: k.ActiveAt, RetiredAt: k.RetiredAt, GoneAt: k.GoneAt,
+			ID: k.ID, Algorithm: k.Algorithm, State: string(k.State), ActiveAt: k.ActiveAt, RetiredAt: k.RetiredAt, GoneAt: k.GoneAt,
 		})
 	}
 	return a.show(c, page)
