@@ -57,7 +57,7 @@ func (a *App) ClientToken(c *gin.Context) error {
 			return &Fault{Code: OAuthInvalidScope}
 		}
 	}
-	token, err := a.Tokens.Issue(ctx, tenant.ID, tokens.Client{
+	token, err := a.Tokens.Issue(ctx, tenant.ID, tokens.Partner{
 		Integration: client.IntegrationID, Key: client.KeyID, Scope: tokens.ScopeResources,
 	})
 	if errors.Is(err, tokens.ErrNone) {
@@ -66,7 +66,7 @@ func (a *App) ClientToken(c *gin.Context) error {
 		return err
 	}
 	c.JSON(http.StatusOK, tokenAnswer{
-		AccessToken: token, TokenType: schemeBearer, ExpiresIn: int64(tokens.ClientLife / time.Second), Scope: tokens.ScopeResources,
+		AccessToken: token, TokenType: schemeBearer, ExpiresIn: int64(tokens.PartnerLife / time.Second), Scope: tokens.ScopeResources,
 	})
 	return nil
 }

@@ -22,9 +22,11 @@ type Front struct {
 
 // ourPaths are ours whatever the application has. They hold for everything
 // below them, so that an address of ours that does not exist is not theirs. Of
-// /api, where applications have their own, it is what partners' clients call.
+// /api and /.well-known, where applications have their own, it is what partners'
+// clients call.
 var ourPaths = []string{
-	"/auth", "/admin", "/api/oauth", ResourcesPath, "/embed", "/openapi", "/openapi.json", HealthPath, ReadyPath,
+	"/auth", "/admin", "/api/oauth", "/api/v0/token", ResourcesPath, "/connect", "/embed", "/openapi", "/openapi.json",
+	JWKSPath, "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", HealthPath, ReadyPath,
 }
 
 // isOurPath reports whether a decoded path belongs to us, also when a server

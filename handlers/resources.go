@@ -129,7 +129,7 @@ func (a *App) publisher(c *gin.Context) (provisioning.Integration, error) {
 		}
 	}
 	ctx, tenant := c.Request.Context(), siteOf(c).tenant
-	client, err := a.Tokens.Client(ctx, tenant.ID, token)
+	client, err := a.Tokens.Partner(ctx, tenant.ID, token)
 	if errors.Is(err, tokens.ErrNone) {
 		return provisioning.Integration{}, &Fault{Code: AccessTokenInvalid}
 	} else if err != nil {

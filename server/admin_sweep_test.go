@@ -171,6 +171,11 @@ func (s *sweep) changes() map[string]func(t *testing.T) change {
 		"POST /admin/api/v1/integrations/:id/sign-out": func(t *testing.T) change {
 			return api("/integrations/"+s.integration(t).ID+"/sign-out", nil)
 		},
+		"POST /admin/api/v1/signing-keys/rotate": func(*testing.T) change { return api("/signing-keys/rotate", fields{"now": true}) },
+		"POST /admin/tokens/signing-keys/rotate": func(t *testing.T) change {
+			const keys = "/admin/tokens/signing-keys/rotate"
+			return s.form(t, keys, keys, "algorithm", "ES384")
+		},
 		"POST /admin/api/v1/groups":       func(*testing.T) change { return api("/groups", fields{"external_id": s.next()}) },
 		"PATCH /admin/api/v1/groups/:id":  func(t *testing.T) change { return api("/groups/"+s.group(t), fields{"name": "New"}) },
 		"DELETE /admin/api/v1/groups/:id": func(t *testing.T) change { return api("/groups/"+s.group(t), nil) },
@@ -563,7 +568,8 @@ func TestOtherTenantsAreOutOfReach(t *testing.T) {
 		joined := i.post(t, "/admin/join", url.Values{"token": {token}, "name": {"Bo"}, "password": {ownerPassword + "bo"}}.Encode(), b.host)
 		bo := "Cookie: __Host-usher-admin=" + joined.adminCookie()
 		scopes := []string{
-			"integrations:read", "integrations:write", "users:read", "users:write", "catalog:read", "catalog:write", "log:read",
+			"integrations:read", "integrations:write", "users:read", "users:write", "catalog:read", "catalog:write",
+			"tokens:read", "tokens:write", "log:read",
 			"audit:read", "settings:read", "settings:write",
 		}
 		key := "Authorization: Bearer " + decode[struct{ Key string }](t, i.admin(t, 201, "POST", "/api-keys", fields{"name": "B's", "scopes": scopes}, b.host)).Key

@@ -61,6 +61,7 @@ var libraries = map[string][]string{
 	"github.com/gin-gonic/gin":     {"handlers", "server"},
 	"github.com/coreos/go-oidc":    {"sessions/admins"},
 	"github.com/go-webauthn":       {"sessions/admins"},
+	"github.com/go-jose/go-jose":   {"provisioning", "sessions/tokens"},
 	"github.com/golang-jwt/jwt":    {"provisioning", "sessions/tokens"},
 	"github.com/google/go-cmp":     {},
 	"github.com/jmoiron/sqlx":      {"sql"},

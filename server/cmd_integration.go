@@ -16,6 +16,7 @@ import (
 	"usher/handlers"
 	"usher/provisioning"
 	"usher/sessions/admins"
+	"usher/sessions/tokens"
 )
 
 // commandTenant is what a command works with: the stores of the configuration and
@@ -71,10 +72,11 @@ func (c Config) configuredOrigin() (provisioning.Origin, error) {
 func exitCodeOf(err error) error {
 	var invalid *provisioning.Invalid
 	var wrong *admins.Invalid
+	var amiss *tokens.Invalid
 	switch {
 	case errors.Is(err, provisioning.ErrNotFound), errors.Is(err, provisioning.ErrUnknownHost):
 		return &exitError{exitNotFound, err}
-	case errors.As(err, &invalid), errors.As(err, &wrong):
+	case errors.As(err, &invalid), errors.As(err, &wrong), errors.As(err, &amiss), errors.Is(err, tokens.ErrKeyWaits):
 		return &exitError{exitUsage, err}
 	}
 	return err

@@ -20,6 +20,9 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 	i.admin(t, http.StatusCreated, "POST", "/groups", fields{"external_id": "optics", "name": "Optics <101>"})
 	i.admin(t, http.StatusCreated, "POST", "/credits", fields{"id": 7, "name": "Exam voucher"})
 
+	i.admin(t, http.StatusCreated, "POST", "/signing-keys/rotate", fields{"now": true})
+	i.admin(t, http.StatusCreated, "POST", "/signing-keys/rotate", fields{})
+
 	lumen := i.install(t, fields{
 		"landing_page": "/start", "return_origins": []string{"https://app.example"}, "embed_origins": []string{"https://news.example"},
 		"content_origins": []string{"https://content.example"},

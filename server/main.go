@@ -115,6 +115,7 @@ func newRoot(p program) *cobra.Command {
 		newTenant(p),
 		newUser(p),
 		newResource(p),
+		newSigningKey(p),
 		newAudit(p),
 		newSign(p),
 		newLog(p),

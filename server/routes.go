@@ -58,6 +58,12 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 	} {
 		engine.Handle(r.method, r.path, tenant, r.handler)
 	}
+	for _, path := range handlers.JWKSPaths() {
+		engine.GET(path, tenant, app.WrapJSON(app.JWKS))
+	}
+	for _, path := range handlers.MetadataPaths() {
+		engine.GET(path, tenant, app.WrapJSON(app.Metadata))
+	}
 	engine.DELETE("/auth/sessions/:id", tenant, handlers.OwnPage(ownPage), app.WrapJSON(app.Scripts(app.EndSession)))
 	engine.POST("/auth/logout", tenant, ownPage, app.Wrap(app.Logout))
 	behindProxy, verify := app.TenantBehindProxy(), app.Wrap(app.Scripts(app.Verify))
@@ -155,6 +161,8 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		{http.MethodGet, "/resources/:kind/:id", admins.ReadCatalog, a.Resource},
 		{http.MethodPatch, "/resources/:kind/:id", admins.WriteCatalog, a.IfMatch(a.ChangeResource)},
 		{http.MethodDelete, "/resources/:kind/:id", admins.WriteCatalog, a.IfMatch(a.DeleteResource)},
+		{http.MethodGet, "/signing-keys", admins.ReadTokens, a.SigningKeys},
+		{http.MethodPost, "/signing-keys/rotate", admins.WriteTokens, a.Once(a.RotateSigningKey)},
 		{http.MethodPost, "/import", admins.WriteCatalog, a.Once(a.Import)},
 		{http.MethodGet, "/undo", admins.ReadUsers, a.PreviewUndo},
 		{http.MethodPost, "/undo", admins.WriteUsers, a.Once(a.Undo)},
@@ -285,6 +293,9 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		{http.MethodPost, "/admin/resources/:kind/:id", admins.WriteCatalog, a.ChangeResourceForm},
 		{http.MethodGet, "/admin/resources/:kind/:id/delete", admins.WriteCatalog, a.DeleteResourcePage},
 		{http.MethodPost, "/admin/resources/:kind/:id/delete", admins.WriteCatalog, a.DeleteResourceForm},
+		{http.MethodGet, "/admin/tokens/signing-keys", admins.ReadTokens, a.SigningKeysPage},
+		{http.MethodGet, "/admin/tokens/signing-keys/rotate", admins.WriteTokens, a.RotateSigningKeyPage},
+		{http.MethodPost, "/admin/tokens/signing-keys/rotate", admins.WriteTokens, a.RotateSigningKeyForm},
 		{http.MethodGet, "/admin/import", admins.WriteCatalog, a.ImportPage},
 		{http.MethodPost, "/admin/import", admins.WriteCatalog, a.ImportForm},
 		{http.MethodGet, "/admin/undo", admins.ReadUsers, a.UndoPage},

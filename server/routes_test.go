@@ -82,7 +82,8 @@ func TestSecurityHeaders(t *testing.T) {
 					"Cross-Origin-Opener-Policy": "same-origin",
 					"Strict-Transport-Security":  "max-age=31536000",
 				}
-				if !asset {
+				public := strings.HasPrefix(path, "/.well-known/") || path == "/api/v0/token/jwks"
+				if !asset && !public {
 					want["Cache-Control"] = "no-store"
 				}
 				for name, value := range want {

@@ -87,13 +87,13 @@ func openCore(ctx context.Context, cfg Config, log *slog.Logger) (_ *core, err e
 	k.sessions = sessions.New(values, generations, time.Now)
 	k.provisioning = provisioning.New(k.store, sealer, k.sessions, time.Now, log)
 	generations.Generations = k.provisioning
-	k.tokens = tokens.New(k.store, time.Now)
+	k.tokens = tokens.New(k.store, sealer, time.Now, log)
 	var provider *admins.Provider
 	if cfg.AdminOIDC.Issuer != "" {
 		provider = admins.NewProvider(cfg.AdminOIDC)
 	}
 	k.admins = admins.New(k.store, provisioning.EmailKey, provider, time.Now)
-	if err := k.provisioning.CheckMasterKey(ctx); err != nil {
+	if err := errors.Join(k.provisioning.CheckMasterKey(ctx), k.tokens.CheckMasterKey(ctx)); err != nil {
 		return nil, fmt.Errorf("the master key does not open what is stored (is it the one that the data was made with?): %w", err)
 	}
 	return k, k.provisioning.EnsureTenant(ctx)

@@ -52,6 +52,6 @@ func adminPages() []Page {
 		AdminDeadLink{},
 	}
 	return slices.Concat(
-		[]Page{Overview{}}, integrationPages(), log, users, catalogPages(), resourcePages(), work, settingsPages(), accounts, []Page{APIReference{}},
+		[]Page{Overview{}}, integrationPages(), log, users, catalogPages(), resourcePages(), tokenPages(), work, settingsPages(), accounts, []Page{APIReference{}},
 	)
 }

@@ -114,6 +114,8 @@ var scopeHints = map[admins.Scope]string{
 	admins.WriteUsers:        "disable, erase, merge, sign out",
 	admins.ReadCatalog:       "look at groups, credits and resources",
 	admins.WriteCatalog:      "change groups, credits and resources",
+	admins.ReadTokens:        "look at clients, API connections and signing keys",
+	admins.WriteTokens:       "change and rotate them",
 	admins.ReadLog:           "look at sign-ins",
 	admins.ReadAudit:         "look at the audit log",
 	admins.ReadSettings:      "look at settings, administrators and API keys",

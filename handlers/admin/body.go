@@ -11,6 +11,7 @@ import (
 	"usher/handlers"
 	"usher/provisioning"
 	"usher/sessions/admins"
+	"usher/sessions/tokens"
 )
 
 // read takes a request's JSON object: one, with no unknown and no repeated
@@ -25,11 +26,16 @@ func badRequest(text string, args ...any) error {
 func explain(err error) error {
 	var invalid *provisioning.Invalid
 	var wrong *admins.Invalid
+	var amiss *tokens.Invalid
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &wrong):
 		return &handlers.Fault{Code: handlers.BadRequest, Public: wrong.Error()}
+	case errors.As(err, &amiss):
+		return &handlers.Fault{Code: handlers.BadRequest, Public: amiss.Error()}
+	case errors.Is(err, tokens.ErrKeyWaits):
+		return &handlers.Fault{Code: handlers.Conflict, Public: keyWaitsFault, Err: err}
 	case errors.Is(err, admins.ErrLastOwner):
 		return &handlers.Fault{Code: handlers.Conflict, Public: "The tenant needs an owner: make somebody else one first.", Err: err}
 	case errors.Is(err, admins.ErrNotAllowed):

@@ -12,6 +12,7 @@ import (
 
 	"usher/provisioning"
 	"usher/sessions/admins"
+	"usher/sessions/tokens"
 	"usher/web"
 )
 
@@ -90,6 +91,9 @@ func faultsOf(err error) (found faults, ok bool) {
 		return faults{wrong.Field: sentence(wrong.Problem)}, true
 	}
 	if wrong, is := errors.AsType[*admins.Invalid](err); is {
+		return faults{wrong.Field: sentence(wrong.Problem)}, true
+	}
+	if wrong, is := errors.AsType[*tokens.Invalid](err); is {
 		return faults{wrong.Field: sentence(wrong.Problem)}, true
 	}
 	return nil, false

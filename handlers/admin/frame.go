@@ -27,6 +27,7 @@ var sections = []struct {
 	{"Groups", groupsPath, admins.ReadCatalog},
 	{"Credits", creditsPath, admins.ReadCatalog},
 	{"Resources", resourcesPath, admins.ReadCatalog},
+	{"Tokens and clients", tokenPages[0].path, admins.ReadTokens},
 	{"Alerts", alertsPath, admins.ReadLog},
 	{"Jobs", jobsPath, admins.ReadLog},
 	{"Audit log", auditPath, admins.ReadAudit},
@@ -62,6 +63,9 @@ var notices = map[string]string{
 
 	"resource_added":   "The resource is made. Below is how to embed it.",
 	"resource_deleted": "The resource is deleted.",
+
+	"key_waits":   "A new key is made. It stands in the JWKS already and takes over in an hour.",
+	"key_rotated": "A new key signs from now on. Every earlier one for the algorithm is destroyed, and what it has signed is invalid.",
 
 	"alert_decided": "Done.",
 	"job_cancelled": "Cancelled. What was done until then stays.",

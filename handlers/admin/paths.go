@@ -27,6 +27,9 @@ const (
 	jobsPath         = homePath + "/jobs"
 	auditPath        = homePath + "/audit"
 
+	tokensPath      = homePath + "/tokens"
+	signingKeysPath = tokensPath + "/signing-keys"
+
 	settingsPath       = homePath + "/settings"
 	administratorsPath = settingsPath + "/administrators"
 	apiKeysPath        = settingsPath + "/api-keys"

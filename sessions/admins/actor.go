@@ -23,7 +23,9 @@ const (
 	WriteUsers        Scope = "users:write" // disable, erase, merge, sign out, undo
 	ReadCatalog       Scope = "catalog:read"
 	WriteCatalog      Scope = "catalog:write" // groups, credits and resources
-	ReadLog           Scope = "log:read"      // sign-in log, overview, link doctor
+	ReadTokens        Scope = "tokens:read"
+	WriteTokens       Scope = "tokens:write" // clients, API connections and signing keys
+	ReadLog           Scope = "log:read"     // sign-in log, overview, link doctor
 	ReadAudit         Scope = "audit:read"
 	ReadSettings      Scope = "settings:read"
 	WriteSettings     Scope = "settings:write" // the tenant, its administrators and API keys
@@ -33,8 +35,8 @@ const (
 
 // scopes in the order in which they are shown.
 var scopes = []Scope{
-	ReadIntegrations, WriteIntegrations, ReadUsers, WriteUsers, ReadCatalog, WriteCatalog, ReadLog, ReadAudit,
-	ReadSettings, WriteSettings, Operate,
+	ReadIntegrations, WriteIntegrations, ReadUsers, WriteUsers, ReadCatalog, WriteCatalog, ReadTokens, WriteTokens,
+	ReadLog, ReadAudit, ReadSettings, WriteSettings, Operate,
 }
 
 // Scopes lists every scope, in the order in which they are shown.
@@ -43,9 +45,9 @@ func Scopes() []Scope { return slices.Clone(scopes) }
 // May reports whether a role includes a right.
 func (r Role) May(scope Scope) bool {
 	switch scope {
-	case ReadIntegrations, ReadUsers, ReadCatalog, ReadLog:
+	case ReadIntegrations, ReadUsers, ReadCatalog, ReadTokens, ReadLog:
 		return r == Viewer || r == Admin || r == Owner
-	case WriteIntegrations, WriteUsers, WriteCatalog, ReadAudit, ReadSettings:
+	case WriteIntegrations, WriteUsers, WriteCatalog, WriteTokens, ReadAudit, ReadSettings:
 		return r == Admin || r == Owner
 	case WriteSettings:
 		return r == Owner

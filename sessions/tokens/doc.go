@@ -1,13 +1,24 @@
 // Package tokens is the core of the token service: what it gives out, and what
-// such a token is worth when it comes back. So far there is one kind, the access
-// tokens with which partners' servers speak for themselves (RFC 6749 §4.4).
+// such a token is worth when it comes back. There are two kinds so far.
+//
+// Access tokens with which partners' servers speak for themselves (RFC 6749
+// §4.4) are 256 random bits:
 //
 //	app id and secret → provisioning.AuthenticateClient → Tokens.Issue → token
-//	Authorization: Bearer token → Tokens.Client → integration and scope
+//	Authorization: Bearer token → Tokens.Partner → integration and scope
 //
-// A token is 256 random bits. Only its SHA-256 is stored, so that a copy of the
-// database opens nothing; it matches as a whole or not at all. It is good while
-// its integration is installed and the key with whose secret it was asked for is
+// Only the SHA-256 of such a token is stored, so that a copy of the database
+// opens nothing; it matches as a whole or not at all. It is good while its
+// integration is installed and the key with whose secret it was asked for is
 // live, and both are looked up at every use: a removal counts on every instance
 // for the next request.
+//
+// JSON Web Tokens are signed with the tenant's signing keys:
+//
+//	claims → Tokens.Sign → JWT → Tokens.VerifyOwn → claims
+//	Tokens.JWKS → public keys, for everybody else who verifies
+//
+// What a signing key is good for follows from the times in its row: next, active,
+// retired, gone. All instances read the same times and so agree, without telling
+// one another anything.
 package tokens

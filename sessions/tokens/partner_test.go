@@ -13,7 +13,7 @@ import (
 
 var epoch = time.Date(2026, time.May, 4, 9, 0, 0, 0, time.UTC)
 
-func newID(t *testing.T) string {
+func newID(t testing.TB) string {
 	t.Helper()
 	id, err := store.NewID()
 	if err != nil {
@@ -41,16 +41,16 @@ func installed(t *testing.T, s *store.Store) (tenant, integration, key string) {
 	return tenant, integration, key
 }
 
-func TestClientTokens(t *testing.T) {
+func TestPartnerTokens(t *testing.T) {
 	t.Parallel()
 	storetest.EachDatabase(t, func(t *testing.T, db *storetest.Database) {
 		at := epoch
 		now := func() time.Time { return at }
 		s := db.Open(t, now)
-		service, second, ctx := tokens.New(s, now), tokens.New(db.Open(t, now), now), t.Context()
+		service, second, ctx := open(s, now), open(db.Open(t, now), now), t.Context()
 		tenant, integration, key := installed(t, s)
 		other, _, _ := installed(t, s)
-		want := tokens.Client{Integration: integration, Key: key, Scope: tokens.ScopeResources}
+		want := tokens.Partner{Integration: integration, Key: key, Scope: tokens.ScopeResources}
 		issue := func() string {
 			t.Helper()
 			token, err := service.Issue(ctx, tenant, want)
@@ -61,12 +61,12 @@ func TestClientTokens(t *testing.T) {
 		}
 		dead := func(what, tenant, token string) {
 			t.Helper()
-			if got, err := second.Client(ctx, tenant, token); !errors.Is(err, tokens.ErrNone) {
+			if got, err := second.Partner(ctx, tenant, token); !errors.Is(err, tokens.ErrNone) {
 				t.Errorf("%s: got %+v, error %v, want %v", what, got, err, tokens.ErrNone)
 			}
 		}
 		token := issue()
-		if got, err := second.Client(ctx, tenant, token); err != nil || got != want {
+		if got, err := second.Partner(ctx, tenant, token); err != nil || got != want {
 			t.Errorf("got %+v, error %v, want %+v", got, err, want)
 		}
 		if again := issue(); again == token {
@@ -84,8 +84,8 @@ func TestClientTokens(t *testing.T) {
 		}
 
 		// It ends by the clock, and is swept then.
-		at = epoch.Add(tokens.ClientLife - time.Microsecond)
-		if _, err := service.Client(ctx, tenant, token); err != nil {
+		at = epoch.Add(tokens.PartnerLife - time.Microsecond)
+		if _, err := service.Partner(ctx, tenant, token); err != nil {
 			t.Errorf("a moment before its end: %v", err)
 		}
 		rows := len(db.Dump(t, tenant))
@@ -93,7 +93,7 @@ func TestClientTokens(t *testing.T) {
 		if got := len(db.Dump(t, tenant)); got != rows {
 			t.Errorf("got %d rows after sweeping before the end, want %d", got, rows)
 		}
-		at = epoch.Add(tokens.ClientLife)
+		at = epoch.Add(tokens.PartnerLife)
 		dead("at its end", tenant, token)
 		at = at.Add(time.Microsecond)
 		service.Sweep(ctx)
@@ -119,7 +119,7 @@ func TestClientTokens(t *testing.T) {
 		if _, _, err := s.ChangeIntegration(ctx, tenant, integration, keep); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := second.Client(ctx, tenant, token); err != nil {
+		if _, err := second.Partner(ctx, tenant, token); err != nil {
 			t.Errorf("the key stays: %v", err)
 		}
 		if _, err := s.RemoveIntegration(ctx, tenant, integration, store.Act{By: byTest, Action: "removed", Object: "test"}); err != nil {
@@ -136,15 +136,15 @@ func TestClientTokens(t *testing.T) {
 func TestFaultIsNoRefusal(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		service := tokens.New(s, time.Now)
+		service := open(s, time.Now)
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		_, err := service.Client(t.Context(), newID(t), strings.Repeat("0", 64))
+		_, err := service.Partner(t.Context(), newID(t), strings.Repeat("0", 64))
 		if !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("Client: got error %v, want %v", err, store.ErrUnavailable)
 		}
-		if _, err := service.Issue(t.Context(), newID(t), tokens.Client{Integration: newID(t), Key: "k"}); !errors.Is(err, store.ErrUnavailable) {
+		if _, err := service.Issue(t.Context(), newID(t), tokens.Partner{Integration: newID(t), Key: "k"}); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("Issue: got error %v, want %v", err, store.ErrUnavailable)
 		}
 	})

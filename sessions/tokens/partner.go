@@ -12,49 +12,36 @@ import (
 )
 
 const (
-	// ClientLife is how long a client's access token is good.
-	ClientLife = 3000 * time.Second
+	// PartnerLife is how long a partner's access token is good.
+	PartnerLife = 3000 * time.Second
 	// ScopeResources is the right to keep one's own resources.
 	ScopeResources = "resources"
 
 	tokenBytes = 32
-	// sweepPause is between two rounds of deleting tokens that have run out, and
-	// sweepBatch how many one statement deletes.
-	sweepPause = 5 * time.Minute
-	sweepBatch = 1000
 )
 
 // ErrNone means that a token opens nothing: unknown, of another tenant, run out,
 // or dead with its integration or key.
 var ErrNone = errors.New("no such token")
 
-// Client is a partner's server, as its token says.
-type Client struct {
+// Partner is a partner's server, as its token says.
+type Partner struct {
 	Integration string // the id of its integration
 	Key         string // the id of the key with whose secret it asked
 	Scope       string // rights with spaces between them (RFC 6749 §3.3)
 }
 
-// Tokens gives out tokens and knows them again. It is safe for concurrent use.
-type Tokens struct {
-	store *store.Store
-	now   func() time.Time
-}
-
-// New makes Tokens over a store.
-func New(st *store.Store, now func() time.Time) *Tokens { return &Tokens{store: st, now: now} }
-
-// Issue makes an access token for a client that has shown its secret. It is
+// Issue makes an access token for a partner that has shown its secret. It is
 // ErrNone when its integration has been removed, or its key retired, meanwhile.
 // Any other error is a fault of the database.
-func (t *Tokens) Issue(ctx context.Context, tenant string, client Client) (token string, err error) {
+func (t *Tokens) Issue(ctx context.Context, tenant string, partner Partner) (token string, err error) {
 	var random [tokenBytes]byte
 	_, _ = rand.Read(random[:]) // never fails (crypto/rand since Go 1.24)
 	token = hex.EncodeToString(random[:])
 	now := t.now()
 	err = t.store.AddClientToken(ctx, store.ClientToken{
-		TenantID: tenant, Digest: digestOf(token), IntegrationID: client.Integration, KeyID: client.Key, Scope: client.Scope,
-		CreatedAt: now, ExpiresAt: now.Add(ClientLife),
+		TenantID: tenant, Digest: digestOf(token), IntegrationID: partner.Integration, KeyID: partner.Key, Scope: partner.Scope,
+		CreatedAt: now, ExpiresAt: now.Add(PartnerLife),
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		err = ErrNone
@@ -65,19 +52,19 @@ func (t *Tokens) Issue(ctx context.Context, tenant string, client Client) (token
 	return token, nil
 }
 
-// Client returns whose token this is, or ErrNone. Any other error is a fault of
+// Partner returns whose token this is, or ErrNone. Any other error is a fault of
 // the database.
-func (t *Tokens) Client(ctx context.Context, tenant, token string) (Client, error) {
+func (t *Tokens) Partner(ctx context.Context, tenant, token string) (Partner, error) {
 	if len(token) != hex.EncodedLen(tokenBytes) {
-		return Client{}, ErrNone
+		return Partner{}, ErrNone
 	}
 	found, err := t.store.LiveClientToken(ctx, tenant, digestOf(token), t.now())
 	if errors.Is(err, store.ErrNotFound) {
-		return Client{}, ErrNone
+		return Partner{}, ErrNone
 	} else if err != nil {
-		return Client{}, err
+		return Partner{}, err
 	}
-	return Client{Integration: found.IntegrationID, Key: found.KeyID, Scope: found.Scope}, nil
+	return Partner{Integration: found.IntegrationID, Key: found.KeyID, Scope: found.Scope}, nil
 }
 
 // digestOf is under what a token is stored. It is of the text: another spelling
@@ -85,20 +72,6 @@ func (t *Tokens) Client(ctx context.Context, tenant, token string) (Client, erro
 func digestOf(token string) []byte {
 	sum := sha256.Sum256([]byte(token))
 	return sum[:]
-}
-
-// Run deletes tokens that have run out, until ctx ends.
-func (t *Tokens) Run(ctx context.Context) {
-	tick := time.NewTicker(sweepPause)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			t.Sweep(ctx)
-		}
-	}
 }
 
 // Sweep deletes the tokens that have run out. What fails now is deleted in the
