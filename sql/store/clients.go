@@ -11,9 +11,9 @@ import (
 
 // Values of Client.AccessTokenFormat.
 const (
-	FormatJWT       = "jwt"       // header typ "JWT"
-	FormatATJWT     = "at+jwt"    // as RFC 9068 wants it
-	FormatReference = "reference" // 256 random bits, which only introspection can read
+	FormatJWT            = "jwt"       // header typ "JWT"
+	FormatAccessTokenJWT = "at+jwt"    // as RFC 9068 wants it
+	FormatReference      = "reference" // 256 random bits, which only introspection can read
 )
 
 // Client is an application that may ask for tokens.
