@@ -8,8 +8,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"usher/sql/store"
 )
 
 // Errors of AuthenticateClient and AuthenticateConnection.
@@ -41,9 +39,9 @@ func (t *Tokens) AuthenticateClient(ctx context.Context, tenant, clientID, secre
 	}
 	k, ok := shown(secrets, secret)
 	if !ok || c.Disabled {
-		return Client{ID: c.ID}, t.failed(failureKey{tenant, store.OfClient, c.ID})
+		return Client{ID: c.ID}, t.failed(failureKey{tenant, OfClient, c.ID})
 	}
-	t.used(ctx, tenant, store.OfClient, k)
+	t.used(ctx, tenant, OfClient, k)
 	return c, nil
 }
 
@@ -61,9 +59,9 @@ func (t *Tokens) AuthenticateConnection(ctx context.Context, tenant, name, secre
 	}
 	k, ok := shown(secrets, secret)
 	if !ok {
-		return Connection{ID: n.ID}, t.failed(failureKey{tenant, store.OfAPIConnection, n.ID})
+		return Connection{ID: n.ID}, t.failed(failureKey{tenant, OfConnection, n.ID})
 	}
-	t.used(ctx, tenant, store.OfAPIConnection, k)
+	t.used(ctx, tenant, OfConnection, k)
 	slices.SortFunc(n.Scopes, func(a, b APIScope) int { return strings.Compare(a.Name, b.Name) })
 	return n, nil
 }
@@ -97,7 +95,7 @@ const (
 // together that nobody has.
 type failureKey struct {
 	tenant string
-	holder store.Holder
+	holder Holder
 	id     string
 }
 

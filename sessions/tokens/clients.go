@@ -15,7 +15,7 @@ import (
 const (
 	DefaultAccessTokenLife = 3000 * time.Second
 	minAccessTokenLife     = time.Minute
-	maxAccessTokenLife     = 24 * time.Hour
+	maxAccessTokenLife     = MaxTokenLife
 	// maxScopesAllowed is how many API scopes one client may have.
 	maxScopesAllowed = 100
 	madeIDBytes      = 12
@@ -37,6 +37,13 @@ const (
 type (
 	Client = store.Client
 	Secret = store.Secret
+	Holder = store.Holder // of a Secret
+)
+
+// What can hold secrets.
+const (
+	OfClient     = store.OfClient
+	OfConnection = store.OfAPIConnection
 )
 
 // ClientSettings is a wish for a client; nil keeps what is.
@@ -260,28 +267,4 @@ func (t *Tokens) DeleteClient(ctx context.Context, tenant, id string, by By) err
 	})
 	t.clients.forget(tenant)
 	return err
-}
-
-// ClientSecrets lists a client's secrets, oldest first, the newest 100 at most.
-func (t *Tokens) ClientSecrets(ctx context.Context, tenant, id string) ([]Secret, error) {
-	return t.secrets(ctx, tenant, store.OfClient, id)
-}
-
-// AddClientSecret gives a client one more secret, which is returned in clear,
-// this once; the others stay live. The errors are ErrNotFound, ErrChanged and
-// *Invalid.
-func (t *Tokens) AddClientSecret(ctx context.Context, tenant, id string, by By) (Secret, string, error) {
-	return t.addSecret(ctx, tenant, store.OfClient, id, by)
-}
-
-// RetireClientSecret ends a secret at a time, or now when that is not to come.
-// The errors are ErrNotFound, ErrChanged and *Invalid.
-func (t *Tokens) RetireClientSecret(ctx context.Context, tenant, id, secret string, at time.Time, by By) error {
-	return t.retireSecret(ctx, tenant, store.OfClient, id, secret, at, by)
-}
-
-// KeepClientSecret takes a planned end back. The errors are ErrNotFound,
-// ErrChanged and *Invalid.
-func (t *Tokens) KeepClientSecret(ctx context.Context, tenant, id, secret string, by By) error {
-	return t.keepSecret(ctx, tenant, store.OfClient, id, secret, by)
 }

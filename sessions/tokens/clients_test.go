@@ -16,9 +16,6 @@ import (
 	"usher/sql/store/storetest"
 )
 
-// opened is a service over a store.
-func opened(s *store.Store, now func() time.Time) *tokens.Tokens { return tokens.New(s, now) }
-
 // newTenant makes a tenant.
 func newTenant(t *testing.T, s *store.Store) string {
 	t.Helper()
@@ -64,7 +61,7 @@ func TestClientIsMadeAndChanged(t *testing.T) {
 		at := epoch
 		now := func() time.Time { return at }
 		s := db.Open(t, now)
-		service, ctx := opened(s, now), t.Context()
+		service, ctx := open(s, now), t.Context()
 		tenant, other := newTenant(t, s), newTenant(t, s)
 		if _, _, err := service.AddConnection(ctx, tenant, tokens.NewConnection{Name: "billing"}, byTest); err != nil {
 			t.Fatal(err)
@@ -106,8 +103,8 @@ func TestClientIsMadeAndChanged(t *testing.T) {
 				_, err := service.ChangeClient(ctx, other, c.ID, tokens.ClientSettings{Name: ptr("x")}, byTest)
 				return err
 			},
-			"AddClientSecret": func() error { _, _, err := service.AddClientSecret(ctx, other, c.ID, byTest); return err },
-			"DeleteClient":    func() error { return service.DeleteClient(ctx, other, c.ID, byTest) },
+			"AddSecret":    func() error { _, _, err := service.AddSecret(ctx, other, tokens.OfClient, c.ID, byTest); return err },
+			"DeleteClient": func() error { return service.DeleteClient(ctx, other, c.ID, byTest) },
 		} {
 			if err := ask(); !errors.Is(err, tokens.ErrNotFound) {
 				t.Errorf("%s in another tenant: got error %v, want %v", what, err, tokens.ErrNotFound)
@@ -168,7 +165,7 @@ func TestClientIsMadeAndChanged(t *testing.T) {
 func TestClientWishesAreChecked(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		service, ctx, tenant := opened(s, time.Now), t.Context(), newTenant(t, s)
+		service, ctx, tenant := open(s, time.Now), t.Context(), newTenant(t, s)
 		many := make([]string, 101)
 		for i := range many {
 			many[i] = fmt.Sprintf("s%d", i)
@@ -206,7 +203,7 @@ func TestClientWishesAreChecked(t *testing.T) {
 func TestClientsAreListedInPages(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		service, ctx, tenant := opened(s, time.Now), t.Context(), newTenant(t, s)
+		service, ctx, tenant := open(s, time.Now), t.Context(), newTenant(t, s)
 		other := newTenant(t, s)
 		for _, id := range []string{"b", "A", "a", "~"} {
 			if _, _, err := service.AddClient(ctx, tenant, id, tokens.ClientSettings{Name: ptr("N")}, byTest); err != nil {
@@ -244,14 +241,14 @@ func TestSecretsLiveSideBySide(t *testing.T) {
 		at := epoch
 		now := func() time.Time { return at }
 		s := db.Open(t, now)
-		service, second, ctx, tenant := opened(s, now), opened(db.Open(t, now), now), t.Context(), newTenant(t, s)
+		service, second, ctx, tenant := open(s, now), open(db.Open(t, now), now), t.Context(), newTenant(t, s)
 		c, first, err := service.AddClient(ctx, tenant, "app", tokens.ClientSettings{Name: ptr("App")}, byTest)
 		if err != nil {
 			t.Fatal(err)
 		}
-		k, added, err := service.AddClientSecret(ctx, tenant, c.ID, byTest)
+		k, added, err := service.AddSecret(ctx, tenant, tokens.OfClient, c.ID, byTest)
 		if err != nil || !strings.HasSuffix(added, k.Ending) || added == first {
-			t.Fatalf("AddClientSecret: got the ending %q, error %v", k.Ending, err)
+			t.Fatalf("AddSecret: got the ending %q, error %v", k.Ending, err)
 		}
 		good := func(what, secret string, want bool) {
 			t.Helper()
@@ -267,28 +264,28 @@ func TestSecretsLiveSideBySide(t *testing.T) {
 		good("none", "", false)
 
 		end := at.Add(time.Hour)
-		if err := service.RetireClientSecret(ctx, tenant, c.ID, k.ID, end, byTest); err != nil {
+		if err := service.RetireSecret(ctx, tenant, tokens.OfClient, c.ID, k.ID, end, byTest); err != nil {
 			t.Fatal(err)
 		}
 		at = end.Add(-time.Microsecond)
 		good("before its end", added, true)
-		if err := service.KeepClientSecret(ctx, tenant, c.ID, k.ID, byTest); err != nil {
+		if err := service.KeepSecret(ctx, tenant, tokens.OfClient, c.ID, k.ID, byTest); err != nil {
 			t.Fatal(err)
 		}
 		at = end
 		good("kept after all", added, true)
-		if err := service.RetireClientSecret(ctx, tenant, c.ID, k.ID, time.Time{}, byTest); err != nil {
+		if err := service.RetireSecret(ctx, tenant, tokens.OfClient, c.ID, k.ID, time.Time{}, byTest); err != nil {
 			t.Fatal(err)
 		}
 		good("retired now", added, false)
 		good("the other one", first, true)
-		if err := service.KeepClientSecret(ctx, tenant, c.ID, k.ID, byTest); !slices.Equal(fieldsOf(err), []string{"secret"}) {
+		if err := service.KeepSecret(ctx, tenant, tokens.OfClient, c.ID, k.ID, byTest); !slices.Equal(fieldsOf(err), []string{"secret"}) {
 			t.Errorf("an ended one is not kept: got error %v", err)
 		}
-		if err := service.RetireClientSecret(ctx, tenant, c.ID, newID(t), at, byTest); !errors.Is(err, tokens.ErrNotFound) {
+		if err := service.RetireSecret(ctx, tenant, tokens.OfClient, c.ID, newID(t), at, byTest); !errors.Is(err, tokens.ErrNotFound) {
 			t.Errorf("an unknown one: got error %v", err)
 		}
-		secrets, err := service.ClientSecrets(ctx, tenant, c.ID)
+		secrets, err := service.Secrets(ctx, tenant, tokens.OfClient, c.ID)
 		if err != nil || len(secrets) != 2 || secrets[0].UsedAt == nil || secrets[0].ExpiresAt != nil || secrets[1].ExpiresAt == nil {
 			t.Errorf("ClientSecrets: got %+v, error %v", secrets, err)
 		}
@@ -298,11 +295,11 @@ func TestSecretsLiveSideBySide(t *testing.T) {
 			}
 		}
 		for range tokens.MaxLiveSecrets - 1 {
-			if _, _, err := service.AddClientSecret(ctx, tenant, c.ID, byTest); err != nil {
+			if _, _, err := service.AddSecret(ctx, tenant, tokens.OfClient, c.ID, byTest); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if _, _, err := service.AddClientSecret(ctx, tenant, c.ID, byTest); !slices.Equal(fieldsOf(err), []string{"secrets"}) {
+		if _, _, err := service.AddSecret(ctx, tenant, tokens.OfClient, c.ID, byTest); !slices.Equal(fieldsOf(err), []string{"secrets"}) {
 			t.Errorf("one more than there can be: got error %v", err)
 		}
 		if _, err := service.ChangeClient(ctx, tenant, c.ID, tokens.ClientSettings{Disabled: ptr(true)}, byTest); err != nil {
@@ -318,7 +315,7 @@ func TestWrongSecretsAreBounded(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		at := epoch
-		service, ctx, tenant := opened(s, func() time.Time { return at }), t.Context(), newTenant(t, s)
+		service, ctx, tenant := open(s, func() time.Time { return at }), t.Context(), newTenant(t, s)
 		_, secret, err := service.AddClient(ctx, tenant, "app", tokens.ClientSettings{Name: ptr("App")}, byTest)
 		if err != nil {
 			t.Fatal(err)
@@ -349,7 +346,7 @@ func TestClientIsCachedForFiveSeconds(t *testing.T) {
 		at := epoch
 		now := func() time.Time { return at }
 		s := db.Open(t, now)
-		service, second, ctx, tenant := opened(s, now), opened(db.Open(t, now), now), t.Context(), newTenant(t, s)
+		service, second, ctx, tenant := open(s, now), open(db.Open(t, now), now), t.Context(), newTenant(t, s)
 		c, _, err := service.AddClient(ctx, tenant, "app", tokens.ClientSettings{Name: ptr("Old")}, byTest)
 		if err != nil {
 			t.Fatal(err)
@@ -386,7 +383,7 @@ func TestSecretsInParallel(t *testing.T) {
 	t.Parallel()
 	storetest.EachDatabase(t, func(t *testing.T, db *storetest.Database) {
 		s := db.Open(t, time.Now)
-		both := []*tokens.Tokens{opened(s, time.Now), opened(db.Open(t, time.Now), time.Now)}
+		both := []*tokens.Tokens{open(s, time.Now), open(db.Open(t, time.Now), time.Now)}
 		ctx, tenant := t.Context(), newTenant(t, s)
 		c, first, err := both[0].AddClient(ctx, tenant, "app", tokens.ClientSettings{Name: ptr("App")}, byTest)
 		if err != nil {
@@ -397,10 +394,10 @@ func TestSecretsInParallel(t *testing.T) {
 		var made []string
 		for i := range 12 {
 			group.Go(func() {
-				_, secret, err := both[i%2].AddClientSecret(ctx, tenant, c.ID, byTest)
+				_, secret, err := both[i%2].AddSecret(ctx, tenant, tokens.OfClient, c.ID, byTest)
 				if err != nil {
 					if !slices.Equal(fieldsOf(err), []string{"secrets"}) {
-						t.Errorf("AddClientSecret: %v", err)
+						t.Errorf("AddSecret: %v", err)
 					}
 					return
 				}
@@ -435,7 +432,7 @@ func TestDeletionAgainstAuthentication(t *testing.T) {
 	t.Parallel()
 	storetest.EachDatabase(t, func(t *testing.T, db *storetest.Database) {
 		s := db.Open(t, time.Now)
-		service, second, ctx, tenant := opened(s, time.Now), opened(db.Open(t, time.Now), time.Now), t.Context(), newTenant(t, s)
+		service, second, ctx, tenant := open(s, time.Now), open(db.Open(t, time.Now), time.Now), t.Context(), newTenant(t, s)
 		for i := range 5 {
 			name := fmt.Sprintf("app%d", i)
 			c, secret, err := service.AddClient(ctx, tenant, name, tokens.ClientSettings{Name: ptr("App")}, byTest)

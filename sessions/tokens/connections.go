@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"usher/sql/store"
 )
@@ -275,25 +274,4 @@ func (t *Tokens) deleteScopes(ctx context.Context, tenant, id, scope string, who
 	})
 	t.clients.forget(tenant)
 	return err
-}
-
-// ConnectionSecrets lists an API connection's secrets, oldest first, the newest
-// 100 at most.
-func (t *Tokens) ConnectionSecrets(ctx context.Context, tenant, id string) ([]Secret, error) {
-	return t.secrets(ctx, tenant, store.OfAPIConnection, id)
-}
-
-// AddConnectionSecret is AddClientSecret for an API connection.
-func (t *Tokens) AddConnectionSecret(ctx context.Context, tenant, id string, by By) (Secret, string, error) {
-	return t.addSecret(ctx, tenant, store.OfAPIConnection, id, by)
-}
-
-// RetireConnectionSecret is RetireClientSecret for an API connection.
-func (t *Tokens) RetireConnectionSecret(ctx context.Context, tenant, id, secret string, at time.Time, by By) error {
-	return t.retireSecret(ctx, tenant, store.OfAPIConnection, id, secret, at, by)
-}
-
-// KeepConnectionSecret is KeepClientSecret for an API connection.
-func (t *Tokens) KeepConnectionSecret(ctx context.Context, tenant, id, secret string, by By) error {
-	return t.keepSecret(ctx, tenant, store.OfAPIConnection, id, secret, by)
 }

@@ -18,7 +18,7 @@ func TestConnectionsAndScopes(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		at := epoch
-		service, ctx := opened(s, func() time.Time { return at }), t.Context()
+		service, ctx := open(s, func() time.Time { return at }), t.Context()
 		tenant, other := newTenant(t, s), newTenant(t, s)
 		n, secret, err := service.AddConnection(ctx, tenant, tokens.NewConnection{Name: "billing", DisplayName: "Billing"}, byTest)
 		if err != nil || len(n.Scopes) != 1 || n.Scopes[0].Name != "billing" || n.Scopes[0].DisplayName != "Billing" {
@@ -99,7 +99,7 @@ func second[T, U any](_ T, _ U, err error) error { return err }
 func TestDeletedScopesAreTakenAway(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		service, ctx, tenant, other := opened(s, time.Now), t.Context(), newTenant(t, s), newTenant(t, s)
+		service, ctx, tenant, other := open(s, time.Now), t.Context(), newTenant(t, s), newTenant(t, s)
 		client := map[string]string{}
 		connection := map[string]string{}
 		for _, at := range []string{tenant, other} {
@@ -177,7 +177,7 @@ func TestScopeIsNeitherGivenNorKept(t *testing.T) {
 	t.Parallel()
 	storetest.EachDatabase(t, func(t *testing.T, db *storetest.Database) {
 		s := db.Open(t, time.Now)
-		service, twin, ctx, tenant := opened(s, time.Now), opened(db.Open(t, time.Now), time.Now), t.Context(), newTenant(t, s)
+		service, twin, ctx, tenant := open(s, time.Now), open(db.Open(t, time.Now), time.Now), t.Context(), newTenant(t, s)
 		n, _, err := service.AddConnection(ctx, tenant, tokens.NewConnection{Name: "api"}, byTest)
 		if err != nil {
 			t.Fatal(err)
@@ -215,7 +215,7 @@ func TestScopeIsNeitherGivenNorKept(t *testing.T) {
 func TestClientFaultIsNoRefusal(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		service := opened(s, time.Now)
+		service := open(s, time.Now)
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}

@@ -44,14 +44,21 @@ func (t *Tokens) newSecret(tenant, owner string) (Secret, string, error) {
 func (t *Tokens) moment() time.Time { return t.now().UTC().Truncate(time.Microsecond) }
 
 // owned is what a holder's secrets are about, for the audit log.
-func owned(h store.Holder, owner string) string { return string(h) + " " + owner }
+func owned(h Holder, owner string) string { return string(h) + " " + owner }
 
-func (t *Tokens) secrets(ctx context.Context, tenant string, h store.Holder, owner string) ([]Secret, error) {
+// Secrets lists the secrets of a client or an API connection, oldest first, the
+// newest 100 at most.
+func (t *Tokens) Secrets(ctx context.Context, tenant string, h Holder, owner string) ([]Secret, error) {
+	if !store.IsID(owner) {
+		return nil, ErrNotFound
+	}
 	return t.store.Secrets(ctx, tenant, h, owner, maxSecrets)
 }
 
-// addSecret gives an owner one more secret; the others stay live.
-func (t *Tokens) addSecret(ctx context.Context, tenant string, h store.Holder, owner string, by By) (Secret, string, error) {
+// AddSecret gives a client or an API connection one more secret, which is
+// returned in clear, this once; the others stay live. The errors are ErrNotFound,
+// ErrChanged and *Invalid.
+func (t *Tokens) AddSecret(ctx context.Context, tenant string, h Holder, owner string, by By) (Secret, string, error) {
 	if !store.IsID(owner) {
 		return Secret{}, "", ErrNotFound
 	}
@@ -80,9 +87,10 @@ func (t *Tokens) addSecret(ctx context.Context, tenant string, h store.Holder, o
 	return k, secret, nil
 }
 
-// retireSecret ends a secret at a time, or now when that is not to come. An end
-// that is nearer already stays.
-func (t *Tokens) retireSecret(ctx context.Context, tenant string, h store.Holder, owner, id string, at time.Time, by By) error {
+// RetireSecret ends a secret at a time, or now when that is not to come. An end
+// that is nearer already stays. The errors are ErrNotFound, ErrChanged and
+// *Invalid.
+func (t *Tokens) RetireSecret(ctx context.Context, tenant string, h Holder, owner, id string, at time.Time, by By) error {
 	now := t.moment()
 	if at = at.UTC().Truncate(time.Microsecond); at.Before(now) {
 		at = now
@@ -101,8 +109,9 @@ func (t *Tokens) retireSecret(ctx context.Context, tenant string, h store.Holder
 	})
 }
 
-// keepSecret takes a planned end back.
-func (t *Tokens) keepSecret(ctx context.Context, tenant string, h store.Holder, owner, id string, by By) error {
+// KeepSecret takes a planned end back. The errors are ErrNotFound, ErrChanged and
+// *Invalid.
+func (t *Tokens) KeepSecret(ctx context.Context, tenant string, h Holder, owner, id string, by By) error {
 	return t.endSecret(ctx, tenant, h, owner, id, func(k Secret) store.SecretChange {
 		if k.ExpiresAt == nil {
 			return store.SecretChange{Act: store.Act{By: by}}
@@ -114,7 +123,7 @@ func (t *Tokens) keepSecret(ctx context.Context, tenant string, h store.Holder, 
 }
 
 // endSecret changes the end of a secret that is live: an ended one stays ended.
-func (t *Tokens) endSecret(ctx context.Context, tenant string, h store.Holder, owner, id string, change func(Secret) store.SecretChange) error {
+func (t *Tokens) endSecret(ctx context.Context, tenant string, h Holder, owner, id string, change func(Secret) store.SecretChange) error {
 	if !store.IsID(owner) || !store.IsID(id) {
 		return ErrNotFound
 	}
@@ -150,7 +159,7 @@ func match(secrets []Secret, shown string) (matching Secret, ok bool) {
 
 // used notes that a secret was used, about once a minute. A database that can be
 // read and not written refuses nobody.
-func (t *Tokens) used(ctx context.Context, tenant string, h store.Holder, k Secret) {
+func (t *Tokens) used(ctx context.Context, tenant string, h Holder, k Secret) {
 	now := t.moment()
 	if k.UsedAt == nil || now.Sub(*k.UsedAt) >= usedEvery {
 		_ = t.store.UseSecret(ctx, tenant, h, k.ID, now)
