@@ -40,9 +40,6 @@ func (t *Tokens) newSecret(tenant, owner string) (Secret, string, error) {
 	}, secret, nil
 }
 
-// moment is now as a database keeps it.
-func (t *Tokens) moment() time.Time { return t.now().UTC().Truncate(time.Microsecond) }
-
 // owned is what a holder's secrets are about, for the audit log.
 func owned(h Holder, owner string) string { return string(h) + " " + owner }
 
