@@ -44,6 +44,9 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 	}))
 	secrets["secret of an API connection"] = billing.Secret
 	i.admin(t, http.StatusCreated, "POST", "/api-connections/"+billing.ID+"/scopes", fields{"name": "billing:write"})
+	outgoing := decode[struct{ ID string }](t, i.admin(t, http.StatusCreated, "POST", "/api-connections/"+billing.ID+"/secrets", fields{}))
+	i.admin(t, http.StatusNoContent, "DELETE", "/api-connections/"+billing.ID+"/secrets/"+outgoing.ID+"?at="+
+		time.Now().Add(time.Hour).UTC().Format(time.RFC3339), nil)
 	nightly := decode[struct {
 		ID     string
 		Secret string `json:"client_secret"`

@@ -111,6 +111,18 @@ func (t *Tokens) Connection(ctx context.Context, tenant, id string) (Connection,
 	return t.store.APIConnection(ctx, tenant, id)
 }
 
+// ConnectionByName returns one API connection with its scopes, or ErrNotFound.
+func (t *Tokens) ConnectionByName(ctx context.Context, tenant, name string) (Connection, error) {
+	if !isConnectionName(name) {
+		return Connection{}, ErrNotFound
+	}
+	id, err := t.store.APIConnectionID(ctx, tenant, name)
+	if err != nil {
+		return Connection{}, err
+	}
+	return t.store.APIConnection(ctx, tenant, id)
+}
+
 // APIScopes lists all API scopes of a tenant by name.
 func (t *Tokens) APIScopes(ctx context.Context, tenant string) ([]APIScope, error) {
 	return t.store.APIScopes(ctx, tenant, MaxAPIScopes)

@@ -90,6 +90,13 @@ func (s *Store) APIConnection(ctx context.Context, tenant, id string) (APIConnec
 	return n, fault(err)
 }
 
+// APIConnectionID finds one by its name, or returns ErrNotFound.
+func (s *Store) APIConnectionID(ctx context.Context, tenant, name string) (string, error) {
+	var id string
+	err := s.read.GetContext(ctx, &id, `SELECT id FROM api_connections WHERE tenant_id = $1 AND name = $2`, tenant, name)
+	return id, fault(err)
+}
+
 func oneConnection(ctx context.Context, q sqlx.QueryerContext, tenant, id, lock string) (APIConnection, error) {
 	var n APIConnection
 	err := sqlx.GetContext(ctx, q, &n,
