@@ -753,6 +753,10 @@ func TestOtherTenantsAreOutOfReach(t *testing.T) {
 			"administrators/:id", "administrators/"+s.administrator(t), ":reference", entry, "tenants/:id", "tenants/"+tenant,
 			"api-keys/:id", "api-keys/"+s.id(t, "POST", "/api-keys", fields{"name": s.next(), "scopes": []string{"users:read"}}),
 			"passkeys/:id", "passkeys/"+s.passkeyID(t, withPasskey),
+			"clients/:id/secrets/:secret", strings.TrimPrefix(s.secret(t, "/clients/"+s.client(t)), "/"),
+			"api-connections/:id/secrets/:secret", strings.TrimPrefix(s.secret(t, "/api-connections/"+s.connection(t)), "/"),
+			"api-connections/:id/scopes/:scope", strings.TrimPrefix(s.scope(t), "/"),
+			"clients/:id", "clients/"+s.client(t), "api-connections/:id", "api-connections/"+s.connection(t),
 		)
 		for _, route := range everyRoute(t) {
 			path, get := strings.CutPrefix(route, "GET /admin/")
