@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
@@ -77,6 +78,32 @@ func (s *sweep) credit(t *testing.T) string {
 	s.made++
 	s.api(t, http.StatusCreated, "POST", "/credits", fields{"id": s.made, "name": "Credit"})
 	return strconv.Itoa(s.made)
+}
+
+// client makes a client, and returns its id.
+func (s *sweep) client(t *testing.T) string {
+	t.Helper()
+	return s.id(t, "POST", "/clients", fields{"name": s.next()})
+}
+
+// connection makes an API connection, and returns its id.
+func (s *sweep) connection(t *testing.T) string {
+	t.Helper()
+	return s.id(t, "POST", "/api-connections", fields{"name": s.next()})
+}
+
+// scope makes an API connection with one more scope, and returns the scope's path.
+func (s *sweep) scope(t *testing.T) string {
+	t.Helper()
+	n, name := s.connection(t), s.next()
+	s.api(t, 201, "POST", "/api-connections/"+n+"/scopes", fields{"name": name})
+	return "/api-connections/" + n + "/scopes/" + name
+}
+
+// secret makes a secret of an owner whose path is given, and returns its path.
+func (s *sweep) secret(t *testing.T, owner string) string {
+	t.Helper()
+	return owner + "/secrets/" + s.id(t, "POST", owner+"/secrets", fields{})
 }
 
 // user signs somebody in, and returns the id and the address.
@@ -171,7 +198,58 @@ func (s *sweep) changes() map[string]func(t *testing.T) change {
 		"POST /admin/api/v1/integrations/:id/sign-out": func(t *testing.T) change {
 			return api("/integrations/"+s.integration(t).ID+"/sign-out", nil)
 		},
-		"POST /admin/api/v1/signing-keys/rotate": func(*testing.T) change { return api("/signing-keys/rotate", fields{"now": true}) },
+		"POST /admin/api/v1/clients":       func(*testing.T) change { return api("/clients", fields{"name": s.next()}) },
+		"PATCH /admin/api/v1/clients/:id":  func(t *testing.T) change { return api("/clients/"+s.client(t), fields{"disabled": true}) },
+		"DELETE /admin/api/v1/clients/:id": func(t *testing.T) change { return api("/clients/"+s.client(t), nil) },
+		"POST /admin/api/v1/api-connections": func(*testing.T) change {
+			return api("/api-connections", fields{"name": s.next()})
+		},
+		"PATCH /admin/api/v1/api-connections/:id": func(t *testing.T) change {
+			return api("/api-connections/"+s.connection(t), fields{"display_name": "New"})
+		},
+		"DELETE /admin/api/v1/api-connections/:id": func(t *testing.T) change { return api("/api-connections/"+s.connection(t), nil) },
+		"POST /admin/api/v1/api-connections/:id/scopes": func(t *testing.T) change {
+			return api("/api-connections/"+s.connection(t)+"/scopes", fields{"name": s.next()})
+		},
+		"PATCH /admin/api/v1/api-connections/:id/scopes/:scope": func(t *testing.T) change {
+			return api(s.scope(t), fields{"display_name": "New"})
+		},
+		"DELETE /admin/api/v1/api-connections/:id/scopes/:scope": func(t *testing.T) change { return api(s.scope(t), nil) },
+		"POST /admin/api/v1/signing-keys/rotate":                 func(*testing.T) change { return api("/signing-keys/rotate", fields{"now": true}) },
+		"POST /admin/tokens/clients": func(t *testing.T) change {
+			return s.form(t, "/admin/tokens/clients/new", "/admin/tokens/clients", "name", s.next())
+		},
+		"POST /admin/tokens/clients/:id": func(t *testing.T) change {
+			k := "/admin/tokens/clients/" + s.client(t)
+			return s.form(t, k, k, "name", "New")
+		},
+		"POST /admin/tokens/clients/:id/delete": func(t *testing.T) change {
+			k := "/admin/tokens/clients/" + s.client(t) + "/delete"
+			return s.form(t, k, k)
+		},
+		"POST /admin/tokens/api-connections": func(t *testing.T) change {
+			return s.form(t, "/admin/tokens/api-connections/new", "/admin/tokens/api-connections", "name", s.next())
+		},
+		"POST /admin/tokens/api-connections/:id": func(t *testing.T) change {
+			n := "/admin/tokens/api-connections/" + s.connection(t)
+			return s.form(t, n, n, "display_name", "New")
+		},
+		"POST /admin/tokens/api-connections/:id/delete": func(t *testing.T) change {
+			n := "/admin/tokens/api-connections/" + s.connection(t) + "/delete"
+			return s.form(t, n, n)
+		},
+		"POST /admin/tokens/api-connections/:id/scopes": func(t *testing.T) change {
+			n := "/admin/tokens/api-connections/" + s.connection(t)
+			return s.form(t, n, n+"/scopes", "name", s.next())
+		},
+		"POST /admin/tokens/api-connections/:id/scopes/:scope": func(t *testing.T) change {
+			scope := "/admin/tokens" + s.scope(t)
+			return s.form(t, scope, scope, "display_name", "New")
+		},
+		"POST /admin/tokens/api-connections/:id/scopes/:scope/delete": func(t *testing.T) change {
+			scope := "/admin/tokens" + s.scope(t)
+			return s.form(t, scope, scope+"/delete")
+		},
 		"POST /admin/tokens/signing-keys/rotate": func(t *testing.T) change {
 			const keys = "/admin/tokens/signing-keys/rotate"
 			return s.form(t, keys, keys, "algorithm", "ES384")
@@ -355,7 +433,43 @@ func (s *sweep) changes() map[string]func(t *testing.T) change {
 	}
 	maps.Copy(changes, s.accountChanges())
 	maps.Copy(changes, s.workChanges())
+	maps.Copy(changes, s.secretChanges("clients", s.client))
+	maps.Copy(changes, s.secretChanges("api-connections", s.connection))
 	return changes
+}
+
+// secretChanges are those of the secrets of clients or API connections.
+func (s *sweep) secretChanges(kind string, owner func(t *testing.T) string) map[string]func(t *testing.T) change {
+	const root, pages = "/admin/api/v1", "/admin/tokens"
+	path := func(t *testing.T) string { t.Helper(); return "/" + kind + "/" + owner(t) }
+	planned := func(t *testing.T) string {
+		t.Helper()
+		k := s.secret(t, path(t))
+		s.api(t, 204, "DELETE", k+"?at="+time.Now().Add(time.Hour).UTC().Format(time.RFC3339), nil)
+		return k
+	}
+	return map[string]func(t *testing.T) change{
+		"POST " + root + "/" + kind + "/:id/secrets": func(t *testing.T) change {
+			return change{path: root + path(t) + "/secrets", body: fields{}}
+		},
+		"DELETE " + root + "/" + kind + "/:id/secrets/:secret": func(t *testing.T) change {
+			return change{path: root + s.secret(t, path(t)), body: fields(nil)}
+		},
+		"POST " + root + "/" + kind + "/:id/secrets/:secret/keep": func(t *testing.T) change {
+			return change{path: root + planned(t) + "/keep", body: fields(nil)}
+		},
+		"POST " + pages + "/" + kind + "/:id/secrets": func(t *testing.T) change {
+			n := pages + path(t)
+			return s.form(t, n, n+"/secrets")
+		},
+		"POST " + pages + "/" + kind + "/:id/secrets/:secret/retire": func(t *testing.T) change {
+			k := pages + s.secret(t, path(t)) + "/retire"
+			return s.form(t, k, k)
+		},
+		"POST " + pages + "/" + kind + "/:id/secrets/:secret/keep": func(t *testing.T) change {
+			return change{path: pages + planned(t) + "/keep", body: url.Values{}}
+		},
+	}
 }
 
 // notSwept is the other route that is not GET: it is good once in an instance's
@@ -639,6 +753,10 @@ func TestOtherTenantsAreOutOfReach(t *testing.T) {
 			"administrators/:id", "administrators/"+s.administrator(t), ":reference", entry, "tenants/:id", "tenants/"+tenant,
 			"api-keys/:id", "api-keys/"+s.id(t, "POST", "/api-keys", fields{"name": s.next(), "scopes": []string{"users:read"}}),
 			"passkeys/:id", "passkeys/"+s.passkeyID(t, withPasskey),
+			"clients/:id/secrets/:secret", strings.TrimPrefix(s.secret(t, "/clients/"+s.client(t)), "/"),
+			"api-connections/:id/secrets/:secret", strings.TrimPrefix(s.secret(t, "/api-connections/"+s.connection(t)), "/"),
+			"api-connections/:id/scopes/:scope", strings.TrimPrefix(s.scope(t), "/"),
+			"clients/:id", "clients/"+s.client(t), "api-connections/:id", "api-connections/"+s.connection(t),
 		)
 		for _, route := range everyRoute(t) {
 			path, get := strings.CutPrefix(route, "GET /admin/")

@@ -36,6 +36,11 @@ func TestAnswersInBrowser(t *testing.T) {
 	job := decode[struct{ Jobs []struct{ ID string } }](t, i.admin(t, http.StatusOK, "GET", "/jobs", nil)).Jobs[0].ID
 	group := decode[struct{ Groups []struct{ ID string } }](t, i.admin(t, http.StatusOK, "GET", "/groups", nil)).Groups[0].ID
 
+	client := "/admin/tokens/clients/" + decode[struct{ Clients []struct{ ID string } }](t, i.admin(t, http.StatusOK, "GET", "/clients", nil)).Clients[0].ID
+	connection := "/admin/tokens/api-connections/" + decode[struct {
+		Connections []struct{ ID string } `json:"api_connections"`
+	}](t, i.admin(t, http.StatusOK, "GET", "/api-connections", nil)).Connections[0].ID
+
 	w := openWindow(t, i)
 	w.signIn(t, i.owner(t))
 	for _, test := range []struct {
@@ -62,6 +67,16 @@ func TestAnswersInBrowser(t *testing.T) {
 		{"resource-not-deleted", "/admin/resources/vote-widget/others/delete", "/admin/resources/vote-widget/others/delete", nil, 422},
 		{"resources-none", "/admin/resources?kind=poll", "", nil, 200},
 		{"resources-refused", "/admin/resources?kind=Poll", "", nil, 400},
+		{"client-made", "/admin/tokens/clients/new", "/admin/tokens/clients", fields{"name": "Made in a browser"}, 200},
+		{"client-refused", "/admin/tokens/clients/new", "/admin/tokens/clients", fields{"client_id": "a b", "access_token_life": "1"}, 422},
+		{"client-not-changed", client, client, fields{"name": ""}, 422},
+		{"client-not-deleted", client + "/delete", client + "/delete", nil, 422},
+		{"client-secret-made", client, client + "/secrets", nil, 200},
+		{"connection-refused", "/admin/tokens/api-connections/new", "/admin/tokens/api-connections", fields{"name": "Billing"}, 422},
+		{"connection-not-renamed", connection, connection, fields{"display_name": ""}, 422},
+		{"connection-not-deleted", connection + "/delete", connection + "/delete", nil, 422},
+		{"scope-refused", connection, connection + "/scopes", fields{"name": "openid"}, 422},
+		{"scope-not-deleted", connection + "/scopes/billing:write", connection + "/scopes/billing:write/delete", nil, 422},
 		{"settings-refused", "/admin/settings", "/admin/settings", fields{"name": ""}, 422},
 		{"tenant-refused", "/admin/settings/tenants", "/admin/settings/tenants", nil, 422},
 		{"import-refused", "/admin/import", "/admin/import", nil, 422},

@@ -39,6 +39,25 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 		i.admin(t, http.StatusCreated, "POST", "/resources", fields{"kind": "vote-widget", "id": id}.with(r))
 	}
 	i.admin(t, http.StatusNoContent, "DELETE", "/integrations/"+removed.ID, nil)
+	billing := decode[struct{ ID, Secret string }](t, i.admin(t, http.StatusCreated, "POST", "/api-connections", fields{
+		"name": "billing", "display_name": "Billing & <b>more</b>",
+	}))
+	secrets["secret of an API connection"] = billing.Secret
+	i.admin(t, http.StatusCreated, "POST", "/api-connections/"+billing.ID+"/scopes", fields{"name": "billing:write"})
+	outgoing := decode[struct{ ID string }](t, i.admin(t, http.StatusCreated, "POST", "/api-connections/"+billing.ID+"/secrets", fields{}))
+	i.admin(t, http.StatusNoContent, "DELETE", "/api-connections/"+billing.ID+"/secrets/"+outgoing.ID+"?at="+
+		time.Now().Add(time.Hour).UTC().Format(time.RFC3339), nil)
+	nightly := decode[struct {
+		ID     string
+		Secret string `json:"client_secret"`
+	}](t, i.admin(t, http.StatusCreated, "POST", "/clients", fields{
+		"client_id": "nightly", "name": `Nightly "job" <1>`, "api_scopes": []string{"billing", "billing:write"},
+	}))
+	secrets["secret of a client"] = nightly.Secret
+	expiring := decode[struct{ ID string }](t, i.admin(t, http.StatusCreated, "POST", "/clients/"+nightly.ID+"/secrets", fields{}))
+	i.admin(t, http.StatusNoContent, "DELETE", "/clients/"+nightly.ID+"/secrets/"+expiring.ID+"?at="+
+		time.Now().Add(48*time.Hour).UTC().Format(time.RFC3339), nil)
+	i.admin(t, http.StatusCreated, "POST", "/clients", fields{"name": "Switched off", "disabled": true, "access_token_format": "reference"})
 	second := decode[installedKey](t, i.admin(t, http.StatusCreated, "POST", "/integrations/"+lumen.ID+"/keys", fields{}))
 	for name, secret := range map[string]string{
 		"first secret": lumen.secret(), "second secret": second.Secret, "typed secret": other.secret(), "unused secret": unused.secret(),

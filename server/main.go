@@ -115,6 +115,8 @@ func newRoot(p program) *cobra.Command {
 		newTenant(p),
 		newUser(p),
 		newResource(p),
+		newClient(p),
+		newAPIConnection(p),
 		newSigningKey(p),
 		newAudit(p),
 		newSign(p),

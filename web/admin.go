@@ -53,5 +53,6 @@ func adminPages() []Page {
 	}
 	return slices.Concat(
 		[]Page{Overview{}}, integrationPages(), log, users, catalogPages(), resourcePages(), tokenPages(), work, settingsPages(), accounts, []Page{APIReference{}},
+		[]Page{Overview{}}, integrationPages(), log, users, catalogPages(), resourcePages(), clientPages(), work, settingsPages(), accounts, []Page{APIReference{}},
 	)
 }

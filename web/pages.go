@@ -36,7 +36,7 @@ func New() (*Pages, error) {
 	}
 	adminLayout, err := template.New("layout.html").Funcs(functions()).
 		ParseFS(templateFiles, "templates/admin/layout.html", "templates/admin/components.html",
-			"templates/admin/charts.html", "templates/admin/integration_parts.html")
+			"templates/admin/charts.html", "templates/admin/integration_parts.html", "templates/admin/token_parts.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse the admin's layout: %w", err)
 	}

@@ -33,7 +33,7 @@ func explain(err error) error {
 	case errors.As(err, &wrong):
 		return &handlers.Fault{Code: handlers.BadRequest, Public: wrong.Error()}
 	case errors.As(err, &amiss):
-		return &handlers.Fault{Code: handlers.BadRequest, Public: amiss.Error()}
+		return &handlers.Fault{Code: handlers.BadRequest, Public: strings.ReplaceAll(err.Error(), "\n", "; ")}
 	case errors.Is(err, tokens.ErrKeyWaits):
 		return &handlers.Fault{Code: handlers.Conflict, Public: keyWaitsFault, Err: err}
 	case errors.Is(err, admins.ErrLastOwner):

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -39,7 +40,7 @@ func (a *Admin) FormOnce(handle handlers.Handler) handlers.Handler {
 		})
 		switch {
 		case errors.Is(err, provisioning.ErrInProgress), errors.Is(err, provisioning.ErrAnswerLost):
-			seeOther(c, integrationsPath+"?done=form_sent")
+			seeOther(c, listOf(c.Request.URL.Path)+"?done=form_sent")
 			return nil
 		case err != nil:
 			return explain(err)
@@ -56,6 +57,16 @@ func (a *Admin) FormOnce(handle handlers.Handler) handlers.Handler {
 		}()
 		return handle(c)
 	}
+}
+
+// listOf is the list in which stands what a form at a path has made.
+func listOf(path string) string {
+	for _, list := range []string{clientsPath, connectionsPath} {
+		if strings.HasPrefix(path, list) {
+			return list
+		}
+	}
+	return integrationsPath
 }
 
 // made keeps where a form that is sent again shall lead.

@@ -64,6 +64,15 @@ var notices = map[string]string{
 	"resource_added":   "The resource is made. Below is how to embed it.",
 	"resource_deleted": "The resource is deleted.",
 
+	"client_deleted":     "The client is deleted.",
+	"connection_deleted": "The API connection is deleted.",
+	"scope_added":        "The scope is added. Clients can be allowed it now.",
+	"scope_deleted":      "The scope is deleted.",
+	"secret_retired":     "The secret is retired: it is refused.",
+	"secret_expires":     "The secret will end by itself. Until then you can keep it after all.",
+	"secret_kept":        "The secret stays.",
+	"secret_made_before": "This form has been sent before, and this is what it made. The secret was shown once; if nobody has it, make another one.",
+
 	"key_waits":   "A new key is made. It stands in the JWKS already and takes over in an hour.",
 	"key_rotated": "A new key signs from now on. Every earlier one for the algorithm is destroyed, and what it has signed is invalid.",
 

@@ -28,6 +28,8 @@ const (
 	auditPath        = homePath + "/audit"
 
 	tokensPath      = homePath + "/tokens"
+	clientsPath     = tokensPath + "/clients"
+	connectionsPath = tokensPath + "/api-connections"
 	signingKeysPath = tokensPath + "/signing-keys"
 
 	settingsPath       = homePath + "/settings"

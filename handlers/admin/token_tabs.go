@@ -13,6 +13,8 @@ var tokenPages = []struct {
 	label, path string
 	scope       admins.Scope
 }{
+	{"Clients", clientsPath, admins.ReadTokens},
+	{"API connections", connectionsPath, admins.ReadTokens},
 	{"Signing keys", signingKeysPath, admins.ReadTokens},
 }
 

@@ -16,7 +16,9 @@ type Tokens struct {
 	now    func() time.Time
 	log    *slog.Logger
 
-	rings sync.Map // by tenant: *ring
+	rings    sync.Map // by tenant: *ring
+	clients  clientCache
+	failures failures
 }
 
 // New makes Tokens over a store. sealer keeps private keys.

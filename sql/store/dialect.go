@@ -20,6 +20,15 @@ func (d dialect) forUpdate() string {
 	return ""
 }
 
+// forShare ends a SELECT whose rows must be there until the commit, while others
+// may ask for the same.
+func (d dialect) forShare() string {
+	if d == postgres {
+		return " FOR KEY SHARE"
+	}
+	return ""
+}
+
 // snapshot is a transaction whose statements all speak of the same moment.
 func (dialect) snapshot() *sql.TxOptions {
 	return &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}

@@ -1,0 +1,295 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"usher/handlers"
+	"usher/sessions/tokens"
+)
+
+func newClient(p program) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "client",
+		Short: "List, show, add, change and delete clients, and rotate their secrets",
+		Long: "A client is an application that asks for access tokens in its own name, with its client\n" +
+			"id and one of its secrets.",
+		Example: "  usher client add nightly --name \"Nightly job\" --scope billing\n  usher client rotate nightly",
+		Args:    unknownCommand,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	host := c.PersistentFlags().String("host", "", "a host of the tenant meant (default: the tenant without hosts)")
+	c.AddCommand(newClientList(p, host), newClientShow(p, host), newClientAdd(p, host), newClientChange(p, host),
+		newRotateSecret(p, host, clientOwner), newClientDelete(p, host))
+	return c
+}
+
+// oneName is the Args of a command that takes a client id or a name.
+func oneName(c *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return usageError(c, fmt.Errorf("%s takes one, got %d arguments", c.CommandPath(), len(args)))
+	}
+	return nil
+}
+
+// listedClient is a client as the commands print it as JSON.
+type listedClient struct {
+	ID                string         `json:"id"`
+	ClientID          string         `json:"client_id"`
+	Name              string         `json:"name"`
+	Grants            []string       `json:"grants"`
+	APIScopes         []string       `json:"api_scopes"`
+	AccessTokenFormat string         `json:"access_token_format"`
+	AccessTokenLife   int64          `json:"access_token_life"` // seconds
+	Disabled          bool           `json:"disabled"`
+	CreatedAt         time.Time      `json:"created_at"`
+	Secrets           []listedSecret `json:"secrets,omitempty"`
+	ClientSecret      string         `json:"client_secret,omitempty"` // only when it is made
+}
+
+func listClient(k tokens.Client) listedClient {
+	return listedClient{
+		ID: k.ID, ClientID: k.ClientID, Name: k.Name, Grants: k.Grants, APIScopes: k.APIScopes, AccessTokenFormat: k.AccessTokenFormat,
+		AccessTokenLife: int64(k.AccessTokenLife / time.Second), Disabled: k.Disabled, CreatedAt: k.CreatedAt.UTC(),
+	}
+}
+
+// clientScopes are the scopes of a client in a line.
+func clientScopes(k tokens.Client) string {
+	if len(k.APIScopes) == 0 {
+		return "none"
+	}
+	return strings.Join(k.APIScopes, " ")
+}
+
+func clientState(k tokens.Client) string {
+	if k.Disabled {
+		return "disabled"
+	}
+	return "enabled"
+}
+
+func newClientList(p program, host *string) *cobra.Command {
+	var after string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:     "list",
+		Short:   "List clients by client id, 50 at a time",
+		Example: "  usher client list --json",
+		Args:    noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return p.withTenant(c.Context(), *host, func(t commandTenant) error {
+				clients, next, err := t.tokens.Clients(c.Context(), t.tenant.ID, after, 50)
+				if err != nil {
+					return err
+				}
+				if err := printClients(p.stdout, clients, asJSON); err != nil {
+					return err
+				}
+				if next != "" {
+					fmt.Fprintf(p.stderr, "There are more: --after %q\n", next)
+				}
+				return nil
+			})
+		},
+	}
+	c.Flags().StringVar(&after, "after", "", "go on behind what the page before ended with")
+	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
+	return c
+}
+
+func printClients(w io.Writer, clients []tokens.Client, asJSON bool) error {
+	if asJSON {
+		encoder := json.NewEncoder(w)
+		for _, k := range clients {
+			if err := encoder.Encode(listClient(k)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "CLIENT ID\tNAME\tSTATE\tTOKENS\tSCOPES")
+	for _, k := range clients {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", k.ClientID, k.Name, clientState(k), k.AccessTokenFormat, clientScopes(k))
+	}
+	return table.Flush()
+}
+
+// printClient prints one client with its secrets, as JSON or for people. secret
+// is a new one in clear, or "".
+func (p program) printClient(c *cobra.Command, t commandTenant, k tokens.Client, secret string, asJSON bool) error {
+	secrets, err := t.tokens.Secrets(c.Context(), t.tenant.ID, tokens.OfClient, k.ID)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		listed := listClient(k)
+		listed.Secrets, listed.ClientSecret = listSecrets(secrets), secret
+		return json.NewEncoder(p.stdout).Encode(listed)
+	}
+	table := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
+	for _, row := range [][2]string{
+		{"Client id:", k.ClientID},
+		{"Name:", k.Name},
+		{"State:", clientState(k)},
+		{"Grants:", strings.Join(k.Grants, " ")},
+		{"Scopes:", clientScopes(k)},
+		{"Tokens:", fmt.Sprintf("%s, good for %s", k.AccessTokenFormat, k.AccessTokenLife)},
+		{"Asks at:", t.origin.String() + handlers.ConnectTokenPath},
+	} {
+		fmt.Fprintf(table, "%s\t%s\n", row[0], row[1])
+	}
+	printSecrets(table, secrets, secret)
+	return table.Flush()
+}
+
+func newClientShow(p program, host *string) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "show CLIENT-ID",
+		Short: "Show a client and how its secrets stand",
+		Args:  oneName,
+		RunE: func(c *cobra.Command, args []string) error {
+			return p.withTenant(c.Context(), *host, func(t commandTenant) error {
+				k, err := t.tokens.ClientByClientID(c.Context(), t.tenant.ID, args[0])
+				if err != nil {
+					return err
+				}
+				return p.printClient(c, t, k, "", asJSON)
+			})
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
+	return c
+}
+
+// clientFlags are the settings that add and change have in common.
+type clientFlags struct {
+	name, format string
+	scopes       []string
+	life         time.Duration
+	disabled     bool
+	asJSON       bool
+}
+
+func (f *clientFlags) on(c *cobra.Command) {
+	c.Flags().StringVar(&f.name, "name", "", "what people call it, 1 to 100 characters")
+	c.Flags().StringSliceVar(&f.scopes, "scope", nil, "an API scope that it may ask for; several with commas between them")
+	c.Flags().StringVar(&f.format, "format", tokens.FormatJWT, "of its access tokens: "+strings.Join(tokens.Formats(), ", "))
+	c.Flags().DurationVar(&f.life, "life", tokens.DefaultAccessTokenLife, "how long its access tokens are good, 1m to 24h")
+	c.Flags().BoolVar(&f.disabled, "disabled", false, "it gets no token")
+	c.Flags().BoolVar(&f.asJSON, "json", false, "one JSON object")
+}
+
+// settings are those of the flags that were given.
+func (f *clientFlags) settings(c *cobra.Command) (wish tokens.ClientSettings, given bool) {
+	for name, set := range map[string]func(){
+		"name": func() { wish.Name = &f.name },
+		"scope": func() {
+			wish.APIScopes = slices.DeleteFunc(append([]string{}, f.scopes...), func(s string) bool { return s == "" })
+		},
+		"format":   func() { wish.AccessTokenFormat = &f.format },
+		"life":     func() { wish.AccessTokenLife = &f.life },
+		"disabled": func() { wish.Disabled = &f.disabled },
+	} {
+		if c.Flags().Changed(name) {
+			set()
+			given = true
+		}
+	}
+	return wish, given
+}
+
+func newClientAdd(p program, host *string) *cobra.Command {
+	var flags clientFlags
+	c := &cobra.Command{
+		Use:     "add [CLIENT-ID] --name NAME",
+		Short:   "Add a client and show its secret, once; without a client id one is made",
+		Example: "  usher client add nightly --name \"Nightly job\" --scope billing,billing:write --format reference",
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usageError(c, fmt.Errorf("%s takes one client id at most, got %d arguments", c.CommandPath(), len(args)))
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			return p.withTenant(c.Context(), *host, func(t commandTenant) error {
+				wish, _ := flags.settings(c)
+				k, secret, err := t.tokens.AddClient(c.Context(), t.tenant.ID, strings.Join(args, ""), wish, byCommand)
+				if errors.Is(err, tokens.ErrTaken) {
+					return &exitError{exitUsage, errors.New("client_id: there is a client with this id already")}
+				}
+				if err != nil {
+					return err
+				}
+				return p.printClient(c, t, k, secret, flags.asJSON)
+			})
+		},
+	}
+	flags.on(c)
+	return c
+}
+
+func newClientChange(p program, host *string) *cobra.Command {
+	var flags clientFlags
+	c := &cobra.Command{
+		Use:     "change CLIENT-ID",
+		Short:   "Change name, scopes, format, life or state; the rest stays",
+		Example: "  usher client change nightly --scope billing\n  usher client change nightly --disabled",
+		Args:    oneName,
+		RunE: func(c *cobra.Command, args []string) error {
+			wish, given := flags.settings(c)
+			if !given {
+				return usageError(c, errors.New("name at least one of --name, --scope, --format, --life and --disabled"))
+			}
+			return p.withTenant(c.Context(), *host, func(t commandTenant) error {
+				k, err := t.tokens.ClientByClientID(c.Context(), t.tenant.ID, args[0])
+				if err == nil {
+					k, err = t.tokens.ChangeClient(c.Context(), t.tenant.ID, k.ID, wish, byCommand)
+				}
+				if err != nil {
+					return err
+				}
+				return p.printClient(c, t, k, "", flags.asJSON)
+			})
+		},
+	}
+	flags.on(c)
+	return c
+}
+
+func newClientDelete(p program, host *string) *cobra.Command {
+	var confirm string
+	c := &cobra.Command{
+		Use:   "delete CLIENT-ID --confirm CLIENT-ID",
+		Short: "Delete a client; it gets no token any more",
+		Args:  oneName,
+		RunE: func(c *cobra.Command, args []string) error {
+			if confirm != args[0] {
+				return usageError(c, fmt.Errorf("to delete the client, repeat it: --confirm %q", args[0]))
+			}
+			return p.withTenant(c.Context(), *host, func(t commandTenant) error {
+				k, err := t.tokens.ClientByClientID(c.Context(), t.tenant.ID, args[0])
+				if err == nil {
+					err = t.tokens.DeleteClient(c.Context(), t.tenant.ID, k.ID, byCommand)
+				}
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(p.stdout, "Deleted %s\n", args[0])
+				return err
+			})
+		},
+	}
+	c.Flags().StringVar(&confirm, "confirm", "", "the client id once more, to confirm")
+	return c
+}

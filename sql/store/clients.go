@@ -1,0 +1,266 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// Values of Client.AccessTokenFormat.
+const (
+	FormatJWT            = "jwt"       // header typ "JWT"
+	FormatAccessTokenJWT = "at+jwt"    // as RFC 9068 wants it
+	FormatReference      = "reference" // 256 random bits, which only introspection can read
+)
+
+// Client is an application that may ask for tokens.
+type Client struct {
+	TenantID          string
+	ID                string   // UUIDv7
+	ClientID          string   // by which it calls itself (RFC 6749 §2.2), unique in the tenant
+	Name              string   // for people
+	Grants            []string // grant types (RFC 6749 §4)
+	APIScopes         []string // which it may ask for, sorted
+	AccessTokenFormat string
+	AccessTokenLife   time.Duration // whole seconds
+	Disabled          bool
+	Revision          int64 // grows with every change
+	CreatedAt         time.Time
+	UpdatedAt         time.Time
+}
+
+const clientColumns = `tenant_id, id, client_id, name, grants, api_scopes, access_token_format, access_token_life, disabled, revision, created_at, updated_at`
+
+// ownClientColumns are the same of the table that withSecrets names o.
+const ownClientColumns = `o.tenant_id, o.id, o.client_id, o.name, o.grants, o.api_scopes, o.access_token_format, o.access_token_life, o.disabled, o.revision, o.created_at, o.updated_at`
+
+// clientRow is a Client as it is stored.
+type clientRow struct {
+	TenantID          string    `db:"tenant_id"`
+	ID                string    `db:"id"`
+	ClientID          string    `db:"client_id"`
+	Name              string    `db:"name"`
+	Grants            string    `db:"grants"`
+	APIScopes         string    `db:"api_scopes"`
+	AccessTokenFormat string    `db:"access_token_format"`
+	AccessTokenLife   int64     `db:"access_token_life"`
+	Disabled          bool      `db:"disabled"`
+	Revision          int64     `db:"revision"`
+	CreatedAt         time.Time `db:"created_at"`
+	UpdatedAt         time.Time `db:"updated_at"`
+}
+
+func (r clientRow) client() (Client, error) {
+	c := Client{
+		TenantID: r.TenantID, ID: r.ID, ClientID: r.ClientID, Name: r.Name, AccessTokenFormat: r.AccessTokenFormat,
+		AccessTokenLife: time.Duration(r.AccessTokenLife) * time.Second, Disabled: r.Disabled, Revision: r.Revision,
+		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+	}
+	if err := json.Unmarshal([]byte(r.Grants), &c.Grants); err != nil {
+		return Client{}, fmt.Errorf("store: grants of a client: %w", err)
+	}
+	if err := json.Unmarshal([]byte(r.APIScopes), &c.APIScopes); err != nil {
+		return Client{}, fmt.Errorf("store: scopes of a client: %w", err)
+	}
+	return c, nil
+}
+
+func (c Client) row() (clientRow, error) {
+	grants, err := json.Marshal(nonNil(c.Grants))
+	if err != nil {
+		return clientRow{}, fmt.Errorf("store: grants of a client: %w", err)
+	}
+	scopes, err := json.Marshal(nonNil(c.APIScopes))
+	if err != nil {
+		return clientRow{}, fmt.Errorf("store: scopes of a client: %w", err)
+	}
+	return clientRow{
+		TenantID: c.TenantID, ID: c.ID, ClientID: c.ClientID, Name: c.Name, Grants: string(grants), APIScopes: string(scopes),
+		AccessTokenFormat: c.AccessTokenFormat, AccessTokenLife: seconds(c.AccessTokenLife), Disabled: c.Disabled,
+		Revision: c.Revision, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
+	}, nil
+}
+
+// AddClient writes a client with its first secret, once check has seen which of
+// its API scopes exist. The errors are ErrTaken for its client id, and check's
+// own unaltered.
+func (s *Store) AddClient(ctx context.Context, c Client, first Secret, check func(known []string) error, act Act) error {
+	row, err := c.row()
+	if err != nil {
+		return err
+	}
+	return s.inTx(ctx, func(tx *sqlx.Tx) error {
+		known, err := s.holdAPIScopes(ctx, tx, c.TenantID, c.APIScopes)
+		if err != nil {
+			return err
+		}
+		if err := check(known); err != nil {
+			return err
+		}
+		if _, err := tx.NamedExecContext(ctx, `
+INSERT INTO clients (`+clientColumns+`)
+VALUES (:tenant_id, :id, :client_id, :name, :grants, :api_scopes, :access_token_format, :access_token_life, :disabled,
+        :revision, :created_at, :updated_at)`, row); err != nil {
+			return err
+		}
+		if err := addSecret(ctx, tx, OfClient, first); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, c.TenantID, act)
+	})
+}
+
+// Clients returns a tenant's clients with a client id above the given one ("" =
+// from the start), in that order, at most limit.
+func (s *Store) Clients(ctx context.Context, tenant, after string, limit int) ([]Client, error) {
+	var rows []clientRow
+	err := s.read.SelectContext(ctx, &rows, `
+SELECT `+clientColumns+` FROM clients WHERE tenant_id = $1 AND client_id > $2 ORDER BY client_id LIMIT $3`, tenant, after, limit)
+	if err != nil {
+		return nil, fault(err)
+	}
+	return clientsOf(rows)
+}
+
+func clientsOf(rows []clientRow) ([]Client, error) {
+	clients := make([]Client, 0, len(rows))
+	for _, row := range rows {
+		c, err := row.client()
+		if err != nil {
+			return nil, err
+		}
+		clients = append(clients, c)
+	}
+	return clients, nil
+}
+
+// Client returns one client by its id, or ErrNotFound.
+func (s *Store) Client(ctx context.Context, tenant, id string) (Client, error) {
+	var row clientRow
+	err := s.read.GetContext(ctx, &row, `SELECT `+clientColumns+` FROM clients WHERE id = $1 AND tenant_id = $2`, id, tenant)
+	if err != nil {
+		return Client{}, fault(err)
+	}
+	return row.client()
+}
+
+// ClientByClientID returns one client by the name that it gives itself, or
+// ErrNotFound.
+func (s *Store) ClientByClientID(ctx context.Context, tenant, clientID string) (Client, error) {
+	stmt, err := s.stmt(ctx, s.read, `SELECT `+clientColumns+` FROM clients WHERE tenant_id = $1 AND client_id = $2`)
+	if err != nil {
+		return Client{}, fault(err)
+	}
+	var row clientRow
+	if err := stmt.GetContext(ctx, &row, tenant, clientID); err != nil {
+		return Client{}, fault(err)
+	}
+	return row.client()
+}
+
+// ClientWithSecrets returns one client and the secrets that are live at a time,
+// in one round trip, or ErrNotFound.
+func (s *Store) ClientWithSecrets(ctx context.Context, tenant, clientID string, at time.Time) (Client, []Secret, error) {
+	var rows []struct {
+		clientRow
+		liveSecret
+	}
+	err := s.ownerWithSecrets(ctx, &rows, OfClient.withSecrets(ownClientColumns, "client_id"), tenant, clientID, at)
+	if err != nil {
+		return Client{}, nil, err
+	}
+	if len(rows) == 0 {
+		return Client{}, nil, ErrNotFound
+	}
+	var secrets []Secret
+	for _, row := range rows {
+		secrets = row.addTo(secrets, tenant, row.clientRow.ID)
+	}
+	c, err := rows[0].client()
+	return c, secrets, err
+}
+
+// ChangeClient lets change edit a client; scopes are the API scopes that it
+// wants to give it, of which it gets those that exist. An act without an action
+// writes nothing. The errors are ErrNotFound, ErrChanged, and change's own
+// unaltered.
+func (s *Store) ChangeClient(ctx context.Context, tenant, id string, scopes []string,
+	change func(c *Client, known []string) (Act, error),
+) (Client, error) {
+	var c Client
+	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
+		// The order of deletions: API scopes, then clients.
+		known, err := s.holdAPIScopes(ctx, tx, tenant, scopes)
+		if err != nil {
+			return err
+		}
+		if c, err = s.lockClient(ctx, tx, tenant, id); err != nil {
+			return err
+		}
+		revision := c.Revision
+		act, err := change(&c, known)
+		if err != nil {
+			return err
+		}
+		if err := act.By.expects(revision); err != nil || act.nothing() {
+			return err
+		}
+		if err := s.saveClient(ctx, tx, &c); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, tenant, act)
+	})
+	return c, err
+}
+
+func (s *Store) lockClient(ctx context.Context, tx *sqlx.Tx, tenant, id string) (Client, error) {
+	var row clientRow
+	err := tx.GetContext(ctx, &row,
+		`SELECT `+clientColumns+` FROM clients WHERE id = $1 AND tenant_id = $2`+s.dialect.forUpdate(), id, tenant)
+	if err != nil {
+		return Client{}, err
+	}
+	return row.client()
+}
+
+// saveClient writes what can change of a client, with a new revision.
+func (s *Store) saveClient(ctx context.Context, tx *sqlx.Tx, c *Client) error {
+	c.Revision, c.UpdatedAt = c.Revision+1, s.now().UTC().Truncate(time.Microsecond)
+	row, err := c.row()
+	if err != nil {
+		return err
+	}
+	_, err = tx.NamedExecContext(ctx, `
+UPDATE clients SET name = :name, grants = :grants, api_scopes = :api_scopes, access_token_format = :access_token_format,
+       access_token_life = :access_token_life, disabled = :disabled, revision = :revision, updated_at = :updated_at
+ WHERE id = :id AND tenant_id = :tenant_id`, row)
+	return err
+}
+
+// DeleteClient takes a client and its secrets away when decide lets it. The
+// errors are ErrNotFound, ErrChanged, and decide's own unaltered.
+func (s *Store) DeleteClient(ctx context.Context, tenant, id string, decide func(Client) (Act, error)) error {
+	return s.inTx(ctx, func(tx *sqlx.Tx) error {
+		c, err := s.lockClient(ctx, tx, tenant, id)
+		if err != nil {
+			return err
+		}
+		act, err := decide(c)
+		if err != nil {
+			return err
+		}
+		if err := act.By.expects(c.Revision); err != nil {
+			return err
+		}
+		if err := spendSecrets(ctx, tx, tenant, OfClient, id); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM clients WHERE id = $1 AND tenant_id = $2`, id, tenant); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, tenant, act)
+	})
+}
