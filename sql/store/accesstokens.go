@@ -40,25 +40,75 @@ SELECT c.tenant_id, $1, $2, c.id, $3, $4, $5
 	return nil
 }
 
-// LiveToken is what a client may still do with a token of its own.
+// LiveToken is what a token is worth at an API connection at a moment.
 type LiveToken struct {
 	AccessToken
 	ClientID string `db:"client_id"` // the client's public name
-	Allowed  string `db:"allowed"`   // the API scopes that the client may have now, as JSON
+	// Allowed are the scopes of the connection that the client may have now, as
+	// a JSON array or null: what was granted may have been taken away since. Those
+	// that were made after the token only bear the name of one that it was given.
+	Allowed []byte `db:"allowed"`
 }
 
-// LiveAccessToken returns a token that is good at a time, or ErrNotFound: it has
-// neither run out nor been taken back, and its client is enabled.
-func (s *Store) LiveAccessToken(ctx context.Context, tenant string, digest []byte, at time.Time) (LiveToken, error) {
+// allowedScopes is LiveToken.Allowed of a client c and a connection, for a token
+// that was made before a moment.
+func (d dialect) allowedScopes(connection, before string) string {
+	return `(SELECT ` + d.jsonArray() + `(a.name)
+  FROM client_api_scopes s JOIN api_scopes a ON a.name = s.scope AND a.tenant_id = s.tenant_id
+ WHERE s.client_id = c.id AND s.tenant_id = c.tenant_id AND a.connection_id = ` + connection + ` AND a.created_at <= ` + before + `) AS allowed`
+}
+
+// LiveAccessToken returns what a token is worth at an API connection, or
+// ErrNotFound: it has run out or been taken back, or its client is disabled or
+// gone.
+func (s *Store) LiveAccessToken(ctx context.Context, tenant string, digest []byte, connection string, at time.Time) (LiveToken, error) {
 	stmt, err := s.stmt(ctx, s.read, `
-SELECT t.tenant_id, t.digest, t.id, t.client, t.scope, t.created_at, t.expires_at, c.client_id, c.api_scopes AS allowed
+SELECT t.tenant_id, t.digest, t.id, t.client, t.scope, t.created_at, t.expires_at, c.client_id, `+s.dialect.allowedScopes("$1", "t.created_at")+`
   FROM access_tokens t JOIN clients c ON c.id = t.client AND c.tenant_id = t.tenant_id
- WHERE t.digest = $1 AND t.tenant_id = $2 AND t.expires_at > $3 AND t.revoked_at IS NULL AND NOT c.disabled`)
+ WHERE t.digest = $2 AND t.tenant_id = $3 AND t.expires_at > $4 AND t.revoked_at IS NULL AND NOT c.disabled`)
 	if err != nil {
 		return LiveToken{}, fault(err)
 	}
 	var t LiveToken
-	return t, fault(stmt.GetContext(ctx, &t, digest, tenant, at.UTC()))
+	return t, fault(stmt.GetContext(ctx, &t, connection, digest, tenant, at.UTC()))
+}
+
+// LiveJWT returns what a JWT is worth at an API connection that was made for the
+// client of a name, not after a moment, or ErrNotFound: it was taken back, or
+// that client is disabled or gone. Another client of the same name that was made
+// later is another one. Of the token only TenantID and ID are filled.
+func (s *Store) LiveJWT(ctx context.Context, tenant, id, clientID, connection string, made time.Time) (LiveToken, error) {
+	stmt, err := s.stmt(ctx, s.read, `
+SELECT c.tenant_id, `+s.dialect.asID("$1")+` AS id, c.client_id, `+s.dialect.allowedScopes("$2", "$3")+`
+  FROM clients c
+ WHERE c.client_id = $4 AND c.tenant_id = $5 AND NOT c.disabled AND c.created_at <= $3
+   AND NOT EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $1 AND r.tenant_id = c.tenant_id)`)
+	if err != nil {
+		return LiveToken{}, fault(err)
+	}
+	var t LiveToken
+	return t, fault(stmt.GetContext(ctx, &t, id, connection, made.UTC(), clientID, tenant))
+}
+
+// ScopeConnection is an API scope that a client may ask for, and where it counts.
+type ScopeConnection struct {
+	Scope      string `db:"scope"`
+	Connection string `db:"connection"` // the API connection's name
+}
+
+// ScopeConnections returns where the API scopes of a client count, by name.
+func (s *Store) ScopeConnections(ctx context.Context, tenant, client string) ([]ScopeConnection, error) {
+	stmt, err := s.stmt(ctx, s.read, `
+SELECT s.scope, n.name AS connection
+  FROM client_api_scopes s
+  JOIN api_scopes a ON a.name = s.scope AND a.tenant_id = s.tenant_id
+  JOIN api_connections n ON n.id = a.connection_id AND n.tenant_id = a.tenant_id
+ WHERE s.client_id = $1 AND s.tenant_id = $2 ORDER BY s.scope`)
+	if err != nil {
+		return nil, fault(err)
+	}
+	var list []ScopeConnection
+	return list, fault(stmt.SelectContext(ctx, &list, client, tenant))
 }
 
 // RevokeAccessToken takes a token back that was given to a client. That there is

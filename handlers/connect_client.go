@@ -1,0 +1,65 @@
+package handlers
+
+import (
+	"errors"
+	"log/slog"
+	"net/url"
+
+	"github.com/gin-gonic/gin"
+
+	"usher/sessions/tokens"
+)
+
+// client reads a request's form and finds the client that it comes from, by its
+// secret (RFC 6749 §2.3.1).
+func (a *App) client(c *gin.Context) (tokens.Client, url.Values, error) {
+	credentials, form, err := a.connectForm(c)
+	if err != nil {
+		return tokens.Client{}, nil, err
+	}
+	client, err := a.Tokens.AuthenticateClient(c.Request.Context(), siteOf(c).tenant.ID, credentials.id, credentials.secret)
+	if err != nil {
+		return tokens.Client{}, nil, connectFault(err)
+	}
+	Note(c, slog.String("client", client.ID))
+	return client, form, nil
+}
+
+// connection does the same for an API connection, which shows its name and its
+// secret in the same two ways.
+func (a *App) connection(c *gin.Context) (tokens.Connection, url.Values, error) {
+	credentials, form, err := a.connectForm(c)
+	if err != nil {
+		return tokens.Connection{}, nil, err
+	}
+	connection, err := a.Tokens.AuthenticateConnection(c.Request.Context(), siteOf(c).tenant.ID, credentials.id, credentials.secret)
+	if err != nil {
+		return tokens.Connection{}, nil, connectFault(err)
+	}
+	Note(c, slog.String("connection", connection.ID))
+	return connection, form, nil
+}
+
+func (a *App) connectForm(c *gin.Context) (clientCredentials, url.Values, error) {
+	form, err := oauthForm(c.Request)
+	if err != nil {
+		return clientCredentials{}, nil, err
+	}
+	credentials, err := readClientCredentials(c.Request.Header, form)
+	return credentials, form, err
+}
+
+// connectFault says over HTTP why somebody was not recognised. A fault of a store
+// stays what it is.
+func connectFault(err error) error {
+	switch {
+	case errors.Is(err, tokens.ErrInvalidClient):
+		return &Fault{Code: OAuthInvalidClient, Public: "Check the client id and the secret: the secret is a live one, and the client is enabled.", Err: err}
+	default:
+		return err
+	}
+}
+
+// issuer is how tokens of this request's tenant name us (iss): its own origin, as
+// browsers reach it.
+func issuer(c *gin.Context) string { return siteOf(c).own[0].String() }
