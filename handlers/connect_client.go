@@ -52,12 +52,10 @@ func (a *App) connectForm(c *gin.Context) (clientCredentials, url.Values, error)
 // connectFault says over HTTP why somebody was not recognised. A fault of a store
 // stays what it is.
 func connectFault(err error) error {
-	switch {
-	case errors.Is(err, tokens.ErrInvalidClient):
-		return &Fault{Code: OAuthInvalidClient, Public: "Check the client id and the secret: the secret is a live one, and the client is enabled.", Err: err}
-	default:
-		return err
+	if errors.Is(err, tokens.ErrInvalidClient) {
+		return &Fault{Code: OAuthInvalidClient, Err: err}
 	}
+	return err
 }
 
 // issuer is how tokens of this request's tenant name us (iss): its own origin, as
