@@ -48,7 +48,7 @@ type accessClaims struct {
 // The error is ErrScope, ErrInvalidClient when the client has been disabled or
 // deleted meanwhile, or a fault of the database.
 func (t *Tokens) IssueAccess(ctx context.Context, tenant, issuer string, client Client, scope string) (Access, error) {
-	offered, err := t.store.ScopeConnections(ctx, tenant, client.ID)
+	offered, err := t.store.ScopeConnections(ctx, tenant, client.APIScopes)
 	if err != nil {
 		return Access{}, err
 	}
@@ -137,7 +137,7 @@ const (
 )
 
 func typeOf(format string) string {
-	if format == FormatAccessTokenJWT {
+	if format == FormatATJWT {
 		return typeAccessToken
 	}
 	return typeJWT

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -76,14 +75,8 @@ func (t *Tokens) introspectJWT(ctx context.Context, tenant, issuer string, calle
 // at adds what the caller may know of the scopes that were granted, or returns
 // ErrNone when that is nothing.
 func (i Introspection) at(caller Connection, granted []string, live store.LiveToken) (Introspection, error) {
-	var allowed []string
-	if live.Allowed != nil {
-		if err := json.Unmarshal(live.Allowed, &allowed); err != nil {
-			return Introspection{}, fmt.Errorf("tokens: a client's scopes: %w", err)
-		}
-	}
 	for _, scope := range granted {
-		if slices.Contains(allowed, scope) {
+		if slices.Contains(live.Allowed, scope) {
 			i.Scopes = append(i.Scopes, scope)
 		}
 	}

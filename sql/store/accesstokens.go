@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
 	"time"
 )
 
@@ -43,19 +46,42 @@ SELECT c.tenant_id, $1, $2, c.id, $3, $4, $5
 // LiveToken is what a token is worth at an API connection at a moment.
 type LiveToken struct {
 	AccessToken
-	ClientID string `db:"client_id"` // the client's public name
-	// Allowed are the scopes of the connection that the client may have now, as
-	// a JSON array or null: what was granted may have been taken away since. Those
-	// that were made after the token only bear the name of one that it was given.
-	Allowed []byte `db:"allowed"`
+	ClientID string // the client's public name
+	// Allowed are the scopes of the connection that the client may have now: what
+	// was granted may have been taken away since. A scope that was made after the
+	// token only bears the name of one that it was given.
+	Allowed []string
 }
 
-// allowedScopes is LiveToken.Allowed of a client c and a connection, for a token
-// that was made before a moment.
-func (d dialect) allowedScopes(connection, before string) string {
-	return `(SELECT ` + d.jsonArray() + `(a.name)
-  FROM client_api_scopes s JOIN api_scopes a ON a.name = s.scope AND a.tenant_id = s.tenant_id
- WHERE s.client_id = c.id AND s.tenant_id = c.tenant_id AND a.connection_id = ` + connection + ` AND a.created_at <= ` + before + `) AS allowed`
+// liveRow is a LiveToken as it is read, the lists as JSON.
+type liveRow struct {
+	AccessToken
+	ClientID string  `db:"client_id"`
+	Of       string  `db:"api_scopes"` // the client's
+	At       *string `db:"at_scopes"`  // the connection's; nil = none
+}
+
+func (r liveRow) token() (LiveToken, error) {
+	t := LiveToken{AccessToken: r.AccessToken, ClientID: r.ClientID}
+	if r.At == nil {
+		return t, nil
+	}
+	var of []string
+	err := json.Unmarshal([]byte(r.Of), &of)
+	if err == nil {
+		err = json.Unmarshal([]byte(*r.At), &t.Allowed)
+	}
+	if err != nil {
+		return LiveToken{}, fmt.Errorf("store: scopes of a client: %w", err)
+	}
+	t.Allowed = slices.DeleteFunc(t.Allowed, func(name string) bool { return !slices.Contains(of, name) })
+	return t, nil
+}
+
+// scopesAt is liveRow.At for a connection and a token that was made at a moment.
+func (d dialect) scopesAt(connection, made string) string {
+	return `(SELECT ` + d.jsonArray() + `(a.name) FROM api_scopes a
+          WHERE a.connection_id = ` + connection + ` AND a.tenant_id = c.tenant_id AND a.created_at <= ` + made + `) AS at_scopes`
 }
 
 // LiveAccessToken returns what a token is worth at an API connection, or
@@ -63,52 +89,62 @@ func (d dialect) allowedScopes(connection, before string) string {
 // gone.
 func (s *Store) LiveAccessToken(ctx context.Context, tenant string, digest []byte, connection string, at time.Time) (LiveToken, error) {
 	stmt, err := s.stmt(ctx, s.read, `
-SELECT t.tenant_id, t.digest, t.id, t.client, t.scope, t.created_at, t.expires_at, c.client_id, `+s.dialect.allowedScopes("$1", "t.created_at")+`
+SELECT t.tenant_id, t.digest, t.id, t.client, t.scope, t.created_at, t.expires_at,
+       c.client_id, c.api_scopes, `+s.dialect.scopesAt("$1", "t.created_at")+`
   FROM access_tokens t JOIN clients c ON c.id = t.client AND c.tenant_id = t.tenant_id
  WHERE t.digest = $2 AND t.tenant_id = $3 AND t.expires_at > $4 AND t.revoked_at IS NULL AND NOT c.disabled`)
 	if err != nil {
 		return LiveToken{}, fault(err)
 	}
-	var t LiveToken
-	return t, fault(stmt.GetContext(ctx, &t, connection, digest, tenant, at.UTC()))
+	var row liveRow
+	if err := stmt.GetContext(ctx, &row, connection, digest, tenant, at.UTC()); err != nil {
+		return LiveToken{}, fault(err)
+	}
+	return row.token()
 }
 
-// LiveJWT returns what a JWT is worth at an API connection that was made for the
-// client of a name, not after a moment, or ErrNotFound: it was taken back, or
-// that client is disabled or gone. Another client of the same name that was made
-// later is another one. Of the token only TenantID and ID are filled.
+// LiveJWT returns what a JWT is worth at an API connection that was made, not
+// after a moment, for the client of a name, or ErrNotFound: it was taken back, or
+// that client is disabled or gone. A client of the same name that was made later
+// is another one. Of the AccessToken only TenantID and Client are filled.
 func (s *Store) LiveJWT(ctx context.Context, tenant, id, clientID, connection string, made time.Time) (LiveToken, error) {
 	stmt, err := s.stmt(ctx, s.read, `
-SELECT c.tenant_id, `+s.dialect.asID("$1")+` AS id, c.client_id, `+s.dialect.allowedScopes("$2", "$3")+`
+SELECT c.tenant_id, c.id AS client, c.client_id, c.api_scopes, `+s.dialect.scopesAt("$1", "$2")+`
   FROM clients c
- WHERE c.client_id = $4 AND c.tenant_id = $5 AND NOT c.disabled AND c.created_at <= $3
-   AND NOT EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $1 AND r.tenant_id = c.tenant_id)`)
+ WHERE c.client_id = $3 AND c.tenant_id = $4 AND NOT c.disabled AND c.created_at <= $2
+   AND NOT EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $5 AND r.tenant_id = c.tenant_id)`)
 	if err != nil {
 		return LiveToken{}, fault(err)
 	}
-	var t LiveToken
-	return t, fault(stmt.GetContext(ctx, &t, id, connection, made.UTC(), clientID, tenant))
+	var row liveRow
+	if err := stmt.GetContext(ctx, &row, connection, made.UTC(), clientID, tenant, id); err != nil {
+		return LiveToken{}, fault(err)
+	}
+	return row.token()
 }
 
-// ScopeConnection is an API scope that a client may ask for, and where it counts.
+// ScopeConnection is an API scope, and where it counts.
 type ScopeConnection struct {
 	Scope      string `db:"scope"`
 	Connection string `db:"connection"` // the API connection's name
 }
 
-// ScopeConnections returns where the API scopes of a client count, by name.
-func (s *Store) ScopeConnections(ctx context.Context, tenant, client string) ([]ScopeConnection, error) {
+// ScopeConnections returns where API scopes count, by their names; those that do
+// not exist are left out.
+func (s *Store) ScopeConnections(ctx context.Context, tenant string, scopes []string) ([]ScopeConnection, error) {
+	names, err := json.Marshal(nonNil(scopes))
+	if err != nil {
+		return nil, fmt.Errorf("store: names of scopes: %w", err)
+	}
 	stmt, err := s.stmt(ctx, s.read, `
-SELECT s.scope, n.name AS connection
-  FROM client_api_scopes s
-  JOIN api_scopes a ON a.name = s.scope AND a.tenant_id = s.tenant_id
-  JOIN api_connections n ON n.id = a.connection_id AND n.tenant_id = a.tenant_id
- WHERE s.client_id = $1 AND s.tenant_id = $2 ORDER BY s.scope`)
+SELECT a.name AS scope, n.name AS connection
+  FROM api_scopes a JOIN api_connections n ON n.id = a.connection_id AND n.tenant_id = a.tenant_id
+ WHERE a.tenant_id = $1 AND a.name `+s.dialect.among(`SELECT value FROM `+s.dialect.jsonEach()+`($2)`)+` ORDER BY a.name`)
 	if err != nil {
 		return nil, fault(err)
 	}
 	var list []ScopeConnection
-	return list, fault(stmt.SelectContext(ctx, &list, client, tenant))
+	return list, fault(stmt.SelectContext(ctx, &list, tenant, string(names)))
 }
 
 // RevokeAccessToken takes a token back that was given to a client. That there is
