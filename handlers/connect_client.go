@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"usher/provisioning"
 	"usher/sessions/tokens"
 )
 
@@ -18,11 +19,10 @@ func (a *App) client(c *gin.Context) (tokens.Client, url.Values, error) {
 		return tokens.Client{}, nil, err
 	}
 	client, err := a.Tokens.AuthenticateClient(c.Request.Context(), siteOf(c).tenant.ID, credentials.id, credentials.secret)
-	if err != nil {
-		return tokens.Client{}, nil, connectFault(err)
+	if client.ID != "" {
+		Note(c, slog.String("client", client.ID))
 	}
-	Note(c, slog.String("client", client.ID))
-	return client, form, nil
+	return client, form, connectFault(err)
 }
 
 // connection does the same for an API connection, which shows its name and its
@@ -33,11 +33,10 @@ func (a *App) connection(c *gin.Context) (tokens.Connection, url.Values, error) 
 		return tokens.Connection{}, nil, err
 	}
 	connection, err := a.Tokens.AuthenticateConnection(c.Request.Context(), siteOf(c).tenant.ID, credentials.id, credentials.secret)
-	if err != nil {
-		return tokens.Connection{}, nil, connectFault(err)
+	if connection.ID != "" {
+		Note(c, slog.String("connection", connection.ID))
 	}
-	Note(c, slog.String("connection", connection.ID))
-	return connection, form, nil
+	return connection, form, connectFault(err)
 }
 
 func (a *App) connectForm(c *gin.Context) (clientCredentials, url.Values, error) {
@@ -52,7 +51,10 @@ func (a *App) connectForm(c *gin.Context) (clientCredentials, url.Values, error)
 // connectFault says over HTTP why somebody was not recognised. A fault of a store
 // stays what it is.
 func connectFault(err error) error {
-	if errors.Is(err, tokens.ErrInvalidClient) {
+	switch {
+	case errors.Is(err, tokens.ErrTooManyFailures):
+		return &provisioning.Refusal{Reason: provisioning.RateLimited, Detail: err.Error()}
+	case errors.Is(err, tokens.ErrInvalidClient):
 		return &Fault{Code: OAuthInvalidClient, Err: err}
 	}
 	return err

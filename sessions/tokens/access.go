@@ -137,7 +137,7 @@ const (
 )
 
 func typeOf(format string) string {
-	if format == FormatATJWT {
+	if format == FormatAccessTokenJWT {
 		return typeAccessToken
 	}
 	return typeJWT
