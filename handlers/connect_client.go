@@ -59,7 +59,3 @@ func connectFault(err error) error {
 	}
 	return err
 }
-
-// issuer is how tokens of this request's tenant name us (iss): its own origin, as
-// browsers reach it.
-func issuer(c *gin.Context) string { return siteOf(c).own[0].String() }

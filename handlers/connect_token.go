@@ -13,13 +13,6 @@ import (
 	"usher/sessions/tokens"
 )
 
-// The addresses of the token service, which discovery tells.
-const (
-	ConnectTokenPath      = "/connect/token"
-	ConnectIntrospectPath = "/connect/introspect"
-	ConnectRevocationPath = "/connect/revocation"
-)
-
 // ConnectToken gives a client an access token with which it speaks for itself
 // (RFC 6749 §4.4): POST /connect/token.
 func (a *App) ConnectToken(c *gin.Context) error {
