@@ -238,9 +238,8 @@ func TestConnectIntrospect(t *testing.T) {
 func TestConnectRevocation(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w world) {
 		// Both are reached by one address, as behind a balancer.
-		w.environ = append(w.environ, "USHER_PUBLIC_URL=http://sso.localhost")
-		i, second := launch(t, w), launch(t, w)
-		const at = "Host: sso.localhost"
+		const public, at = "USHER_PUBLIC_URL=http://sso.localhost", "Host: sso.localhost"
+		i, second := launch(t, w, public), launch(t, w, public)
 		library := i.addConnection(t, "library", nil, at)
 		for _, format := range accessFormats {
 			lumen := i.addClient(t, format, []string{"library"}, at)
