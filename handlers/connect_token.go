@@ -35,7 +35,7 @@ func (a *App) ConnectToken(c *gin.Context) error {
 	case err != nil:
 		return connectFault(err)
 	}
-	Note(c, slog.String("token", access.ID))
+	Note(c, slog.String("jti", access.ID))
 	c.JSON(http.StatusOK, tokenAnswer{
 		AccessToken: access.Token, TokenType: schemeBearer, ExpiresIn: int64(access.Life / time.Second), Scope: strings.Join(access.Scopes, " "),
 	})

@@ -61,32 +61,44 @@ func (t *Tokens) IssueAccess(ctx context.Context, tenant, issuer string, client 
 		return Access{}, err
 	}
 	access := Access{ID: id, Life: client.AccessTokenLife}
+	now := t.now()
+	// A token is not older than its client and its scopes, even if another
+	// instance, whose clock was ahead, has just made them.
+	made := latest(now, client.CreatedAt)
 	for _, s := range granted {
 		access.Scopes = append(access.Scopes, s.Scope)
+		made = latest(made, s.CreatedAt)
 	}
-	now := t.now()
 	if client.AccessTokenFormat == FormatReference {
-		access.Token, err = t.reference(ctx, tenant, client, access, now)
+		access.Token, err = t.reference(ctx, store.AccessToken{
+			TenantID: tenant, ID: id, Client: client.ID, Scope: strings.Join(access.Scopes, " "),
+			CreatedAt: made, ExpiresAt: now.Add(access.Life),
+		})
 		return access, err
 	}
 	typ := typeOf(client.AccessTokenFormat)
 	access.Token, err = t.Sign(ctx, tenant, "", typ, accessClaims{
-		NotBefore: now.Unix(), Expires: now.Add(access.Life).Unix(), IssuedAt: now.Unix(),
+		NotBefore: now.Unix(), Expires: now.Add(access.Life).Unix(), IssuedAt: made.Unix(),
 		Issuer: issuer, Audience: audience(issuer, granted),
 		ClientID: client.ClientID, Subject: client.ClientID, Scope: scopeClaim(typ, access.Scopes), ID: id,
 	})
 	return access, err
 }
 
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // reference makes a reference token and stores what it stands for.
-func (t *Tokens) reference(ctx context.Context, tenant string, client Client, access Access, now time.Time) (string, error) {
+func (t *Tokens) reference(ctx context.Context, kept store.AccessToken) (string, error) {
 	var random [tokenBytes]byte
 	_, _ = rand.Read(random[:]) // never fails (crypto/rand since Go 1.24)
 	token := hex.EncodeToString(random[:])
-	err := t.store.AddAccessToken(ctx, store.AccessToken{
-		TenantID: tenant, Digest: digestOf(token), ID: access.ID, Client: client.ID, Scope: strings.Join(access.Scopes, " "),
-		CreatedAt: now, ExpiresAt: now.Add(access.Life),
-	})
+	kept.Digest = digestOf(token)
+	err := t.store.AddAccessToken(ctx, kept)
 	if errors.Is(err, store.ErrNotFound) {
 		err = ErrInvalidClient
 	}

@@ -202,6 +202,25 @@ func TestWhatIsTakenAway(t *testing.T) {
 	})
 }
 
+// TestClocksApart: an instance whose clock is behind makes tokens that are good
+// everywhere, with what another one has just made.
+func TestClocksApart(t *testing.T) {
+	eachMachines(t, func(t *testing.T, m *machines) {
+		late := func() time.Time { return m.at.Add(-20 * time.Second) }
+		behind := open(m.db.Open(t, late), late)
+		for _, format := range formats {
+			access, err := behind.IssueAccess(t.Context(), m.tenant, issuer, m.as(format), "library")
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.live(t, format, m.library, access.Token, "library")
+			if _, err := behind.Introspect(t.Context(), m.tenant, issuer, m.library, m.issue(t, format, "")); err != nil {
+				t.Errorf("%s: from an instance whose clock is ahead: %v", format, err)
+			}
+		}
+	})
+}
+
 // TestIntrospectionTurns counts the round trips to PostgreSQL, once its statements
 // are prepared and the signing keys read.
 func TestIntrospectionTurns(t *testing.T) {

@@ -125,8 +125,9 @@ SELECT c.tenant_id, c.id AS client, c.client_id, c.api_scopes, `+s.dialect.scope
 
 // ScopeConnection is an API scope, and where it counts.
 type ScopeConnection struct {
-	Scope      string `db:"scope"`
-	Connection string `db:"connection"` // the API connection's name
+	Scope      string    `db:"scope"`
+	CreatedAt  time.Time `db:"created_at"` // the scope
+	Connection string    `db:"connection"` // the API connection's name
 }
 
 // ScopeConnections returns where API scopes count, by their names; those that do
@@ -137,7 +138,7 @@ func (s *Store) ScopeConnections(ctx context.Context, tenant string, scopes []st
 		return nil, fmt.Errorf("store: names of scopes: %w", err)
 	}
 	stmt, err := s.stmt(ctx, s.read, `
-SELECT a.name AS scope, n.name AS connection
+SELECT a.name AS scope, a.created_at, n.name AS connection
   FROM api_scopes a JOIN api_connections n ON n.id = a.connection_id AND n.tenant_id = a.tenant_id
  WHERE a.tenant_id = $1 AND a.name `+s.dialect.among(`SELECT value FROM `+s.dialect.jsonEach()+`($2)`)+` ORDER BY a.name`)
 	if err != nil {
