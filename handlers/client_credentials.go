@@ -8,15 +8,16 @@ import (
 	"unicode/utf8"
 )
 
-// clientCredentials are how a partner's server says who it is (RFC 6749 §2.3.1).
-type clientCredentials struct{ appID, secret string }
+// clientCredentials are how a server says who it is (RFC 6749 §2.3.1): a partner's
+// by its app id, a client by its client id, an API connection by its name.
+type clientCredentials struct{ id, secret string }
 
 const (
-	maxAppIDBytes        = 128
+	maxClientIDBytes     = 128
 	maxClientSecretBytes = 4096
 )
 
-// readClientCredentials takes the app id and the secret from the Authorization
+// readClientCredentials takes the id and the secret from the Authorization
 // header or from the form, and refuses both at once: which of two were to count?
 // The error is a Fault with OAuthInvalidRequest or OAuthInvalidClient and quotes
 // neither.
@@ -27,14 +28,14 @@ func readClientCredentials(header http.Header, form url.Values) (clientCredentia
 	case len(lines) > 1:
 		return clientCredentials{}, oauthFault(OAuthInvalidRequest, "Send one Authorization header.")
 	case len(lines) == 0 && secret == "":
-		return clientCredentials{}, oauthFault(OAuthInvalidClient, "Send the app id and the secret: as HTTP Basic, or as client_id and client_secret.")
+		return clientCredentials{}, oauthFault(OAuthInvalidClient, "Send the id and the secret: as HTTP Basic, or as client_id and client_secret.")
 	case len(lines) == 0:
 		return clientCredentials{id, secret}.checked()
 	case form.Has("client_secret"):
 		return clientCredentials{}, oauthFault(OAuthInvalidRequest, "Send the secret once: as HTTP Basic or as client_secret.")
 	}
 	basic, err := readBasic(lines[0])
-	if err == nil && form.Has("client_id") && id != basic.appID {
+	if err == nil && form.Has("client_id") && id != basic.id {
 		err = oauthFault(OAuthInvalidRequest, "client_id is another one than that of HTTP Basic.")
 	}
 	if err != nil {
@@ -53,21 +54,21 @@ func readBasic(line string) (clientCredentials, error) {
 	text, err := base64.StdEncoding.Strict().DecodeString(strings.Trim(encoded, " "))
 	id, secret, found := strings.Cut(string(text), ":")
 	if err != nil || !found {
-		return clientCredentials{}, oauthFault(OAuthInvalidClient, "HTTP Basic holds the app id, a colon and the secret in base64.")
+		return clientCredentials{}, oauthFault(OAuthInvalidClient, "HTTP Basic holds the id, a colon and the secret in base64.")
 	}
 	var decoded clientCredentials
-	if decoded.appID, err = url.QueryUnescape(id); err == nil {
+	if decoded.id, err = url.QueryUnescape(id); err == nil {
 		decoded.secret, err = url.QueryUnescape(secret)
 	}
 	if err != nil {
-		return clientCredentials{}, oauthFault(OAuthInvalidClient, "The app id and the secret are encoded as in a form before they are joined: a percent sign is %25.")
+		return clientCredentials{}, oauthFault(OAuthInvalidClient, "The id and the secret are encoded as in a form before they are joined: a percent sign is %25.")
 	}
 	return decoded, nil
 }
 
 // checked refuses what no client can have.
 func (k clientCredentials) checked() (clientCredentials, error) {
-	if k.appID == "" || len(k.appID) > maxAppIDBytes || !utf8.ValidString(k.appID) ||
+	if k.id == "" || len(k.id) > maxClientIDBytes || !utf8.ValidString(k.id) ||
 		k.secret == "" || len(k.secret) > maxClientSecretBytes || !utf8.ValidString(k.secret) {
 		return clientCredentials{}, &Fault{Code: OAuthInvalidClient}
 	}

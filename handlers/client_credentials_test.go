@@ -70,7 +70,7 @@ func FuzzClientCredentials(f *testing.F) {
 		}
 		got, err := readClientCredentials(header, form)
 		if err == nil {
-			if got.appID == "" || got.secret == "" || !utf8.ValidString(got.appID+got.secret) {
+			if got.id == "" || got.secret == "" || !utf8.ValidString(got.id+got.secret) {
 				t.Errorf("got %+v of %q and %q, want both halves or an error", got, line, body)
 			}
 			if line != "" && form.Has("client_secret") {

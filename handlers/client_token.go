@@ -33,7 +33,7 @@ func (a *App) ClientToken(c *gin.Context) error {
 		return err
 	}
 	ctx, tenant := c.Request.Context(), siteOf(c).tenant
-	client, err := a.Provisioning.AuthenticateClient(ctx, tenant, credentials.appID, credentials.secret)
+	client, err := a.Provisioning.AuthenticateClient(ctx, tenant, credentials.id, credentials.secret)
 	if client.IntegrationID != "" {
 		Note(c, slog.String("integration", client.IntegrationID))
 	}

@@ -136,7 +136,7 @@ var outcomes = map[string]outcome{
 	string(IdempotencyInProgress):     {status: http.StatusConflict, title: "This request is being carried out", whatToDo: "Send it again in a moment, with the same Idempotency-Key, for its answer.", retryAfter: time.Second},
 	string(AccessTokenInvalid):        {status: http.StatusUnauthorized, title: "A valid access token is needed here", whatToDo: "Get one from /api/oauth/token with the app id and the secret, and send it as “Authorization: Bearer …”.", challenge: schemeBearer},
 	string(OAuthInvalidRequest):       {status: http.StatusBadRequest, title: "This request for a token is not complete", whatToDo: "Check the parameters and send it again."},
-	string(OAuthInvalidClient):        {status: http.StatusUnauthorized, title: "We do not know this client", whatToDo: "Check the app id and the secret: the secret is that of a live key of the integration.", challenge: schemeBasic},
+	string(OAuthInvalidClient):        {status: http.StatusUnauthorized, title: "We do not know this client", whatToDo: "Check the id and the secret: it is a live one of this client, or of a live key of the integration.", challenge: schemeBasic},
 	string(OAuthUnauthorizedClient):   {status: http.StatusBadRequest, title: "This client has no secret to show", whatToDo: "The integration signs with a public key only: add a key with a shared secret."},
 	string(OAuthUnsupportedGrantType): {status: http.StatusBadRequest, title: "Tokens are not given out in this way", whatToDo: "grant_type is client_credentials."},
 	string(OAuthInvalidScope):         {status: http.StatusBadRequest, title: "There is no such right to ask for", whatToDo: "Leave scope out, or ask for resources."},

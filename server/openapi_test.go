@@ -21,8 +21,14 @@ import (
 
 const apiRoot = "/admin/api/v1"
 
-// partnerRoot is where the described paths are that have servers of their own.
-const partnerRoot = "/api"
+// ownRoots are where the described paths are that have servers of their own.
+var ownRoots = []string{"/api/", "/connect/"}
+
+// described reports whether the description has to know a path.
+func described(path string) bool {
+	return strings.HasPrefix(path, apiRoot+"/") ||
+		slices.ContainsFunc(ownRoots, func(root string) bool { return strings.HasPrefix(path, root) })
+}
 
 // contract is the API's description, ready to hold requests and answers
 // against. The kit does that with everything that any test sends. The router
@@ -51,8 +57,7 @@ var contract = sync.OnceValues(func() (routers.Router, error) {
 // checkContract holds an answer of the API against the description, and a
 // request that was accepted as well.
 func checkContract(request *http.Request, body string, a answer) error {
-	described := strings.HasPrefix(request.URL.Path, apiRoot+"/") || strings.HasPrefix(request.URL.Path, partnerRoot+"/")
-	if !described || a.status == http.StatusNotFound && a.reason() == "not_found" ||
+	if !described(request.URL.Path) || a.status == http.StatusNotFound && a.reason() == "not_found" ||
 		a.status == http.StatusMethodNotAllowed || a.status == http.StatusRequestHeaderFieldsTooLarge || request.Method == http.MethodOptions {
 		return nil // there is no such address, or net/http has answered
 	}
@@ -110,28 +115,28 @@ func TestOpenAPI(t *testing.T) {
 	if !strings.HasPrefix(doc.OpenAPI, "3.1") {
 		t.Errorf("got version %s, want 3.1", doc.OpenAPI)
 	}
-	var described []string
+	var told []string
 	for path, item := range doc.Paths.Map() {
 		root := apiRoot
 		if len(item.Servers) > 0 {
 			root = ""
 		}
 		for method := range item.Operations() {
-			described = append(described, method+" "+root+path)
+			told = append(told, method+" "+root+path)
 		}
 	}
-	slices.Sort(described)
+	slices.Sort(told)
 	parameter := regexp.MustCompile(`:([a-z_]+)`)
 	var served []string
 	for _, r := range everyRoute(t) {
 		if strings.HasPrefix(r, http.MethodOptions) {
 			continue // between browsers and us
 		}
-		if strings.Contains(r, " "+apiRoot+"/") || strings.Contains(r, " "+partnerRoot+"/") {
+		if _, path, _ := strings.Cut(r, " "); described(path) {
 			served = append(served, parameter.ReplaceAllString(r, "{$1}"))
 		}
 	}
-	if diff := cmp.Diff(served, described); diff != "" {
+	if diff := cmp.Diff(served, told); diff != "" {
 		t.Errorf("got a description that differs from the routes (-program +openapi.json):\n%s", diff)
 	}
 	// Every operation is on the page for people, under its own anchor.

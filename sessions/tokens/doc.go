@@ -1,5 +1,5 @@
 // Package tokens is the core of the token service: what it gives out, and what
-// such a token is worth when it comes back. There are two kinds so far.
+// such a token is worth when it comes back.
 //
 // Access tokens with which partners' servers speak for themselves (RFC 6749
 // §4.4) are 256 random bits:
@@ -17,6 +17,14 @@
 //
 //	claims → Tokens.Sign → JWT → Tokens.VerifyOwn → claims
 //	Tokens.JWKS → public keys, for everybody else who verifies
+//
+// Access tokens of clients are such JWTs or, again, 256 random bits:
+//
+//	client id and secret → Tokens.AuthenticateClient → Tokens.IssueAccess → token
+//	name and secret of an API connection → Tokens.AuthenticateConnection → Tokens.Introspect
+//
+// Of a JWT nothing is kept unless it is taken back. Whatever the form, its client
+// and its scopes are looked up at every introspection.
 //
 // What a signing key is good for follows from the times in its row: next, active,
 // retired, gone. All instances read the same times and so agree, without telling

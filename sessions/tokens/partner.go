@@ -79,6 +79,12 @@ func digestOf(token string) []byte {
 func (t *Tokens) Sweep(ctx context.Context) {
 	for ctx.Err() == nil {
 		if n, err := t.store.ForgetClientTokens(ctx, t.now(), sweepBatch); err != nil || n < sweepBatch {
+			break
+		}
+	}
+	// By another instance's clock they may not have ended yet.
+	for ctx.Err() == nil {
+		if n, err := t.store.ForgetAccessTokens(ctx, t.now().Add(-clockSkew), sweepBatch); err != nil || n < sweepBatch {
 			return
 		}
 	}

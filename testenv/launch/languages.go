@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"embed"
 	"errors"
 	"fmt"
 	"os"
@@ -86,16 +88,28 @@ func findRuby(ctx context.Context) (string, error) {
 	return path, err
 }
 
-// findNode finds Node.js and brings jose into the cache folder beside it, as
-// npm's lock file pins it.
+// The packages that Node.js lacks: a library that signs links, and those with
+// which clients and resource servers use the token service. npm's lock file pins
+// each by its digest. openid-client-3 is the third version of openid-client,
+// which many servers still have.
+//
+//go:embed node/package.json node/package-lock.json
+var nodePackages embed.FS
+
+// findNode finds Node.js and brings its packages into the cache folder beside it.
 func findNode(ctx context.Context) (string, error) {
 	path, err := lookAny("node")
 	if err != nil {
 		return "", err
 	}
+	const lock = "package-lock.json"
 	folder := filepath.Join(".cache", "quickstart")
-	lock, err := os.ReadFile(filepath.Join(folder, "package-lock.json"))
-	if err == nil && string(lock) == joseLock {
+	wanted, err := nodePackages.ReadFile("node/" + lock)
+	if err != nil {
+		return "", err
+	}
+	installed, err := os.ReadFile(filepath.Join(folder, lock))
+	if err == nil && bytes.Equal(installed, wanted) {
 		if _, err := os.Stat(filepath.Join(folder, "node_modules", "jose")); err == nil {
 			return path, nil
 		}
@@ -107,8 +121,12 @@ func findNode(ctx context.Context) (string, error) {
 	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return "", err
 	}
-	for name, text := range map[string]string{"package.json": josePackage, "package-lock.json": joseLock} {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+	for _, name := range []string{"package.json", lock} {
+		text, err := nodePackages.ReadFile("node/" + name)
+		if err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {
 			return "", err
 		}
 	}
@@ -119,32 +137,3 @@ func findNode(ctx context.Context) (string, error) {
 	}
 	return path, nil
 }
-
-// The one package that Node.js lacks, pinned by its digest.
-const (
-	josePackage = `{
-  "private": true,
-  "dependencies": {
-    "jose": "6.2.17"
-  }
-}
-`
-	joseLock = `{
-  "name": "quickstart",
-  "lockfileVersion": 3,
-  "requires": true,
-  "packages": {
-    "": {
-      "dependencies": {
-        "jose": "6.2.17"
-      }
-    },
-    "node_modules/jose": {
-      "version": "6.2.17",
-      "integrity": "sha512-wOuK9V1yujQFH5S0ZWmLcDZN7+IKh9bUCC2ZPCf2HDlol3WWHy+PPyNjEI75FXRLMp3vDKQcupP59xhVU95hcg==",
-      "license": "MIT"
-    }
-  }
-}
-`
-)

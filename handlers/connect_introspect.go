@@ -1,0 +1,55 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"usher/sessions/tokens"
+)
+
+// introspectionAnswer is what is said of a live token (RFC 7662 §2.2).
+type introspectionAnswer struct {
+	Active    bool     `json:"active"`
+	NotBefore int64    `json:"nbf"`
+	Expires   int64    `json:"exp"`
+	IssuedAt  int64    `json:"iat"`
+	Issuer    string   `json:"iss"`
+	Audience  []string `json:"aud"` // us and the caller
+	ClientID  string   `json:"client_id"`
+	Subject   string   `json:"sub"`
+	Scope     string   `json:"scope"` // with spaces between the names
+	TokenType string   `json:"token_type"`
+	ID        string   `json:"jti"`
+}
+
+// inactive is said of everything else, byte for byte: the caller cannot learn why.
+const inactive = `{"active":false}`
+
+// Introspect says what an access token is worth at the API connection that asks
+// (RFC 7662): POST /connect/introspect.
+func (a *App) Introspect(c *gin.Context) error {
+	caller, form, err := a.connection(c)
+	if err != nil {
+		return err
+	}
+	token := form.Get("token")
+	if token == "" {
+		return oauthFault(OAuthInvalidRequest, "token is missing: the access token to look at.")
+	}
+	found, err := a.Tokens.Introspect(c.Request.Context(), siteOf(c).tenant.ID, issuer(c), caller, token)
+	if errors.Is(err, tokens.ErrNone) {
+		c.Data(http.StatusOK, "application/json; charset=utf-8", []byte(inactive))
+		return nil
+	} else if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, introspectionAnswer{
+		Active: true, NotBefore: found.NotBefore.Unix(), Expires: found.Expire.Unix(), IssuedAt: found.IssuedAt.Unix(),
+		Issuer: found.Issuer, Audience: found.Audience, ClientID: found.ClientID, Subject: found.Subject,
+		Scope: strings.Join(found.Scopes, " "), TokenType: schemeBearer, ID: found.ID,
+	})
+	return nil
+}
