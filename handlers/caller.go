@@ -154,13 +154,11 @@ func headerValue(s string) string {
 }
 
 // stripIdentity takes away what a client may have sent to pass for somebody:
-// every header whose name an application could read as one of ours. CGI and
-// its heirs (RFC 3875 §4.1.18) make the same variable of "-" and "_", and of
-// either case.
+// every header whose name an application could read as one of ours.
 func stripIdentity(h http.Header) {
+	ours := foldedName(identityPrefix)
 	for name := range h {
-		folded := strings.ToLower(strings.ReplaceAll(name, "_", "-"))
-		if strings.HasPrefix(folded, strings.ToLower(identityPrefix)) {
+		if strings.HasPrefix(foldedName(name), ours) {
 			delete(h, name)
 		}
 	}

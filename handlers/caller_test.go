@@ -35,6 +35,7 @@ func TestStripIdentity(t *testing.T) {
 	got := http.Header{
 		"X-Usher-User": {"a"}, "X-Usher-Anything": {"a"}, "X_Usher_User": {"a"}, "x-usher_user": {"a"},
 		"X-USHER-GROUPS": {"a", "b"}, "x_UsHeR-eMaIl": {"a"},
+		"X.Usher.User": {"a"}, "x.usher_user": {"a"}, "X~Usher!User": {"a"}, "X-Usher.Groups": {"a"},
 		"X-User": {"kept"}, "X-Ushers": {"kept"}, "Usher-User": {"kept"}, "Cookie": {"kept"},
 	}
 	stripIdentity(got)

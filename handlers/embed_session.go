@@ -72,11 +72,14 @@ func (a *App) ExtendView(c *gin.Context) error {
 // extendView is ExtendView without the log.
 func (a *App) extendView(c *gin.Context, v *view, session sessions.Session, attempt *provisioning.SignInAttempt) (sessions.Session, error) {
 	signIn, _, err := a.admitToView(c, v, attempt)
-	if err != nil {
-		return sessions.Session{}, err
+	if err == nil && (signIn.UserID != session.User || signIn.Integration.ID != session.Integration) {
+		err = &Fault{Code: PersonChanged}
 	}
-	if signIn.UserID != session.User || signIn.Integration.ID != session.Integration {
-		return sessions.Session{}, &Fault{Code: PersonChanged}
+	if err != nil {
+		if fault := a.endOutdatedView(c, session, err); fault != nil {
+			err = fault
+		}
+		return sessions.Session{}, err
 	}
 	session.Version, session.Authorized = signIn.Version, signIn.Authorized
 	session, err = a.Sessions.Extend(c.Request.Context(), session, a.Now().Add(a.viewLife(signIn)))
@@ -86,6 +89,22 @@ func (a *App) extendView(c *gin.Context, v *view, session sessions.Session, atte
 		return sessions.Session{}, unavailable(err)
 	}
 	return session, nil
+}
+
+// endOutdatedView ends the session of a view when a good token says that it is
+// over: the frame is another person's now, or this one may not see it any more.
+func (a *App) endOutdatedView(c *gin.Context, session sessions.Session, said error) error {
+	fault, _ := errors.AsType[*Fault](said)
+	refusal, _ := errors.AsType[*provisioning.Refusal](said)
+	changed := fault != nil && fault.Code == PersonChanged
+	forbidden := refusal != nil && refusal.Reason == provisioning.ResourceForbidden
+	if !changed && !forbidden {
+		return nil
+	}
+	if err := a.Sessions.End(c.Request.Context(), session); err != nil {
+		return unavailable(err)
+	}
+	return nil
 }
 
 // NoteRung keeps how the frame holds its session, in the sign-in log's entry of

@@ -17,9 +17,19 @@ func isOurs(name string) bool {
 }
 
 // foldedName is a header's name as CGI and its heirs tell names apart
-// (RFC 3875 §4.1.18): "-" and "_" are the same to them.
+// (RFC 3875 §4.1.18). To all of them "-" and "_" are the same, PHP makes one of
+// "." as well, and others of whatever is neither letter nor digit.
 func foldedName(name string) string {
-	return strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+	return strings.Map(func(r rune) rune {
+		switch {
+		case 'a' <= r && r <= 'z', '0' <= r && r <= '9':
+			return r
+		case 'A' <= r && r <= 'Z':
+			return r - 'A' + 'a'
+		default:
+			return '-'
+		}
+	}, name)
 }
 
 // stripForwarding takes away what a client may have sent to name another
@@ -34,7 +44,7 @@ func stripForwarding(h http.Header, trusted bool) {
 			folded == "proxy": // CGI programs would send their own requests there
 			delete(h, name)
 		case strings.HasPrefix(folded, "x-forwarded-"), folded == "x-real-ip":
-			if !trusted || strings.Contains(name, "_") {
+			if !trusted || !strings.EqualFold(name, folded) {
 				delete(h, name)
 			}
 		}

@@ -92,7 +92,7 @@ func TestForwardedRequest(t *testing.T) {
 		},
 		{
 			"identity",
-			[]string{"X-Usher-User: eve", "X_Usher_User: eve", "x-usher_GROUPS: admin", "X-Usher-Future: eve", "Connection: X-Usher-User, X-Usher-Email"},
+			[]string{"X-Usher-User: eve", "X_Usher_User: eve", "x-usher_GROUPS: admin", "X-Usher-Future: eve", "X.Usher.User: eve", "x~usher|groups: admin", "Connection: X-Usher-User, X-Usher-Email"},
 			true,
 			http.Header{"X-Usher-User": {"anna"}, "X-Usher-Email": {"a@lumen.example"}, "X_usher_user": nil, "X-Usher_groups": nil, "X-Usher-Future": nil},
 		},

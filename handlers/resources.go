@@ -341,6 +341,9 @@ func (a *App) PutResource(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.Request.Header["If-None-Match"] != nil {
+		return badRequest("If-None-Match: send POST with the id, which makes only what is not there yet.")
+	}
 	kind, id := c.Param("kind"), c.Param("id")
 	if (body.Kind != "" && body.Kind != kind) || (body.ID != "" && body.ID != id) {
 		return badRequest("kind and id: those of the address, or leave them out.")

@@ -484,7 +484,6 @@ func TestEmbedRenewal(t *testing.T) {
 		if a := i.get(t, s.content); a.status != http.StatusOK {
 			t.Errorf("got %v, want the content as before", a)
 		}
-		i.wantReason(t, e.renew(t, view, e.presented("berta"), bearing(s.bearer)), http.StatusConflict, "person_changed")
 		i.wantReason(t, e.renew(t, view, e.presented("chloe").with(fields{"iat": time.Now().Unix() - 4000}), bearing(s.bearer)),
 			http.StatusUnauthorized, "token_too_old")
 		if !e.lives(t, view, bearing(s.bearer)) {
@@ -499,6 +498,30 @@ func TestEmbedRenewal(t *testing.T) {
 		for _, broken := range []string{"", form + "&user=x", "appId=a&appId=b&user=x"} {
 			if a := e.post(t, view+"/session", broken, bearing(s.bearer)); a.status < 400 || a.status >= 500 {
 				t.Errorf("form %.20q: got %v, want it refused", broken, a)
+			}
+		}
+	})
+}
+
+// TestEmbedOverByToken: a good token ends the view that it says is over.
+func TestEmbedOverByToken(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w world) {
+		i := launch(t, w)
+		e := embedding(t, i, nil)
+		view := e.framed(t, "vote-widget", "57cc26", nil)
+		for name, over := range map[string]struct {
+			token  fields
+			status int
+			reason string
+		}{
+			"another person":     {e.presented("berta"), http.StatusConflict, "person_changed"},
+			"no right any more":  {e.presented("chloe").with(fields{"authorizedVotes": []string{"others"}}), http.StatusForbidden, "resource_forbidden"},
+			"beside other votes": {e.presented("chloe").with(fields{"authorizedResources": []string{"others"}}), http.StatusForbidden, "resource_forbidden"},
+		} {
+			s := shows(t, e.open(t, view, e.presented("chloe")), http.StatusOK)
+			i.wantReason(t, e.renew(t, view, over.token, bearing(s.bearer)), over.status, over.reason)
+			if e.lives(t, view, bearing(s.bearer)) || i.get(t, s.content).status != http.StatusUnauthorized {
+				t.Errorf("%s: got the view alive, want it ended", name)
 			}
 		}
 	})

@@ -101,7 +101,7 @@ func told(r *http.Request) http.Header {
 
 // forgeries are header lines by which a client may try to pass for somebody.
 var forgeries = []string{
-	"X-Usher-User: eve", "x-usher-email: eve@evil.test", "X_Usher_User: eve", "X-USHER_GROUPS: admins", "X-Usher-Integration: x", "X-Usher-Session: x",
+	"X-Usher-User: eve", "x-usher-email: eve@evil.test", "X_Usher_User: eve", "X-USHER_GROUPS: admins", "X.Usher.User: eve", "x~usher|groups: admins", "X-Usher-Integration: x", "X-Usher-Session: x",
 	"X-Usher-Anything: x", "Connection: X-Usher-User", "Connection: keep-alive, X-Usher-Email, X-Usher-Groups",
 }
 

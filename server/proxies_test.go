@@ -60,7 +60,7 @@ func TestProxies(t *testing.T) {
 
 		t.Run("forged", func(t *testing.T) {
 			at.proxy.raw(t, "GET /courses HTTP/1.1\r\nCookie: __Host-usher="+cookie+"\r\n"+
-				"X-Usher-User: forged\r\nx_usher_user: forged\r\nX-USHER-GROUPS: forged\r\nx-Usher_Email: forged\r\n"+
+				"X-Usher-User: forged\r\nx_usher_user: forged\r\nX-USHER-GROUPS: forged\r\nx-Usher_Email: forged\r\nX.Usher.User: forged\r\nx~usher|groups: forged\r\n"+
 				"X-Usher-Session: forged\r\nX-Usher-Session: forged")
 			for name, value := range at.told() {
 				if value != want[name] {

@@ -196,6 +196,7 @@ func TestPartnersResources(t *testing.T) {
 		call(mine, 412, "PUT", "/form/new", `{"title":"Three"}`, "If-Match: *")
 		call(mine, 200, "PUT", "/form/1", `{"title":"Two"}`, "If-Match: *")
 		call(mine, 400, "PUT", "/form/1", `{"title":"Three"}`, "If-Match: x")
+		call(mine, 400, "PUT", "/form/1", `{"title":"Three"}`, "If-None-Match: *")
 		call(mine, 400, "PUT", "/form/1", `{"title":"Two","id":"2"}`)
 
 		// Bad input names the field, and changes nothing.

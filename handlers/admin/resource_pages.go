@@ -97,7 +97,7 @@ func (f resourceForm) fields(owners names, wrong faults) []web.Field {
 		}),
 		wrong.field(web.Field{
 			Name: "restricted", Label: "Only people of this integration may open it", Type: "checkbox", Checked: f.restricted,
-			Hint: "Otherwise people of every integration may, unless their tokens list what they may open.",
+			Hint: "Otherwise people of every integration may, unless their tokens list what they may open; the content is told who they are.",
 		}),
 	}
 }

@@ -359,14 +359,14 @@
       live(answer.body.expires_in);
       tell("usher:signed-in", { rung: rung, expiresIn: left(), renewed: true });
       note(answer.reference);
-    } else if (reason === "no_session" || reason === "person_changed") {
+    } else if (reason === "no_session" || reason === "person_changed" || reason === "resource_forbidden") {
       load(token, "again");
     } else if (passes(answer)) {
       unreachable(answer);
     } else {
       // This token is no good; the session that there is goes on.
       phase = "alive";
-      fail(reason || "bad_request", (answer.body.title || "The site's answer was not accepted") + ". " + (answer.body.detail || ""), answer.reference);
+      fail(reason || "bad_request", "The token that the site around this has sent was not accepted. " + whatNow(), answer.reference);
       if (left() > 3) at(left() / 2, ask);
       else at(left(), end);
     }
