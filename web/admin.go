@@ -52,7 +52,7 @@ func adminPages() []Page {
 		AdminDeadLink{},
 	}
 	return slices.Concat(
-		[]Page{Overview{}}, integrationPages(), log, users, catalogPages(), resourcePages(), tokenPages(), work, settingsPages(), accounts, []Page{APIReference{}},
-		[]Page{Overview{}}, integrationPages(), log, users, catalogPages(), resourcePages(), clientPages(), work, settingsPages(), accounts, []Page{APIReference{}},
+		[]Page{Overview{}}, integrationPages(), log, users, catalogPages(), resourcePages(),
+		clientPages(), tokenPages(), work, settingsPages(), accounts, []Page{APIReference{}},
 	)
 }
