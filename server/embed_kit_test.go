@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -140,11 +139,11 @@ func (e *embedder) load(t testing.TB, target string, header ...string) answer {
 
 // shown is what a view's page has for its script, and the secrets in it.
 type shown struct {
-	view                   string // path
-	user, bearer, expires  string
-	content, ticket        string // of the content's frame; "" = our own page
-	cookie                 string // that the answer has set; "" = none
-	origins, reason, title string
+	view                  string // path
+	user, bearer, expires string
+	content, ticket       string // of the content's frame; "" = our own page
+	cookie                string // that the answer has set; "" = none
+	origins, reason       string
 }
 
 // shows reads a view's page. The test fails unless the status is the one wanted.
@@ -221,9 +220,6 @@ func (e *embedder) renew(t testing.TB, view string, claims fields, header ...str
 	t.Helper()
 	return e.post(t, view+"/session", "appId="+e.AppID+"&user="+e.token(claims), e.hosted(header...)...)
 }
-
-// referenceOf is the reference on a page.
-var referenceOf = regexp.MustCompile(`data-reference="([^"]+)"`)
 
 // requests is how many have come in.
 func (s *contentServer) requests() int {

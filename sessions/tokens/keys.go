@@ -187,11 +187,6 @@ func (t *Tokens) openKey(k store.SigningKey) (*ringKey, error) {
 // accepted: also before it is active, because clocks differ.
 func (k *ringKey) served(now time.Time) bool { return k.GoneAt == nil || now.Before(*k.GoneAt) }
 
-// signs reports whether a key is the one that signs now.
-func (k *ringKey) signs(now time.Time) bool {
-	return k.signer != nil && keyOf(k.SigningKey, now).State == KeyActive
-}
-
 // inOrder sorts keys for the JWKS: by algorithm, ES256 first, and of each the one
 // that signs, then those that will and those that did.
 func inOrder(keys []*ringKey, now time.Time) {
