@@ -160,7 +160,7 @@ func TestDriftGuardLetsThrough(t *testing.T) {
 // instances: exactly the threshold gets through.
 func TestDriftGuardInParallel(t *testing.T) {
 	eachPlace(t, guarded(5), func(t *testing.T, p *place) {
-		const people = 24
+		const people = 12
 		p.crowd(t, people)
 		services := []*provisioning.Service{p.svc, p.another(t), p.another(t)}
 		var all sync.WaitGroup
