@@ -38,7 +38,7 @@ func TestResourcesByCommands(t *testing.T) {
 			t.Errorf("got %s, error %v, want it open, with the built-in page and the title kept", changed, err)
 		}
 		list, _ := command(t, w, exitOK, "resource", "list", "--kind", "vote", "--json")
-		if lines := strings.Split(strings.TrimSpace(list), "\n"); len(lines) != 2 || !strings.Contains(lines[0], `"id":"1"`) {
+		if lines := strings.Split(strings.TrimSpace(list), "\n"); len(lines) != 2 || !strings.Contains(list, `"id":"1"`) {
 			t.Errorf("got\n%s\nwant two resources", list)
 		}
 		command(t, w, exitNotFound, "resource", "show", "vote/none")

@@ -372,6 +372,7 @@ func TestEmbedRights(t *testing.T) {
 		e.wantFramed(t, e.load(t, own+"?appId="+e.AppID, framing(s.cookie)), http.StatusForbidden, "resource_forbidden", partnerSite)
 		i.wantReason(t, e.renew(t, open, e.presented("chloe").with(fields{"authorizedVotes": []string{"own"}}), bearing(s.bearer)),
 			http.StatusForbidden, "resource_forbidden")
+		s = shows(t, e.open(t, open, e.presented("chloe")), http.StatusOK) // that one has ended
 
 		// Taken from everybody but the owner while somebody looks at it.
 		g := shows(t, guest.open(t, open, guest.presented("gil")), http.StatusOK)
