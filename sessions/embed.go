@@ -113,8 +113,9 @@ func (s *Sessions) CheckEmbed(ctx context.Context, tenant string, by EmbedSecret
 }
 
 // Extend gives the session of a frame a later end, in place: its secrets stay.
-// An end before the present one changes nothing. It returns ErrNone when the
-// session is gone.
+// An end before the present one leaves that as it is. Version and Authorized
+// are stored as they are in session: those of the fresh token hold from now on.
+// It returns ErrNone when the session is gone.
 func (s *Sessions) Extend(ctx context.Context, session Session, end time.Time) (Session, error) {
 	key, ok := keyOfID(session.ID)
 	if !ok || !session.Embed {
@@ -125,8 +126,11 @@ func (s *Sessions) Extend(ctx context.Context, session Session, end time.Time) (
 		end = latest
 	}
 	end = end.UTC().Truncate(time.Millisecond)
-	if !end.After(session.Expires) {
-		return session, nil
+	if end.Before(session.Expires) {
+		end = session.Expires
+	}
+	if end.Sub(now) < time.Millisecond {
+		return Session{}, ErrNone
 	}
 	session.LastSeen, session.Expires, session.Idle = now, end, end.Sub(now)
 	found, err := s.store.Replace(ctx, session.Tenant, session.User, key, encode(key, session), end.Sub(now))

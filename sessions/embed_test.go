@@ -125,6 +125,14 @@ func TestExtend(t *testing.T) {
 	if again, err := b.Extend(t.Context(), longer, b.clock.now().Add(time.Minute)); err != nil || !again.End().Equal(longer.End()) {
 		t.Errorf("an earlier end: got %v, %v; want nothing changed", again.End(), err)
 	}
+	longer.Authorized, longer.Version = []string{"other"}, 9
+	if _, err := b.Extend(t.Context(), longer, b.clock.now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := b.CheckEmbed(t.Context(), b.in.Tenant, secrets); err != nil || !cmp.Equal(got.Authorized, longer.Authorized) ||
+		got.Version != 9 || !got.End().Equal(longer.End()) {
+		t.Errorf("another list with an earlier end: got %+v, %v; want the list, and the end as it was", got, err)
+	}
 	b.clock.advance(59 * time.Minute)
 	got, err := b.CheckEmbed(t.Context(), b.in.Tenant, secrets)
 	if err != nil || got.ID != session.ID {
