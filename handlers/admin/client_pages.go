@@ -112,7 +112,7 @@ func (f clientForm) fields(scopes []tokens.APIScope, wrong faults) []web.Field {
 // AddClientPage: GET /admin/tokens/clients/new.
 func (a *Admin) AddClientPage(c *gin.Context) error {
 	return a.newClient(c, http.StatusOK, clientForm{
-		grants: tokens.Grants(), format: tokens.FormatJWT, life: strconv.FormatInt(int64(tokens.DefaultAccessTokenLife/time.Second), 10),
+		grants: []string{tokens.GrantClientCredentials}, format: tokens.FormatJWT, life: strconv.FormatInt(int64(tokens.DefaultAccessTokenLife/time.Second), 10),
 	}, nil)
 }
 

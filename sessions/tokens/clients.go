@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"usher/sql/store"
@@ -13,17 +14,33 @@ import (
 
 // Defaults and limits of a client.
 const (
-	DefaultAccessTokenLife = 3000 * time.Second
-	minAccessTokenLife     = time.Minute
-	maxAccessTokenLife     = MaxTokenLife
+	DefaultAccessTokenLife   = 3000 * time.Second
+	DefaultCodeLife          = time.Minute
+	DefaultIdentityTokenLife = 5 * time.Minute
+	DefaultRefreshLife       = 30 * 24 * time.Hour
+	DefaultRefreshIdle       = 15 * 24 * time.Hour
+	minAccessTokenLife       = time.Minute
+	maxAccessTokenLife       = MaxTokenLife
 	// maxScopesAllowed is how many API scopes one client may have.
 	maxScopesAllowed = 100
 	madeIDBytes      = 12
 )
 
-// GrantClientCredentials is the grant by which a client speaks for itself
-// (RFC 6749 §4.4).
-const GrantClientCredentials = "client_credentials"
+// Values of Client.Grants: grant types, as they stand in requests for tokens.
+const (
+	GrantAuthorizationCode = "authorization_code"                              // a person signs in (RFC 6749 §4.1)
+	GrantRefreshToken      = "refresh_token"                                   // and the client stays in touch (RFC 6749 §6)
+	GrantClientCredentials = "client_credentials"                              // the client speaks for itself (RFC 6749 §4.4)
+	GrantJWTBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer"     // with a partner's signed user token (RFC 7523 §2.1)
+	GrantTokenExchange     = "urn:ietf:params:oauth:grant-type:token-exchange" // with the token of another client (RFC 8693)
+)
+
+// Values of Client.Kind.
+const (
+	KindApplication  = store.KindApplication  // one that somebody runs
+	KindOrganization = store.KindOrganization // an organization that acts for itself
+	KindPerson       = store.KindPerson       // a program that acts for one person
+)
 
 // Values of Client.AccessTokenFormat.
 const (
@@ -57,7 +74,9 @@ type ClientSettings struct {
 }
 
 // Grants lists the grants that a client can be allowed.
-func Grants() []string { return []string{GrantClientCredentials} }
+func Grants() []string {
+	return []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantJWTBearer, GrantTokenExchange}
+}
 
 // Formats lists the formats of access tokens.
 func Formats() []string { return []string{FormatJWT, FormatAccessTokenJWT, FormatReference} }
@@ -73,7 +92,7 @@ func (wish ClientSettings) apply(c *Client, known []string) error {
 	if wish.Grants != nil {
 		c.Grants = sorted(wish.Grants)
 		if slices.ContainsFunc(c.Grants, func(grant string) bool { return !slices.Contains(Grants(), grant) }) {
-			errs = append(errs, invalid("grants", "of these: %s", GrantClientCredentials))
+			errs = append(errs, invalid("grants", "of these: %s", strings.Join(Grants(), ", ")))
 		}
 	}
 	if wish.APIScopes != nil {
@@ -131,8 +150,10 @@ func (t *Tokens) AddClient(ctx context.Context, tenant, clientID string, wish Cl
 	}
 	now := t.moment()
 	c := Client{
-		TenantID: tenant, ID: id, ClientID: clientID, Grants: Grants(), APIScopes: []string{}, AccessTokenFormat: FormatJWT,
-		AccessTokenLife: DefaultAccessTokenLife, Revision: 1, CreatedAt: now, UpdatedAt: now,
+		TenantID: tenant, ID: id, ClientID: clientID, Kind: KindApplication, Grants: []string{GrantClientCredentials}, APIScopes: []string{},
+		AccessTokenFormat: FormatJWT, AccessTokenLife: DefaultAccessTokenLife, CodeLife: DefaultCodeLife,
+		IdentityTokenLife: DefaultIdentityTokenLife, RefreshLife: DefaultRefreshLife, RefreshIdle: DefaultRefreshIdle,
+		Revision: 1, CreatedAt: now, UpdatedAt: now,
 	}
 	if c.ClientID == "" {
 		c.ClientID = madeClientID()

@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -16,72 +14,44 @@ const (
 	FormatReference      = "reference" // 256 random bits, which only introspection can read
 )
 
+// Values of Client.Kind.
+const (
+	KindApplication  = "application"  // one that somebody runs
+	KindOrganization = "organization" // an organization that acts for itself
+	KindPerson       = "person"       // a program that acts for one person
+)
+
 // Client is an application that may ask for tokens.
 type Client struct {
-	TenantID          string
-	ID                string   // UUIDv7
-	ClientID          string   // by which it calls itself (RFC 6749 §2.2), unique in the tenant
-	Name              string   // for people
-	Grants            []string // grant types (RFC 6749 §4)
-	APIScopes         []string // which it may ask for, sorted
+	TenantID       string
+	ID             string // UUIDv7
+	ClientID       string // by which it calls itself (RFC 6749 §2.2), unique in the tenant
+	Kind           string // never changes
+	User           string // of KindPerson: the id of the user for whom it acts; it never changes
+	Name           string // for people
+	Public         bool   // it has no secret (RFC 6749 §2.1): PKCE is demanded
+	Keys           string // JSON Web Key Set of its public keys for private_key_jwt; "" = none
+	RedirectURIs   []string
+	PostLogoutURIs []string
+	Integration    string   // the id of the one to whose sign-in page people are sent; "" = as GET /auth/start decides
+	AskConsent     bool     // people are asked before it gets a token for them
+	Grants         []string // grant types (RFC 6749 §4)
+	APIScopes      []string // which it may ask for, sorted
+	IdentityScopes []string // the same
+	RequiredClaims []string // names of custom claims that a person must have, sorted
+
+	// What it gets, and for how long that is good: whole seconds.
 	AccessTokenFormat string
-	AccessTokenLife   time.Duration // whole seconds
-	Disabled          bool
-	Revision          int64 // grows with every change
-	CreatedAt         time.Time
-	UpdatedAt         time.Time
-}
+	AccessTokenLife   time.Duration
+	CodeLife          time.Duration
+	IdentityTokenLife time.Duration
+	RefreshLife       time.Duration // of a grant, from its beginning
+	RefreshIdle       time.Duration // of one refresh token, from its making
 
-const clientColumns = `tenant_id, id, client_id, name, grants, api_scopes, access_token_format, access_token_life, disabled, revision, created_at, updated_at`
-
-// ownClientColumns are the same of the table that withSecrets names o.
-const ownClientColumns = `o.tenant_id, o.id, o.client_id, o.name, o.grants, o.api_scopes, o.access_token_format, o.access_token_life, o.disabled, o.revision, o.created_at, o.updated_at`
-
-// clientRow is a Client as it is stored.
-type clientRow struct {
-	TenantID          string    `db:"tenant_id"`
-	ID                string    `db:"id"`
-	ClientID          string    `db:"client_id"`
-	Name              string    `db:"name"`
-	Grants            string    `db:"grants"`
-	APIScopes         string    `db:"api_scopes"`
-	AccessTokenFormat string    `db:"access_token_format"`
-	AccessTokenLife   int64     `db:"access_token_life"`
-	Disabled          bool      `db:"disabled"`
-	Revision          int64     `db:"revision"`
-	CreatedAt         time.Time `db:"created_at"`
-	UpdatedAt         time.Time `db:"updated_at"`
-}
-
-func (r clientRow) client() (Client, error) {
-	c := Client{
-		TenantID: r.TenantID, ID: r.ID, ClientID: r.ClientID, Name: r.Name, AccessTokenFormat: r.AccessTokenFormat,
-		AccessTokenLife: time.Duration(r.AccessTokenLife) * time.Second, Disabled: r.Disabled, Revision: r.Revision,
-		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
-	}
-	if err := json.Unmarshal([]byte(r.Grants), &c.Grants); err != nil {
-		return Client{}, fmt.Errorf("store: grants of a client: %w", err)
-	}
-	if err := json.Unmarshal([]byte(r.APIScopes), &c.APIScopes); err != nil {
-		return Client{}, fmt.Errorf("store: scopes of a client: %w", err)
-	}
-	return c, nil
-}
-
-func (c Client) row() (clientRow, error) {
-	grants, err := json.Marshal(nonNil(c.Grants))
-	if err != nil {
-		return clientRow{}, fmt.Errorf("store: grants of a client: %w", err)
-	}
-	scopes, err := json.Marshal(nonNil(c.APIScopes))
-	if err != nil {
-		return clientRow{}, fmt.Errorf("store: scopes of a client: %w", err)
-	}
-	return clientRow{
-		TenantID: c.TenantID, ID: c.ID, ClientID: c.ClientID, Name: c.Name, Grants: string(grants), APIScopes: string(scopes),
-		AccessTokenFormat: c.AccessTokenFormat, AccessTokenLife: seconds(c.AccessTokenLife), Disabled: c.Disabled,
-		Revision: c.Revision, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
-	}, nil
+	Disabled  bool
+	Revision  int64 // grows with every change
+	CreatedAt time.Time
+	UpdatedAt time.Time
 }
 
 // AddClient writes a client with its first secret, once check has seen which of
@@ -103,7 +73,9 @@ func (s *Store) AddClient(ctx context.Context, c Client, first Secret, check fun
 		if _, err := tx.NamedExecContext(ctx, `
 INSERT INTO clients (`+clientColumns+`)
 VALUES (:tenant_id, :id, :client_id, :name, :grants, :api_scopes, :access_token_format, :access_token_life, :disabled,
-        :revision, :created_at, :updated_at)`, row); err != nil {
+        :revision, :created_at, :updated_at, :redirect_uris, :post_logout_uris, :identity_scopes, :required_claims,
+        :code_life, :identity_token_life, :refresh_life, :refresh_idle, :integration_id, :ask_consent, :public, :keys,
+        :kind, :user_id)`, row); err != nil {
 			return err
 		}
 		if err := addSecret(ctx, tx, OfClient, first); err != nil {
@@ -235,7 +207,11 @@ func (s *Store) saveClient(ctx context.Context, tx *sqlx.Tx, c *Client) error {
 	}
 	_, err = tx.NamedExecContext(ctx, `
 UPDATE clients SET name = :name, grants = :grants, api_scopes = :api_scopes, access_token_format = :access_token_format,
-       access_token_life = :access_token_life, disabled = :disabled, revision = :revision, updated_at = :updated_at
+       access_token_life = :access_token_life, disabled = :disabled, revision = :revision, updated_at = :updated_at,
+       redirect_uris = :redirect_uris, post_logout_uris = :post_logout_uris, identity_scopes = :identity_scopes,
+       required_claims = :required_claims, code_life = :code_life, identity_token_life = :identity_token_life,
+       refresh_life = :refresh_life, refresh_idle = :refresh_idle, integration_id = :integration_id,
+       ask_consent = :ask_consent, public = :public, keys = :keys
  WHERE id = :id AND tenant_id = :tenant_id`, row)
 	return err
 }

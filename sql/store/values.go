@@ -10,6 +10,14 @@ func null(s string) *string {
 	return &s
 }
 
+// text turns SQL's NULL into "".
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
 // nonNil turns a nil list into an empty one, which JSON writes as [].
 func nonNil(list []string) []string {
 	if list == nil {
@@ -19,3 +27,5 @@ func nonNil(list []string) []string {
 }
 
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }
+
+func duration(seconds int64) time.Duration { return time.Duration(seconds) * time.Second }
