@@ -20,9 +20,12 @@ import (
 type caller struct {
 	Tenant, User, Integration string            // ids
 	Version                   int64             // of the user, as the sign-in left it; 0 = unknown
+	Generation                int64             // of the integration
+	Epoch                     int64             // of the user
 	Authorized                []string          // resource ids that the token names; nil = default rights
 	Session                   *sessions.Session // nil when the request carries a token
 	KeyID                     string            // the key that signed the token
+	Made                      time.Time         // when this credential says that it was made; zero = it does not
 	Ends                      time.Time         // when this credential is no longer good; zero = never
 }
 
@@ -53,8 +56,8 @@ func (a *App) caller(c *gin.Context) (caller, error) {
 func callerOf(session sessions.Session) caller {
 	return caller{
 		Tenant: session.Tenant, User: session.User, Integration: session.Integration,
-		Version: session.Version, Authorized: session.Authorized,
-		Session: &session, KeyID: session.KeyID, Ends: session.End(),
+		Version: session.Version, Generation: session.Generation, Epoch: session.Epoch, Authorized: session.Authorized,
+		Session: &session, KeyID: session.KeyID, Made: session.Created, Ends: session.End(),
 	}
 }
 
@@ -83,7 +86,7 @@ func (a *App) recognize(c *gin.Context, link provisioning.Link) (caller, error) 
 	Note(c, slog.String("user", signIn.UserID), slog.String("integration", signIn.Integration.ID))
 	return caller{
 		Tenant: s.tenant.ID, User: signIn.UserID, Integration: signIn.Integration.ID,
-		Version: signIn.Version, Authorized: signIn.Authorized, KeyID: signIn.KeyID, Ends: signIn.TokenEnds,
+		Version: signIn.Version, Generation: signIn.Generation, Epoch: signIn.Epoch, Authorized: signIn.Authorized, KeyID: signIn.KeyID, Made: signIn.TokenMade, Ends: signIn.TokenEnds,
 	}, nil
 }
 

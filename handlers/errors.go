@@ -39,6 +39,11 @@ const (
 	OAuthUnauthorizedClient   Code = "unauthorized_client"
 	OAuthUnsupportedGrantType Code = "unsupported_grant_type"
 	OAuthInvalidScope         Code = "invalid_scope"
+	OAuthInvalidGrant         Code = "invalid_grant"
+	OAuthInvalidTarget        Code = "invalid_target" // RFC 8693 §2.2.2
+	// The errors of an address that takes access tokens of ours (RFC 6750 §3.1).
+	BearerInvalidToken      Code = "invalid_token"
+	BearerInsufficientScope Code = "insufficient_scope"
 
 	UnknownHost Code = "unknown_host"
 	Overloaded  Code = "overloaded"
@@ -81,6 +86,8 @@ type outcome struct {
 	// challenge is the scheme of WWW-Authenticate, which RFC 9110 §15.5.2
 	// asks for on every 401.
 	challenge string
+	// tokenError is told in the challenge (RFC 6750 §3).
+	tokenError Code
 }
 
 const (
@@ -140,6 +147,10 @@ var outcomes = map[string]outcome{
 	string(OAuthUnauthorizedClient):   {status: http.StatusBadRequest, title: "This client has no secret to show", whatToDo: "The integration signs with a public key only: add a key with a shared secret."},
 	string(OAuthUnsupportedGrantType): {status: http.StatusBadRequest, title: "Tokens are not given out in this way", whatToDo: "grant_type is client_credentials."},
 	string(OAuthInvalidScope):         {status: http.StatusBadRequest, title: "There is no such right to ask for", whatToDo: "Leave scope out, or ask for resources."},
+	string(OAuthInvalidGrant):         {status: http.StatusBadRequest, title: "This is not good for a token", whatToDo: "It is unknown, over, used already, taken back, or another client's."},
+	string(OAuthInvalidTarget):        {status: http.StatusBadRequest, title: "There are no tokens for this target", whatToDo: "Leave audience and resource out: the scopes say for which APIs a token is."},
+	string(BearerInvalidToken):        {status: http.StatusUnauthorized, title: "This access token is not good", whatToDo: "It is unknown, over or taken back: get another one.", challenge: schemeBearer, tokenError: BearerInvalidToken},
+	string(BearerInsufficientScope):   {status: http.StatusForbidden, title: "This access token is for something else", whatToDo: "Ask for a token with the scope openid.", challenge: schemeBearer, tokenError: BearerInsufficientScope},
 	string(UnknownHost):               {status: http.StatusMisdirectedRequest, title: "Nobody lives at this address", whatToDo: "Check the host name in the address."},
 	string(Overloaded):                {status: http.StatusServiceUnavailable, title: "We are very busy right now", whatToDo: tryAgain, retryAfter: 2 * time.Second},
 	string(UpstreamUnavailable):       {status: http.StatusBadGateway, title: "This page does not answer", whatToDo: "Try again in a moment. If it happens again, tell the people who run this application the reference below."},

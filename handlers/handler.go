@@ -116,7 +116,11 @@ func (h *HTTP) answer(c *gin.Context, err error, form errorForm) {
 		header.Set("Retry-After", strconv.Itoa(int(ruling.retryAfter/time.Second)))
 	}
 	if ruling.challenge != "" {
-		header.Set("WWW-Authenticate", ruling.challenge+` realm="usher"`)
+		challenge := ruling.challenge + ` realm="usher"`
+		if ruling.tokenError != "" {
+			challenge += `, error="` + string(ruling.tokenError) + `"`
+		}
+		header.Set("WWW-Authenticate", challenge)
 	}
 
 	reference := RequestID(c.Request.Context())

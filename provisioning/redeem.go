@@ -54,6 +54,8 @@ type SignIn struct {
 	// TokenEnds is when a presented token ends; zero = never, and always for
 	// one that was spent.
 	TokenEnds time.Time
+	// TokenMade is when the token says that it was made (iat); zero = it does not.
+	TokenMade time.Time
 
 	token           store.UsedToken
 	acceptableUntil time.Time // zero = for ever
@@ -170,7 +172,7 @@ func (s *Service) prepare(in Arrival, v Verified) (SignIn, error) {
 	signIn := SignIn{
 		Integration: n, KeyID: v.KeyID, Warnings: v.Assertion.Warnings,
 		Idle: n.SessionIdle, Absolute: n.SessionAbsolute, Spent: hex.EncodeToString(v.SpendKey[:]),
-		Authorized: v.Assertion.Authorized, TokenEnds: v.Ends,
+		Authorized: v.Assertion.Authorized, TokenEnds: v.Ends, TokenMade: v.Assertion.IssuedAt,
 		token: store.UsedToken{Key: v.SpendKey[:], Single: v.Single, Attempt: attempt}, acceptableUntil: v.AcceptableUntil,
 		seen: v.seen,
 	}
