@@ -146,7 +146,9 @@ func (t *Tokens) DeleteOrganization(ctx context.Context, tenant, id string, by B
 // newOrganizationClient is the client of a new organization as nobody has set it.
 func newOrganizationClient(tenant, id, globalID string, now time.Time) Client {
 	return Client{
-		TenantID: tenant, ID: id, ClientID: globalID, Grants: []string{GrantClientCredentials}, APIScopes: []string{},
-		AccessTokenFormat: FormatJWT, AccessTokenLife: DefaultAccessTokenLife, Revision: 1, CreatedAt: now, UpdatedAt: now,
+		TenantID: tenant, ID: id, ClientID: globalID, Kind: KindOrganization, Grants: []string{GrantClientCredentials}, APIScopes: []string{},
+		AccessTokenFormat: FormatJWT, AccessTokenLife: DefaultAccessTokenLife, CodeLife: DefaultCodeLife,
+		IdentityTokenLife: DefaultIdentityTokenLife, RefreshLife: DefaultRefreshLife, RefreshIdle: DefaultRefreshIdle,
+		Revision: 1, CreatedAt: now, UpdatedAt: now,
 	}
 }

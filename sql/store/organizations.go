@@ -29,7 +29,7 @@ const organizationPlace = `replace(n.global_id, '.', '!')`
 
 // organizationQuery reads organizations n with their clients o. The tenant is $1.
 // What chooses them follows.
-const organizationQuery = `
+var organizationQuery = `
 SELECT ` + ownClientColumns + `, coalesce(CAST(n.parent_id AS text), '') AS parent_id
   FROM organizations n JOIN clients o ON o.id = n.id AND o.tenant_id = n.tenant_id
  WHERE n.tenant_id = $1 AND `
@@ -61,8 +61,7 @@ func (s *Store) AddOrganization(ctx context.Context, n Organization, first Secre
 				return err
 			}
 		}
-		if _, err := tx.NamedExecContext(ctx,
-			`INSERT INTO clients (`+clientColumns+`) VALUES (:`+strings.ReplaceAll(clientColumns, ", ", ", :")+`)`, row); err != nil {
+		if err := insertClient(ctx, tx, row); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `
