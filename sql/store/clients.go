@@ -70,12 +70,7 @@ func (s *Store) AddClient(ctx context.Context, c Client, first Secret, check fun
 		if err := check(known); err != nil {
 			return err
 		}
-		if _, err := tx.NamedExecContext(ctx, `
-INSERT INTO clients (`+clientColumns+`)
-VALUES (:tenant_id, :id, :client_id, :name, :grants, :api_scopes, :access_token_format, :access_token_life, :disabled,
-        :revision, :created_at, :updated_at, :redirect_uris, :post_logout_uris, :identity_scopes, :required_claims,
-        :code_life, :identity_token_life, :refresh_life, :refresh_idle, :integration_id, :ask_consent, :public, :keys,
-        :kind, :user_id)`, row); err != nil {
+		if err := insertClient(ctx, tx, row); err != nil {
 			return err
 		}
 		if err := addSecret(ctx, tx, OfClient, first); err != nil {
@@ -83,6 +78,16 @@ VALUES (:tenant_id, :id, :client_id, :name, :grants, :api_scopes, :access_token_
 		}
 		return s.record(ctx, tx, c.TenantID, act)
 	})
+}
+
+func insertClient(ctx context.Context, tx *sqlx.Tx, row clientRow) error {
+	_, err := tx.NamedExecContext(ctx, `
+INSERT INTO clients (`+clientColumns+`)
+VALUES (:tenant_id, :id, :client_id, :name, :grants, :api_scopes, :access_token_format, :access_token_life, :disabled,
+        :revision, :created_at, :updated_at, :redirect_uris, :post_logout_uris, :identity_scopes, :required_claims,
+        :code_life, :identity_token_life, :refresh_life, :refresh_idle, :integration_id, :ask_consent, :public, :keys,
+        :kind, :user_id)`, row)
+	return err
 }
 
 // Clients returns a tenant's clients with a client id above the given one ("" =

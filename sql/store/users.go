@@ -249,9 +249,9 @@ type Erasure struct {
 	Email   func(emailKey string) []byte
 }
 
-// Erase removes a user's personal data, memberships, grants and identities,
-// those of the users merged into this one included, and blanks the entries of
-// the sign-in log. It leaves tombstones, and returns the session epoch to
+// Erase removes a user's personal data, memberships of groups and organizations,
+// grants and identities, those of the users merged into this one included, and
+// blanks the entries of the sign-in log. It leaves tombstones, and returns the session epoch to
 // publish, or ErrMerged for a user who was merged into another.
 func (s *Store) Erase(ctx context.Context, tenant, user string, keep Erasure, entry JournalEntry, act Act) (epoch int64, err error) {
 	err = s.inTx(ctx, func(tx *sqlx.Tx) error {
@@ -303,6 +303,7 @@ INSERT INTO tombstones (tenant_id, digest, user_id) VALUES ($1, $2, $3) ON CONFL
 		for _, statement := range []string{
 			`DELETE FROM identities WHERE tenant_id = $1 AND user_id = $2`,
 			`DELETE FROM group_members WHERE tenant_id = $1 AND user_id = $2`,
+			`DELETE FROM organization_members WHERE tenant_id = $1 AND user_id = $2`,
 			`DELETE FROM grants WHERE tenant_id = $1 AND user_id = $2`,
 			// Its details quote names and e-mails, and so do those of the users
 			// who were merged into this one.
