@@ -1,0 +1,134 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// Consent is what a person has allowed a client, once and for all.
+type Consent struct {
+	Client   string // the id of the client's row
+	ClientID string // by which it calls itself
+	Name     string // the client's, for people
+	Scopes   []string
+	GivenAt  time.Time // the last time that the person was asked
+}
+
+type consentRow struct {
+	Client   string    `db:"client"`
+	ClientID string    `db:"client_id"`
+	Name     string    `db:"name"`
+	Scopes   string    `db:"scopes"`
+	GivenAt  time.Time `db:"given_at"`
+}
+
+// ConsentTo returns the scopes that a person has allowed a client, sorted; none
+// for somebody who was never asked.
+func (s *Store) ConsentTo(ctx context.Context, tenant, client, user string) ([]string, error) {
+	stmt, err := s.stmt(ctx, s.read, `SELECT scopes FROM consents WHERE client = $1 AND user_id = $2 AND tenant_id = $3`)
+	if err != nil {
+		return nil, fault(err)
+	}
+	var list []string
+	if err := stmt.SelectContext(ctx, &list, client, user, tenant); err != nil {
+		return nil, fault(err)
+	}
+	return consented(list)
+}
+
+// consented reads the scopes of no row or one.
+func consented(rows []string) ([]string, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	var scopes []string
+	if err := json.Unmarshal([]byte(rows[0]), &scopes); err != nil {
+		return nil, fmt.Errorf("store: scopes of a consent: %w", err)
+	}
+	return scopes, nil
+}
+
+// GiveConsent adds scopes to what a person has allowed a client. The error is
+// ErrNotFound when the client is gone or disabled by now, or the person is not
+// active.
+func (s *Store) GiveConsent(ctx context.Context, tenant, client, user string, scopes []string, at time.Time) error {
+	return s.inTx(ctx, func(tx *sqlx.Tx) error {
+		var rows []string
+		err := tx.SelectContext(ctx, &rows,
+			`SELECT scopes FROM consents WHERE client = $1 AND user_id = $2 AND tenant_id = $3`+s.dialect.forUpdate(), client, user, tenant)
+		if err != nil {
+			return err
+		}
+		all, err := consented(rows)
+		if err != nil {
+			return err
+		}
+		all = append(all, scopes...)
+		slices.Sort(all)
+		list, err := json.Marshal(nonNil(slices.Compact(all)))
+		if err != nil {
+			return fmt.Errorf("store: scopes of a consent: %w", err)
+		}
+		result, err := tx.ExecContext(ctx, `
+INSERT INTO consents (tenant_id, client, user_id, scopes, given_at)
+SELECT c.tenant_id, c.id, u.id, $1, $2
+  FROM clients c JOIN users u ON u.tenant_id = c.tenant_id
+ WHERE c.id = $3 AND c.tenant_id = $4 AND NOT c.disabled AND u.id = $5 AND u.status = 'active'
+    ON CONFLICT (client, user_id, tenant_id) DO UPDATE SET scopes = excluded.scopes, given_at = excluded.given_at`,
+			string(list), at.UTC(), client, tenant, user)
+		if violates(err, pqForeignKey, sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY) {
+			return errors.Join(ErrNotFound, err)
+		} else if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(ErrNotFound, err)
+		}
+		return nil
+	})
+}
+
+// Consents returns what a person has allowed to clients with a client id above
+// the given one ("" = from the start), in that order, at most limit.
+func (s *Store) Consents(ctx context.Context, tenant, user, after string, limit int) ([]Consent, error) {
+	var rows []consentRow
+	err := s.read.SelectContext(ctx, &rows, `
+SELECT o.client, c.client_id, c.name, o.scopes, o.given_at
+  FROM consents o JOIN clients c ON c.id = o.client AND c.tenant_id = o.tenant_id
+ WHERE o.user_id = $1 AND o.tenant_id = $2 AND c.client_id > $3 ORDER BY c.client_id LIMIT $4`, user, tenant, after, limit)
+	if err != nil {
+		return nil, fault(err)
+	}
+	consents := make([]Consent, 0, len(rows))
+	for _, row := range rows {
+		scopes, err := consented([]string{row.Scopes})
+		if err != nil {
+			return nil, err
+		}
+		consents = append(consents, Consent{Client: row.Client, ClientID: row.ClientID, Name: row.Name, Scopes: scopes, GivenAt: row.GivenAt})
+	}
+	return consents, nil
+}
+
+// WithdrawConsent forgets what a person has allowed a client. The error is
+// ErrNotFound when there is nothing.
+func (s *Store) WithdrawConsent(ctx context.Context, tenant, client, user string, act Act) error {
+	return s.inTx(ctx, func(tx *sqlx.Tx) error {
+		result, err := tx.ExecContext(ctx, `DELETE FROM consents WHERE client = $1 AND user_id = $2 AND tenant_id = $3`, client, user, tenant)
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(ErrNotFound, err)
+		}
+		return s.record(ctx, tx, tenant, act)
+	})
+}
