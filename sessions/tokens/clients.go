@@ -5,49 +5,12 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"slices"
-	"strings"
-	"time"
 
 	"usher/sql/store"
 )
 
-// Defaults and limits of a client.
-const (
-	DefaultAccessTokenLife   = 3000 * time.Second
-	DefaultCodeLife          = time.Minute
-	DefaultIdentityTokenLife = 5 * time.Minute
-	DefaultRefreshLife       = 30 * 24 * time.Hour
-	DefaultRefreshIdle       = 15 * 24 * time.Hour
-	minAccessTokenLife       = time.Minute
-	maxAccessTokenLife       = MaxTokenLife
-	// maxScopesAllowed is how many API scopes one client may have.
-	maxScopesAllowed = 100
-	madeIDBytes      = 12
-)
-
-// Values of Client.Grants: grant types, as they stand in requests for tokens.
-const (
-	GrantAuthorizationCode = "authorization_code"                              // a person signs in (RFC 6749 §4.1)
-	GrantRefreshToken      = "refresh_token"                                   // and the client stays in touch (RFC 6749 §6)
-	GrantClientCredentials = "client_credentials"                              // the client speaks for itself (RFC 6749 §4.4)
-	GrantJWTBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer"     // with a partner's signed user token (RFC 7523 §2.1)
-	GrantTokenExchange     = "urn:ietf:params:oauth:grant-type:token-exchange" // with the token of another client (RFC 8693)
-)
-
-// Values of Client.Kind.
-const (
-	KindApplication  = store.KindApplication  // one that somebody runs
-	KindOrganization = store.KindOrganization // an organization that acts for itself
-	KindPerson       = store.KindPerson       // a program that acts for one person
-)
-
-// Values of Client.AccessTokenFormat.
-const (
-	FormatJWT            = store.FormatJWT            // header typ "JWT"
-	FormatAccessTokenJWT = store.FormatAccessTokenJWT // a JWT as RFC 9068 wants it
-	FormatReference      = store.FormatReference      // which only introspection can read
-)
+// madeIDBytes is how much of a client id is random that is made here.
+const madeIDBytes = 12
 
 // The records that callers get. They are the store's, under the names of this
 // package, so that callers need not know the store.
@@ -63,94 +26,62 @@ const (
 	OfConnection = store.OfAPIConnection
 )
 
-// ClientSettings is a wish for a client; nil keeps what is.
-type ClientSettings struct {
-	Name              *string
-	Grants            []string // of Grants; empty and not nil = none
-	APIScopes         []string // names of API scopes; empty and not nil = none
-	AccessTokenFormat *string
-	AccessTokenLife   *time.Duration // 60 s to 24 h, whole seconds
-	Disabled          *bool
-}
-
-// Grants lists the grants that a client can be allowed.
-func Grants() []string {
-	return []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantJWTBearer, GrantTokenExchange}
-}
-
-// Formats lists the formats of access tokens.
-func Formats() []string { return []string{FormatJWT, FormatAccessTokenJWT, FormatReference} }
-
-// apply changes what the wish names. known are those of its API scopes that
-// exist. The error joins an *Invalid for each field that cannot be accepted.
-func (wish ClientSettings) apply(c *Client, known []string) error {
-	var errs []error
-	if wish.Name != nil {
-		name, err := checkName("name", *wish.Name)
-		c.Name, errs = name, append(errs, err)
-	}
-	if wish.Grants != nil {
-		c.Grants = sorted(wish.Grants)
-		if slices.ContainsFunc(c.Grants, func(grant string) bool { return !slices.Contains(Grants(), grant) }) {
-			errs = append(errs, invalid("grants", "of these: %s", strings.Join(Grants(), ", ")))
-		}
-	}
-	if wish.APIScopes != nil {
-		c.APIScopes = sorted(wish.APIScopes)
-		if len(c.APIScopes) > maxScopesAllowed {
-			errs = append(errs, invalid("api_scopes", "at most %d", maxScopesAllowed))
-		} else if !slices.Equal(c.APIScopes, sorted(known)) {
-			errs = append(errs, invalid("api_scopes", "names of API scopes that there are"))
-		}
-	}
-	if wish.AccessTokenFormat != nil {
-		if c.AccessTokenFormat = *wish.AccessTokenFormat; !slices.Contains(Formats(), c.AccessTokenFormat) {
-			errs = append(errs, invalid("access_token_format", "%s, %s or %s", FormatJWT, FormatAccessTokenJWT, FormatReference))
-		}
-	}
-	if wish.AccessTokenLife != nil {
-		c.AccessTokenLife = *wish.AccessTokenLife
-		if c.AccessTokenLife < minAccessTokenLife || c.AccessTokenLife > maxAccessTokenLife || c.AccessTokenLife%time.Second != 0 {
-			errs = append(errs, invalid("access_token_life", "%d to %d seconds",
-				minAccessTokenLife/time.Second, maxAccessTokenLife/time.Second))
-		}
-	}
-	if wish.Disabled != nil {
-		c.Disabled = *wish.Disabled
-	}
-	return errors.Join(errs...)
-}
-
-// sorted returns each text once, in order.
-func sorted(list []string) []string {
-	list = slices.Clone(list)
-	slices.Sort(list)
-	return slices.Compact(list)
-}
-
-// asked are the API scopes of a wish as far as they are worth looking for.
-func (wish ClientSettings) asked() []string {
-	var names []string
-	for _, name := range sorted(wish.APIScopes) {
-		if isScopeName(name) && len(names) <= maxScopesAllowed {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
 // AddClient makes a client with its first secret, which is returned in clear,
-// this once. An empty client id asks for one to be made. Without a wish for
-// grants it may use all that there are. The error is ErrTaken for the client id,
-// or joins an *Invalid for each field that cannot be accepted.
+// this once; one that is public or comes with keys has none. An empty client id
+// asks for one to be made. Without a wish for grants it speaks for itself, and a
+// public one for people who sign in. The error is ErrTaken for the client id, or
+// joins an *Invalid for each field that cannot be accepted.
 func (t *Tokens) AddClient(ctx context.Context, tenant, clientID string, wish ClientSettings, by By) (Client, string, error) {
 	id, err := store.NewID()
 	if err != nil {
 		return Client{}, "", err
 	}
+	c := t.newClient(tenant, id, clientID, wish)
+	var wrong []error
+	if wish.Name == nil {
+		wrong = append(wrong, invalid("name", "give the client a name"))
+	}
+	if !isClientID(c.ClientID) {
+		wrong = append(wrong, invalid("client_id", "1 to %d of the characters A–Z, a–z, 0–9, dot, underscore, tilde and hyphen", maxClientIDBytes))
+	}
+	wrong = append(wrong, checkNewKind(c))
+	// What there is of what it needs is known once that is held.
+	needs := wish.needs()
+	wished := c
+	if err := errors.Join(append(wrong, wish.apply(&wished, everything(wish)))...); err != nil {
+		return Client{}, "", flat(err)
+	}
+	var first *Secret
+	var secret, secretID string
+	if !wished.Public && wished.Keys == "" {
+		made, text, err := t.newSecret(tenant, id)
+		if err != nil {
+			return Client{}, "", err
+		}
+		first, secret, secretID = &made, text, made.ID
+	}
+	detail := clientDetail(wished)
+	if first != nil {
+		detail["secret"] = secretID
+	}
+	check := func(known store.ClientNeeds) error {
+		return flat(errors.Join(wish.apply(&c, known), checkUser(c, known)))
+	}
+	err = t.store.AddClient(ctx, wished, first, needs, check, store.Act{
+		By: by, Action: "client_added", Object: "client " + id, SecretOf: secretID, Detail: detail,
+	})
+	if err != nil {
+		return Client{}, "", err
+	}
+	return wished, secret, nil
+}
+
+// newClient is a client before its wishes.
+func (t *Tokens) newClient(tenant, id, clientID string, wish ClientSettings) Client {
 	now := t.moment()
 	c := Client{
-		TenantID: tenant, ID: id, ClientID: clientID, Kind: KindApplication, Grants: []string{GrantClientCredentials}, APIScopes: []string{},
+		TenantID: tenant, ID: id, ClientID: clientID, Kind: KindApplication, Grants: []string{GrantClientCredentials},
+		RedirectURIs: []string{}, PostLogoutURIs: []string{}, APIScopes: []string{}, IdentityScopes: []string{}, RequiredClaims: []string{},
 		AccessTokenFormat: FormatJWT, AccessTokenLife: DefaultAccessTokenLife, CodeLife: DefaultCodeLife,
 		IdentityTokenLife: DefaultIdentityTokenLife, RefreshLife: DefaultRefreshLife, RefreshIdle: DefaultRefreshIdle,
 		Revision: 1, CreatedAt: now, UpdatedAt: now,
@@ -158,34 +89,16 @@ func (t *Tokens) AddClient(ctx context.Context, tenant, clientID string, wish Cl
 	if c.ClientID == "" {
 		c.ClientID = madeClientID()
 	}
-	var named error
-	if wish.Name == nil {
-		named = invalid("name", "give the client a name")
+	if wish.Kind != nil {
+		c.Kind = *wish.Kind
 	}
-	if !isClientID(c.ClientID) {
-		named = errors.Join(named, invalid("client_id", "1 to %d of the characters A–Z, a–z, 0–9, dot, underscore, tilde and hyphen", maxClientIDBytes))
+	if wish.User != nil {
+		c.User = *wish.User
 	}
-	// What there is of the scopes is known once they are held.
-	wished := c
-	if err := errors.Join(named, wish.apply(&wished, sorted(wish.APIScopes))); err != nil {
-		return Client{}, "", flat(err)
+	if wish.Public != nil && *wish.Public {
+		c.Grants = []string{GrantAuthorizationCode}
 	}
-	first, secret, err := t.newSecret(tenant, id)
-	if err != nil {
-		return Client{}, "", err
-	}
-	err = t.store.AddClient(ctx, wished, first, func(known []string) error { return wish.apply(&c, known) }, store.Act{
-		By: by, Action: "client_added", Object: "client " + id, SecretOf: first.ID,
-		Detail: map[string]any{
-			"client_id": wished.ClientID, "name": wished.Name, "grants": wished.Grants, "api_scopes": wished.APIScopes,
-			"access_token_format": wished.AccessTokenFormat, "access_token_life": int64(wished.AccessTokenLife / time.Second),
-			"disabled": wished.Disabled, "secret": first.ID,
-		},
-	})
-	if err != nil {
-		return Client{}, "", err
-	}
-	return wished, secret, nil
+	return c
 }
 
 // madeClientID makes a client id.
@@ -242,12 +155,16 @@ func (t *Tokens) ChangeClient(ctx context.Context, tenant, id string, wish Clien
 	if !store.IsID(id) {
 		return Client{}, ErrNotFound
 	}
-	c, err := t.store.ChangeClient(ctx, tenant, id, wish.asked(), func(c *Client, known []string) (store.Act, error) {
-		before := *c
-		if err := wish.apply(c, known); err != nil {
-			return store.Act{}, err
+	c, err := t.store.ChangeClient(ctx, tenant, id, wish.needs(), func(c *store.ClientState) (store.Act, error) {
+		before := c.Client
+		err := wish.apply(&c.Client, c.Known)
+		if c.Public && !before.Public && c.Secrets {
+			err = errors.Join(err, invalid("public", "it has live secrets, which a public client cannot have: retire them first"))
 		}
-		detail := clientDifferences(before, *c)
+		if err != nil {
+			return store.Act{}, flat(err)
+		}
+		detail := clientDifferences(before, c.Client)
 		if len(detail) == 0 {
 			return store.Act{By: by}, nil
 		}
@@ -255,23 +172,6 @@ func (t *Tokens) ChangeClient(ctx context.Context, tenant, id string, wish Clien
 	})
 	t.clients.forget(tenant)
 	return c, err
-}
-
-// clientDifferences are what a change did, for the audit log.
-func clientDifferences(a, b Client) map[string]any {
-	detail := map[string]any{}
-	note := func(name string, differ bool, from, to any) {
-		if differ {
-			detail[name] = map[string]any{"from": from, "to": to}
-		}
-	}
-	note("name", a.Name != b.Name, a.Name, b.Name)
-	note("grants", !slices.Equal(a.Grants, b.Grants), a.Grants, b.Grants)
-	note("api_scopes", !slices.Equal(a.APIScopes, b.APIScopes), a.APIScopes, b.APIScopes)
-	note("access_token_format", a.AccessTokenFormat != b.AccessTokenFormat, a.AccessTokenFormat, b.AccessTokenFormat)
-	note("access_token_life", a.AccessTokenLife != b.AccessTokenLife, int64(a.AccessTokenLife/time.Second), int64(b.AccessTokenLife/time.Second))
-	note("disabled", a.Disabled != b.Disabled, a.Disabled, b.Disabled)
-	return detail
 }
 
 // DeleteClient takes a client away, with its secrets: from then on it gets no

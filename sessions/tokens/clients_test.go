@@ -73,8 +73,10 @@ func TestClientIsMadeAndChanged(t *testing.T) {
 			t.Fatalf("AddClient: got a secret of %d characters, error %v", len(secret), err)
 		}
 		want := tokens.Client{
-			TenantID: tenant, ID: c.ID, ClientID: "nightly", Name: "Nightly job", Grants: []string{"client_credentials"},
-			APIScopes: []string{"billing"}, AccessTokenFormat: "jwt", AccessTokenLife: 3000 * time.Second, Revision: 1,
+			TenantID: tenant, ID: c.ID, ClientID: "nightly", Kind: "application", Name: "Nightly job", Grants: []string{"client_credentials"},
+			RedirectURIs: []string{}, PostLogoutURIs: []string{}, APIScopes: []string{"billing"}, IdentityScopes: []string{}, RequiredClaims: []string{},
+			AccessTokenFormat: "jwt", AccessTokenLife: 3000 * time.Second, CodeLife: time.Minute, IdentityTokenLife: 5 * time.Minute,
+			RefreshLife: 30 * 24 * time.Hour, RefreshIdle: 15 * 24 * time.Hour, Revision: 1,
 			CreatedAt: epoch, UpdatedAt: epoch,
 		}
 		same := func(what string, got tokens.Client, err error) {

@@ -53,7 +53,7 @@ func (t *Tokens) AddOrganization(ctx context.Context, tenant, parent, name strin
 		return Organization{}, "", failed
 	}
 	n := Organization{Client: newOrganizationClient(tenant, id, globalID, t.moment()), ParentID: above.ID}
-	if err = errors.Join(err, wish.ofClient().apply(&n.Client, nil)); err != nil {
+	if err = errors.Join(err, wish.ofClient().apply(&n.Client, store.ClientNeeds{})); err != nil {
 		return Organization{}, "", flat(err)
 	}
 	first, secret, err := t.newSecret(tenant, id)
@@ -109,12 +109,12 @@ func (t *Tokens) ChangeOrganization(ctx context.Context, tenant, id string, wish
 	if err != nil {
 		return Organization{}, err
 	}
-	n.Client, err = t.store.ChangeClient(ctx, tenant, id, nil, func(c *Client, _ []string) (store.Act, error) {
-		before := *c
-		if err := wish.ofClient().apply(c, nil); err != nil {
+	n.Client, err = t.store.ChangeClient(ctx, tenant, id, store.ClientNeeds{}, func(c *store.ClientState) (store.Act, error) {
+		before := c.Client
+		if err := wish.ofClient().apply(&c.Client, c.Known); err != nil {
 			return store.Act{}, err
 		}
-		detail := clientDifferences(before, *c)
+		detail := clientDifferences(before, c.Client)
 		if len(detail) == 0 {
 			return store.Act{By: by}, nil
 		}

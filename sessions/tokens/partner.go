@@ -84,6 +84,11 @@ func (t *Tokens) Sweep(ctx context.Context) {
 	}
 	// By another instance's clock they may not have ended yet.
 	for ctx.Err() == nil {
+		if n, err := t.store.ForgetAssertions(ctx, t.now().Add(-clockSkew), sweepBatch); err != nil || n < sweepBatch {
+			break
+		}
+	}
+	for ctx.Err() == nil {
 		if n, err := t.store.ForgetAccessTokens(ctx, t.now().Add(-clockSkew), sweepBatch); err != nil || n < sweepBatch {
 			return
 		}

@@ -63,9 +63,12 @@ func (t *Tokens) AddSecret(ctx context.Context, tenant string, h Holder, owner s
 	if err != nil {
 		return Secret{}, "", err
 	}
-	err = t.store.ChangeSecrets(ctx, tenant, h, owner, maxSecrets, func(secrets []Secret) (store.SecretChange, error) {
+	err = t.store.ChangeSecrets(ctx, tenant, h, owner, maxSecrets, func(found store.OwnedSecrets) (store.SecretChange, error) {
+		if found.Public {
+			return store.SecretChange{}, invalid("secrets", "a public client has none: whoever uses it could read them")
+		}
 		live := 0
-		for _, one := range secrets {
+		for _, one := range found.Secrets {
 			if one.Live(k.CreatedAt) {
 				live++
 			}
@@ -124,8 +127,8 @@ func (t *Tokens) endSecret(ctx context.Context, tenant string, h Holder, owner, 
 	if !store.IsID(owner) || !store.IsID(id) {
 		return ErrNotFound
 	}
-	return t.store.ChangeSecrets(ctx, tenant, h, owner, maxSecrets, func(secrets []Secret) (store.SecretChange, error) {
-		for _, k := range secrets {
+	return t.store.ChangeSecrets(ctx, tenant, h, owner, maxSecrets, func(found store.OwnedSecrets) (store.SecretChange, error) {
+		for _, k := range found.Secrets {
 			if k.ID != id {
 				continue
 			}

@@ -1,17 +1,18 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
+
+	"github.com/jmoiron/sqlx"
 )
 
-const clientColumns = `tenant_id, id, client_id, name, grants, api_scopes, access_token_format, access_token_life, disabled, revision, created_at, updated_at,
-redirect_uris, post_logout_uris, identity_scopes, required_claims, code_life, identity_token_life, refresh_life, refresh_idle, integration_id, ask_consent, public, keys, kind, user_id`
+const clientColumns = `tenant_id, id, client_id, name, grants, api_scopes, access_token_format, access_token_life, disabled, revision, created_at, updated_at, redirect_uris, post_logout_uris, identity_scopes, required_claims, code_life, identity_token_life, refresh_life, refresh_idle, integration_id, ask_consent, public, keys, kind, user_id`
 
 // ownClientColumns are the same of the table that withSecrets names o.
-var ownClientColumns = `o.` + strings.ReplaceAll(strings.ReplaceAll(clientColumns, "\n", " "), `, `, `, o.`)
+const ownClientColumns = `o.tenant_id, o.id, o.client_id, o.name, o.grants, o.api_scopes, o.access_token_format, o.access_token_life, o.disabled, o.revision, o.created_at, o.updated_at, o.redirect_uris, o.post_logout_uris, o.identity_scopes, o.required_claims, o.code_life, o.identity_token_life, o.refresh_life, o.refresh_idle, o.integration_id, o.ask_consent, o.public, o.keys, o.kind, o.user_id`
 
 // clientRow is a Client as it is stored: lists as JSON, lives in seconds.
 type clientRow struct {
@@ -97,4 +98,19 @@ func (c Client) row() (clientRow, error) {
 		*list.to = string(raw)
 	}
 	return r, nil
+}
+
+// insertClient writes a new client.
+func insertClient(ctx context.Context, tx *sqlx.Tx, c Client) error {
+	row, err := c.row()
+	if err != nil {
+		return err
+	}
+	_, err = tx.NamedExecContext(ctx, `
+INSERT INTO clients (`+clientColumns+`)
+VALUES (:tenant_id, :id, :client_id, :name, :grants, :api_scopes, :access_token_format, :access_token_life, :disabled,
+        :revision, :created_at, :updated_at, :redirect_uris, :post_logout_uris, :identity_scopes, :required_claims,
+        :code_life, :identity_token_life, :refresh_life, :refresh_idle, :integration_id, :ask_consent, :public, :keys,
+        :kind, :user_id)`, row)
+	return err
 }

@@ -54,40 +54,28 @@ type Client struct {
 	UpdatedAt time.Time
 }
 
-// AddClient writes a client with its first secret, once check has seen which of
-// its API scopes exist. The errors are ErrTaken for its client id, and check's
-// own unaltered.
-func (s *Store) AddClient(ctx context.Context, c Client, first Secret, check func(known []string) error, act Act) error {
-	row, err := c.row()
-	if err != nil {
-		return err
-	}
+// AddClient writes a client, once check has seen what there is of what it needs.
+// first is its first secret; nil = it has none. The errors are ErrTaken for its
+// client id, and check's own unaltered.
+func (s *Store) AddClient(ctx context.Context, c Client, first *Secret, needs ClientNeeds, check func(known ClientNeeds) error, act Act) error {
 	return s.inTx(ctx, func(tx *sqlx.Tx) error {
-		known, err := s.holdAPIScopes(ctx, tx, c.TenantID, c.APIScopes)
+		known, err := s.holdNeeds(ctx, tx, c.TenantID, needs)
 		if err != nil {
 			return err
 		}
 		if err := check(known); err != nil {
 			return err
 		}
-		if err := insertClient(ctx, tx, row); err != nil {
+		if err := insertClient(ctx, tx, c); err != nil {
 			return err
 		}
-		if err := addSecret(ctx, tx, OfClient, first); err != nil {
-			return err
+		if first != nil {
+			if err := addSecret(ctx, tx, OfClient, *first); err != nil {
+				return err
+			}
 		}
 		return s.record(ctx, tx, c.TenantID, act)
 	})
-}
-
-func insertClient(ctx context.Context, tx *sqlx.Tx, row clientRow) error {
-	_, err := tx.NamedExecContext(ctx, `
-INSERT INTO clients (`+clientColumns+`)
-VALUES (:tenant_id, :id, :client_id, :name, :grants, :api_scopes, :access_token_format, :access_token_life, :disabled,
-        :revision, :created_at, :updated_at, :redirect_uris, :post_logout_uris, :identity_scopes, :required_claims,
-        :code_life, :identity_token_life, :refresh_life, :refresh_idle, :integration_id, :ask_consent, :public, :keys,
-        :kind, :user_id)`, row)
-	return err
 }
 
 // Clients returns a tenant's clients with a client id above the given one ("" =
@@ -160,37 +148,50 @@ func (s *Store) ClientWithSecrets(ctx context.Context, tenant, clientID string, 
 	return c, secrets, err
 }
 
-// ChangeClient lets change edit a client; scopes are the API scopes that it
-// wants to give it, of which it gets those that exist. An act without an action
-// writes nothing. The errors are ErrNotFound, ErrChanged, and change's own
-// unaltered.
-func (s *Store) ChangeClient(ctx context.Context, tenant, id string, scopes []string,
-	change func(c *Client, known []string) (Act, error),
+// ClientState is a client as a change finds it.
+type ClientState struct {
+	Client
+	Known   ClientNeeds // what there is of what it is to need
+	Secrets bool        // it has live ones
+}
+
+// ChangeClient lets change edit a client, which is to need what needs names. An
+// act without an action writes nothing. The errors are ErrNotFound, ErrChanged,
+// and change's own unaltered.
+func (s *Store) ChangeClient(ctx context.Context, tenant, id string, needs ClientNeeds,
+	change func(*ClientState) (Act, error),
 ) (Client, error) {
-	var c Client
+	var c ClientState
 	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
-		// The order of deletions: API scopes, then clients.
-		known, err := s.holdAPIScopes(ctx, tx, tenant, scopes)
+		// The order of deletions: what clients need, then clients.
+		known, err := s.holdNeeds(ctx, tx, tenant, needs)
 		if err != nil {
 			return err
 		}
-		if c, err = s.lockClient(ctx, tx, tenant, id); err != nil {
+		c = ClientState{Known: known}
+		if c.Client, err = s.lockClient(ctx, tx, tenant, id); err != nil {
+			return err
+		}
+		// Whoever adds one waits for the client's row.
+		if err := tx.GetContext(ctx, &c.Secrets, `
+SELECT EXISTS (SELECT 1 FROM client_secrets WHERE owner_id = $1 AND tenant_id = $2 AND (expires_at IS NULL OR expires_at > $3))`,
+			id, tenant, s.now().UTC()); err != nil {
 			return err
 		}
 		revision := c.Revision
-		act, err := change(&c, known)
+		act, err := change(&c)
 		if err != nil {
 			return err
 		}
 		if err := act.By.expects(revision); err != nil || act.nothing() {
 			return err
 		}
-		if err := s.saveClient(ctx, tx, &c); err != nil {
+		if err := s.saveClient(ctx, tx, &c.Client); err != nil {
 			return err
 		}
 		return s.record(ctx, tx, tenant, act)
 	})
-	return c, err
+	return c.Client, err
 }
 
 func (s *Store) lockClient(ctx context.Context, tx *sqlx.Tx, tenant, id string) (Client, error) {

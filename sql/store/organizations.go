@@ -49,10 +49,6 @@ func (r organizationRow) organization() (Organization, error) {
 // that it names. The errors are ErrTaken for its global id, and ErrNotFound for
 // the parent.
 func (s *Store) AddOrganization(ctx context.Context, n Organization, first Secret, act Act) error {
-	row, err := n.row()
-	if err != nil {
-		return err
-	}
 	return s.inTx(ctx, func(tx *sqlx.Tx) error {
 		var parent *string
 		if n.ParentID != "" {
@@ -61,7 +57,7 @@ func (s *Store) AddOrganization(ctx context.Context, n Organization, first Secre
 				return err
 			}
 		}
-		if err := insertClient(ctx, tx, row); err != nil {
+		if err := insertClient(ctx, tx, n.Client); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `

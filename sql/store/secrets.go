@@ -31,6 +31,14 @@ func (h Holder) secrets() string {
 	return "api_connection_secrets"
 }
 
+// public is the column that says that a holder has no secrets.
+func (h Holder) public() string {
+	if h == OfClient {
+		return "public"
+	}
+	return "false"
+}
+
 // Secret is what a client or an API connection shows to prove who it is. The
 // secret itself is not kept.
 type Secret struct {
@@ -73,17 +81,26 @@ type SecretChange struct {
 	Act   Act
 }
 
+// OwnedSecrets are an owner's secrets as a change finds them.
+type OwnedSecrets struct {
+	Public  bool // the owner is a public client, which has none
+	Secrets []Secret
+}
+
 // ChangeSecrets lets change decide what becomes of an owner's secrets, of which
 // it gets at most limit of the newest; an act without an action writes nothing.
 // The owner gets a new revision. The errors are ErrNotFound, ErrChanged, and
 // change's own unaltered.
 func (s *Store) ChangeSecrets(ctx context.Context, tenant string, h Holder, owner string, limit int,
-	change func([]Secret) (SecretChange, error),
+	change func(OwnedSecrets) (SecretChange, error),
 ) error {
 	return s.inTx(ctx, func(tx *sqlx.Tx) error {
-		var revision int64
-		err := tx.GetContext(ctx, &revision,
-			`SELECT revision FROM `+h.owners()+` WHERE id = $1 AND tenant_id = $2`+s.dialect.forUpdate(), owner, tenant)
+		var found struct {
+			Revision int64 `db:"revision"`
+			Public   bool  `db:"public"`
+		}
+		err := tx.GetContext(ctx, &found,
+			`SELECT revision, `+h.public()+` AS public FROM `+h.owners()+` WHERE id = $1 AND tenant_id = $2`+s.dialect.forUpdate(), owner, tenant)
 		if err != nil {
 			return err
 		}
@@ -91,11 +108,11 @@ func (s *Store) ChangeSecrets(ctx context.Context, tenant string, h Holder, owne
 		if err != nil {
 			return err
 		}
-		wish, err := change(secrets)
+		wish, err := change(OwnedSecrets{Public: found.Public, Secrets: secrets})
 		if err != nil {
 			return err
 		}
-		if err := wish.Act.By.expects(revision); err != nil || wish.Act.nothing() {
+		if err := wish.Act.By.expects(found.Revision); err != nil || wish.Act.nothing() {
 			return err
 		}
 		if wish.Add != nil {
@@ -115,7 +132,7 @@ func (s *Store) ChangeSecrets(ctx context.Context, tenant string, h Holder, owne
 		}
 		if _, err := tx.ExecContext(ctx,
 			`UPDATE `+h.owners()+` SET revision = $1, updated_at = $2 WHERE id = $3 AND tenant_id = $4`,
-			revision+1, s.now().UTC(), owner, tenant); err != nil {
+			found.Revision+1, s.now().UTC(), owner, tenant); err != nil {
 			return err
 		}
 		return s.record(ctx, tx, tenant, wish.Act)

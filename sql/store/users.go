@@ -314,6 +314,9 @@ INSERT INTO tombstones (tenant_id, digest, user_id) VALUES ($1, $2, $3) ON CONFL
 				return err
 			}
 		}
+		if err := deleteClientsOf(ctx, tx, tenant, user); err != nil {
+			return err
+		}
 		if err := s.blankSignIns(ctx, tx, tenant, user, emails); err != nil {
 			return err
 		}
