@@ -48,7 +48,7 @@ VALUES (:tenant_id, :id, :name, :display_name, :revision, :created_at, :updated_
 			return err
 		}
 		for _, scope := range n.Scopes {
-			if err := addAPIScope(ctx, tx, scope, limit); err != nil {
+			if err := s.addAPIScope(ctx, tx, scope, limit); err != nil {
 				return err
 			}
 		}
@@ -59,8 +59,11 @@ VALUES (:tenant_id, :id, :name, :display_name, :revision, :created_at, :updated_
 	})
 }
 
-func addAPIScope(ctx context.Context, tx *sqlx.Tx, scope APIScope, limit int) error {
-	var n int
+func (s *Store) addAPIScope(ctx context.Context, tx *sqlx.Tx, scope APIScope, limit int) error {
+	if err := s.lockScopeNames(ctx, tx, scope.TenantID); err != nil {
+		return err
+	}
+	var n, taken int
 	err := tx.GetContext(ctx, &n, `
 SELECT count(*) FROM (SELECT 1 FROM api_scopes WHERE tenant_id = $1 LIMIT $2) AS known`, scope.TenantID, limit)
 	if err != nil {
@@ -68,6 +71,14 @@ SELECT count(*) FROM (SELECT 1 FROM api_scopes WHERE tenant_id = $1 LIMIT $2) AS
 	}
 	if n >= limit {
 		return ErrFull
+	}
+	err = tx.GetContext(ctx, &taken, `
+SELECT count(*) FROM identity_scopes WHERE name = $1 AND tenant_id = $2`, scope.Name, scope.TenantID)
+	if err != nil {
+		return err
+	}
+	if taken > 0 {
+		return ErrTaken
 	}
 	_, err = tx.NamedExecContext(ctx, `
 INSERT INTO api_scopes (`+apiScopeColumns+`) VALUES (:tenant_id, :name, :connection_id, :display_name, :created_at)`, scope)
@@ -148,6 +159,11 @@ SELECT `+apiScopeColumns+` FROM api_scopes WHERE tenant_id = $1 ORDER BY name LI
 // holdAPIScopes returns which of these scopes exist, and keeps those from being
 // deleted until the commit.
 func (s *Store) holdAPIScopes(ctx context.Context, tx *sqlx.Tx, tenant string, names []string) ([]string, error) {
+	return s.hold(ctx, tx, "api_scopes", tenant, names)
+}
+
+// hold does so with what a table has under these names.
+func (s *Store) hold(ctx context.Context, tx *sqlx.Tx, table, tenant string, names []string) ([]string, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
@@ -157,7 +173,7 @@ func (s *Store) holdAPIScopes(ctx context.Context, tx *sqlx.Tx, tenant string, n
 	}
 	var known []string
 	err = tx.SelectContext(ctx, &known, `
-SELECT name FROM api_scopes WHERE tenant_id = $1 AND name `+s.dialect.among(`SELECT value FROM `+s.dialect.jsonEach()+`($2)`)+`
+SELECT name FROM `+table+` WHERE tenant_id = $1 AND name `+s.dialect.among(`SELECT value FROM `+s.dialect.jsonEach()+`($2)`)+`
  ORDER BY name`+s.dialect.forShare(), tenant, string(list))
 	return known, err
 }
@@ -189,7 +205,7 @@ func (s *Store) ChangeAPIConnection(ctx context.Context, tenant, id string, limi
 			return err
 		}
 		if wish.Add != nil {
-			if err := addAPIScope(ctx, tx, *wish.Add, limit); err != nil {
+			if err := s.addAPIScope(ctx, tx, *wish.Add, limit); err != nil {
 				return err
 			}
 		}
@@ -219,19 +235,26 @@ UPDATE api_connections SET display_name = $1, revision = $2, updated_at = $3 WHE
 // ClientsWithScopes returns the clients that may ask for one of these API scopes,
 // in the order of their client ids, at most limit.
 func (s *Store) ClientsWithScopes(ctx context.Context, tenant string, scopes []string, limit int) ([]Client, error) {
-	clients, err := s.clientsWith(ctx, s.read, tenant, scopes, "client_id", limit, "")
+	clients, err := s.clientsWith(ctx, s.read, tenant, listOfAPIScopes, scopes, "client_id", limit, "")
 	return clients, fault(err)
 }
 
-func (s *Store) clientsWith(ctx context.Context, q sqlx.QueryerContext, tenant string, scopes []string, order string, limit int, lock string) ([]Client, error) {
-	list, err := json.Marshal(nonNil(scopes))
+// Lists of a client that clientsWith can look into.
+const (
+	listOfAPIScopes      = "api_scopes"
+	listOfIdentityScopes = "identity_scopes"
+	listOfRequiredClaims = "required_claims"
+)
+
+// clientsWith returns the clients that have one of these names in a list.
+func (s *Store) clientsWith(ctx context.Context, q sqlx.QueryerContext, tenant, column string, names []string, order string, limit int, lock string) ([]Client, error) {
+	list, err := json.Marshal(nonNil(names))
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	each := s.dialect.jsonEach()
-	column := `api_scopes`
 	if s.dialect == postgres {
-		column = `CAST(api_scopes AS json)`
+		column = `CAST(` + column + ` AS json)`
 	}
 	var rows []clientRow
 	err = sqlx.SelectContext(ctx, q, &rows, `
@@ -273,7 +296,7 @@ func (s *Store) DeleteAPIScopes(ctx context.Context, tenant, id string, scope st
 		if err := s.lockAPIScopes(ctx, tx, tenant, gone); err != nil {
 			return err
 		}
-		clients, err := s.clientsWith(ctx, tx, tenant, gone, "id", everyRow, s.dialect.forUpdate())
+		clients, err := s.clientsWith(ctx, tx, tenant, listOfAPIScopes, gone, "id", everyRow, s.dialect.forUpdate())
 		if err != nil {
 			return err
 		}

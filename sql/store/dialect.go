@@ -20,6 +20,15 @@ func (d dialect) forUpdate() string {
 	return ""
 }
 
+// forChange is forUpdate for a row whose key stays: what refers to the row need
+// not wait.
+func (d dialect) forChange() string {
+	if d == postgres {
+		return " FOR NO KEY UPDATE"
+	}
+	return ""
+}
+
 // forShare ends a SELECT whose rows must be there until the commit, while others
 // may ask for the same.
 func (d dialect) forShare() string {
