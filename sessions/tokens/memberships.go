@@ -26,10 +26,12 @@ func (t *Tokens) memberships(ctx context.Context, tenant string, client Client, 
 	return is, err
 }
 
-func (t *Tokens) identityScopeNames(context.Context, string) ([]string, error) {
-	return []string{"openid", "profile", "name", "phone", "email", "groups", "user:name", "user:email", "user:phone"}, nil
-}
-
-func (t *Tokens) claimsFor(ctx context.Context, tenant, user string, scopes []string) (map[string]any, error) {
-	return map[string]any{"sub": user}, nil
+// identityScopeNames are those that the tenant has.
+func (t *Tokens) identityScopeNames(ctx context.Context, tenant string) ([]string, error) {
+	list, err := t.IdentityScopes(ctx, tenant)
+	var names []string
+	for _, one := range list {
+		names = append(names, one.Name)
+	}
+	return names, err
 }
