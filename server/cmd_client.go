@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"usher/handlers"
 	"usher/sessions/tokens"
 )
 
@@ -20,8 +18,9 @@ func newClient(p program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "client",
 		Short: "List, show, add, change and delete clients, and rotate their secrets",
-		Long: "A client is an application that asks for access tokens in its own name, with its client\n" +
-			"id and one of its secrets.",
+		Long: "A client is an application that asks for tokens: in its own name, or for people who sign\n" +
+			"in. It proves who it is with one of its secrets or with a key of its own; a public client,\n" +
+			"such as an app on a phone, proves nothing.",
 		Example: "  usher client add nightly --name \"Nightly job\" --scope billing\n  usher client rotate nightly",
 		Args:    unknownCommand,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
@@ -40,34 +39,54 @@ func oneName(c *cobra.Command, args []string) error {
 	return nil
 }
 
-// listedClient is a client as the commands print it as JSON.
+// listedClient is a client as the commands print it as JSON. Lives are in
+// seconds.
 type listedClient struct {
-	ID                string         `json:"id"`
-	ClientID          string         `json:"client_id"`
-	Name              string         `json:"name"`
-	Grants            []string       `json:"grants"`
-	APIScopes         []string       `json:"api_scopes"`
-	AccessTokenFormat string         `json:"access_token_format"`
-	AccessTokenLife   int64          `json:"access_token_life"` // seconds
-	Disabled          bool           `json:"disabled"`
-	CreatedAt         time.Time      `json:"created_at"`
-	Secrets           []listedSecret `json:"secrets,omitempty"`
-	ClientSecret      string         `json:"client_secret,omitempty"` // only when it is made
+	ID                string          `json:"id"`
+	ClientID          string          `json:"client_id"`
+	Kind              string          `json:"kind"`
+	UserID            string          `json:"user_id,omitempty"`
+	Name              string          `json:"name"`
+	Public            bool            `json:"public"`
+	JWKS              json.RawMessage `json:"jwks,omitempty"`
+	RedirectURIs      []string        `json:"redirect_uris"`
+	PostLogoutURIs    []string        `json:"post_logout_redirect_uris"`
+	Integration       string          `json:"integration,omitempty"`
+	AskConsent        bool            `json:"ask_consent"`
+	Grants            []string        `json:"grants"`
+	APIScopes         []string        `json:"api_scopes"`
+	IdentityScopes    []string        `json:"identity_scopes"`
+	RequiredClaims    []string        `json:"required_claims"`
+	AccessTokenFormat string          `json:"access_token_format"`
+	AccessTokenLife   int64           `json:"access_token_life"`
+	CodeLife          int64           `json:"code_life"`
+	IdentityTokenLife int64           `json:"identity_token_life"`
+	RefreshLife       int64           `json:"refresh_life"`
+	RefreshIdle       int64           `json:"refresh_idle"`
+	Disabled          bool            `json:"disabled"`
+	CreatedAt         time.Time       `json:"created_at"`
+	Secrets           []listedSecret  `json:"secrets,omitempty"`
+	ClientSecret      string          `json:"client_secret,omitempty"` // only when it is made
 }
 
 func listClient(k tokens.Client) listedClient {
+	seconds := func(life time.Duration) int64 { return int64(life / time.Second) }
 	return listedClient{
-		ID: k.ID, ClientID: k.ClientID, Name: k.Name, Grants: k.Grants, APIScopes: k.APIScopes, AccessTokenFormat: k.AccessTokenFormat,
-		AccessTokenLife: int64(k.AccessTokenLife / time.Second), Disabled: k.Disabled, CreatedAt: k.CreatedAt.UTC(),
+		ID: k.ID, ClientID: k.ClientID, Kind: k.Kind, UserID: k.User, Name: k.Name, Public: k.Public, JWKS: json.RawMessage(k.Keys),
+		RedirectURIs: k.RedirectURIs, PostLogoutURIs: k.PostLogoutURIs, Integration: k.Integration, AskConsent: k.AskConsent,
+		Grants: k.Grants, APIScopes: k.APIScopes, IdentityScopes: k.IdentityScopes, RequiredClaims: k.RequiredClaims,
+		AccessTokenFormat: k.AccessTokenFormat, AccessTokenLife: seconds(k.AccessTokenLife), CodeLife: seconds(k.CodeLife),
+		IdentityTokenLife: seconds(k.IdentityTokenLife), RefreshLife: seconds(k.RefreshLife), RefreshIdle: seconds(k.RefreshIdle),
+		Disabled: k.Disabled, CreatedAt: k.CreatedAt.UTC(),
 	}
 }
 
-// clientScopes are the scopes of a client in a line.
-func clientScopes(k tokens.Client) string {
-	if len(k.APIScopes) == 0 {
+// inLine are the entries of a list in a line.
+func inLine(list []string) string {
+	if len(list) == 0 {
 		return "none"
 	}
-	return strings.Join(k.APIScopes, " ")
+	return strings.Join(list, " ")
 }
 
 func clientState(k tokens.Client) string {
@@ -119,7 +138,7 @@ func printClients(w io.Writer, clients []tokens.Client, asJSON bool) error {
 	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "CLIENT ID\tNAME\tSTATE\tTOKENS\tSCOPES")
 	for _, k := range clients {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", k.ClientID, k.Name, clientState(k), k.AccessTokenFormat, clientScopes(k))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", k.ClientID, k.Name, clientState(k), k.AccessTokenFormat, inLine(k.APIScopes))
 	}
 	return table.Flush()
 }
@@ -137,15 +156,7 @@ func (p program) printClient(c *cobra.Command, t commandTenant, k tokens.Client,
 		return json.NewEncoder(p.stdout).Encode(listed)
 	}
 	table := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
-	for _, row := range [][2]string{
-		{"Client id:", k.ClientID},
-		{"Name:", k.Name},
-		{"State:", clientState(k)},
-		{"Grants:", strings.Join(k.Grants, " ")},
-		{"Scopes:", clientScopes(k)},
-		{"Tokens:", fmt.Sprintf("%s, good for %s", k.AccessTokenFormat, k.AccessTokenLife)},
-		{"Asks at:", t.origin.String() + handlers.ConnectTokenPath},
-	} {
+	for _, row := range clientRows(k, t.origin.String()) {
 		fmt.Fprintf(table, "%s\t%s\n", row[0], row[1])
 	}
 	printSecrets(table, secrets, secret)
@@ -172,49 +183,14 @@ func newClientShow(p program, host *string) *cobra.Command {
 	return c
 }
 
-// clientFlags are the settings that add and change have in common.
-type clientFlags struct {
-	name, format string
-	scopes       []string
-	life         time.Duration
-	disabled     bool
-	asJSON       bool
-}
-
-func (f *clientFlags) on(c *cobra.Command) {
-	c.Flags().StringVar(&f.name, "name", "", "what people call it, 1 to 100 characters")
-	c.Flags().StringSliceVar(&f.scopes, "scope", nil, "an API scope that it may ask for; several with commas between them")
-	c.Flags().StringVar(&f.format, "format", tokens.FormatJWT, "of its access tokens: "+strings.Join(tokens.Formats(), ", "))
-	c.Flags().DurationVar(&f.life, "life", tokens.DefaultAccessTokenLife, "how long its access tokens are good, 1m to 24h")
-	c.Flags().BoolVar(&f.disabled, "disabled", false, "it gets no token")
-	c.Flags().BoolVar(&f.asJSON, "json", false, "one JSON object")
-}
-
-// settings are those of the flags that were given.
-func (f *clientFlags) settings(c *cobra.Command) (wish tokens.ClientSettings, given bool) {
-	for name, set := range map[string]func(){
-		"name": func() { wish.Name = &f.name },
-		"scope": func() {
-			wish.APIScopes = slices.DeleteFunc(append([]string{}, f.scopes...), func(s string) bool { return s == "" })
-		},
-		"format":   func() { wish.AccessTokenFormat = &f.format },
-		"life":     func() { wish.AccessTokenLife = &f.life },
-		"disabled": func() { wish.Disabled = &f.disabled },
-	} {
-		if c.Flags().Changed(name) {
-			set()
-			given = true
-		}
-	}
-	return wish, given
-}
-
 func newClientAdd(p program, host *string) *cobra.Command {
 	var flags clientFlags
 	c := &cobra.Command{
-		Use:     "add [CLIENT-ID] --name NAME",
-		Short:   "Add a client and show its secret, once; without a client id one is made",
-		Example: "  usher client add nightly --name \"Nightly job\" --scope billing,billing:write --format reference",
+		Use:   "add [CLIENT-ID] --name NAME",
+		Short: "Add a client and show its secret, once; without a client id one is made",
+		Example: "  usher client add nightly --name \"Nightly job\" --scope billing,billing:write --format reference\n" +
+			"  usher client add shop --name Shop --grant authorization_code,refresh_token --redirect-uri https://shop.example/back\n" +
+			"  usher client add phone --name \"Phone app\" --public --redirect-uri com.example.phone:/back",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usageError(c, fmt.Errorf("%s takes one client id at most, got %d arguments", c.CommandPath(), len(args)))
@@ -223,7 +199,10 @@ func newClientAdd(p program, host *string) *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			return p.withTenant(c.Context(), *host, func(t commandTenant) error {
-				wish, _ := flags.settings(c)
+				wish, _, err := flags.settings(c)
+				if err != nil {
+					return err
+				}
 				k, secret, err := t.tokens.AddClient(c.Context(), t.tenant.ID, strings.Join(args, ""), wish, byCommand)
 				if errors.Is(err, tokens.ErrTaken) {
 					return &exitError{exitUsage, errors.New("client_id: there is a client with this id already")}
@@ -236,6 +215,7 @@ func newClientAdd(p program, host *string) *cobra.Command {
 		},
 	}
 	flags.on(c)
+	flags.onNew(c)
 	return c
 }
 
@@ -243,13 +223,16 @@ func newClientChange(p program, host *string) *cobra.Command {
 	var flags clientFlags
 	c := &cobra.Command{
 		Use:     "change CLIENT-ID",
-		Short:   "Change name, scopes, format, life or state; the rest stays",
+		Short:   "Change settings; what is not named stays",
 		Example: "  usher client change nightly --scope billing\n  usher client change nightly --disabled",
 		Args:    oneName,
 		RunE: func(c *cobra.Command, args []string) error {
-			wish, given := flags.settings(c)
+			wish, given, err := flags.settings(c)
+			if err != nil {
+				return err
+			}
 			if !given {
-				return usageError(c, errors.New("name at least one of --name, --scope, --format, --life and --disabled"))
+				return usageError(c, errors.New("name at least one setting, such as --name, --scope or --disabled"))
 			}
 			return p.withTenant(c.Context(), *host, func(t commandTenant) error {
 				k, err := t.tokens.ClientByClientID(c.Context(), t.tenant.ID, args[0])

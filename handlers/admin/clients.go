@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -10,15 +11,29 @@ import (
 	"usher/sessions/tokens"
 )
 
-// clientAnswer is a client in the API.
+// clientAnswer is a client in the API. Lives are in seconds.
 type clientAnswer struct {
 	ID                string          `json:"id"`
 	ClientID          string          `json:"client_id"`
+	Kind              string          `json:"kind"`
+	UserID            *string         `json:"user_id"` // null but for the kind "person"
 	Name              string          `json:"name"`
+	Public            bool            `json:"public"`
+	JWKS              json.RawMessage `json:"jwks"` // null = none
+	RedirectURIs      []string        `json:"redirect_uris"`
+	PostLogoutURIs    []string        `json:"post_logout_redirect_uris"`
+	Integration       *string         `json:"integration"` // null = as GET /auth/start decides
+	AskConsent        bool            `json:"ask_consent"`
 	Grants            []string        `json:"grants"`
 	APIScopes         []string        `json:"api_scopes"`
+	IdentityScopes    []string        `json:"identity_scopes"`
+	RequiredClaims    []string        `json:"required_claims"`
 	AccessTokenFormat string          `json:"access_token_format"`
-	AccessTokenLife   int64           `json:"access_token_life"` // seconds
+	AccessTokenLife   int64           `json:"access_token_life"`
+	CodeLife          int64           `json:"code_life"`
+	IdentityTokenLife int64           `json:"identity_token_life"`
+	RefreshLife       int64           `json:"refresh_life"`
+	RefreshIdle       int64           `json:"refresh_idle"`
 	Disabled          bool            `json:"disabled"`
 	CreatedAt         time.Time       `json:"created_at"`
 	UpdatedAt         time.Time       `json:"updated_at"`
@@ -27,33 +42,68 @@ type clientAnswer struct {
 }
 
 func answerClient(k tokens.Client) clientAnswer {
-	return clientAnswer{
-		ID: k.ID, ClientID: k.ClientID, Name: k.Name, Grants: k.Grants, APIScopes: k.APIScopes, AccessTokenFormat: k.AccessTokenFormat,
-		AccessTokenLife: int64(k.AccessTokenLife / time.Second), Disabled: k.Disabled,
-		CreatedAt: k.CreatedAt.UTC(), UpdatedAt: k.UpdatedAt.UTC(),
+	answer := clientAnswer{
+		ID: k.ID, ClientID: k.ClientID, Kind: k.Kind, UserID: orNull(k.User), Name: k.Name, Public: k.Public,
+		RedirectURIs: k.RedirectURIs, PostLogoutURIs: k.PostLogoutURIs, Integration: orNull(k.Integration), AskConsent: k.AskConsent,
+		Grants: k.Grants, APIScopes: k.APIScopes, IdentityScopes: k.IdentityScopes, RequiredClaims: k.RequiredClaims,
+		AccessTokenFormat: k.AccessTokenFormat, AccessTokenLife: secondsOf(k.AccessTokenLife), CodeLife: secondsOf(k.CodeLife),
+		IdentityTokenLife: secondsOf(k.IdentityTokenLife), RefreshLife: secondsOf(k.RefreshLife), RefreshIdle: secondsOf(k.RefreshIdle),
+		Disabled: k.Disabled, CreatedAt: k.CreatedAt.UTC(), UpdatedAt: k.UpdatedAt.UTC(),
 	}
+	if k.Keys != "" {
+		answer.JWKS = json.RawMessage(k.Keys)
+	}
+	return answer
 }
 
-// clientFields are the settings of a client in a request.
+func secondsOf(span time.Duration) int64 { return int64(span / time.Second) }
+
+// clientFields are the settings of a client in a request. Lives are in seconds.
 type clientFields struct {
-	Name              given[string]   `json:"name"`
-	Grants            given[[]string] `json:"grants"`
-	APIScopes         given[[]string] `json:"api_scopes"`
-	AccessTokenFormat given[string]   `json:"access_token_format"`
-	AccessTokenLife   given[int64]    `json:"access_token_life"` // seconds
-	Disabled          given[bool]     `json:"disabled"`
+	Name              given[string]          `json:"name"`
+	Public            given[bool]            `json:"public"`
+	JWKS              given[json.RawMessage] `json:"jwks"`
+	RedirectURIs      given[[]string]        `json:"redirect_uris"`
+	PostLogoutURIs    given[[]string]        `json:"post_logout_redirect_uris"`
+	Integration       given[string]          `json:"integration"`
+	AskConsent        given[bool]            `json:"ask_consent"`
+	Grants            given[[]string]        `json:"grants"`
+	APIScopes         given[[]string]        `json:"api_scopes"`
+	IdentityScopes    given[[]string]        `json:"identity_scopes"`
+	RequiredClaims    given[[]string]        `json:"required_claims"`
+	AccessTokenFormat given[string]          `json:"access_token_format"`
+	AccessTokenLife   given[int64]           `json:"access_token_life"`
+	CodeLife          given[int64]           `json:"code_life"`
+	IdentityTokenLife given[int64]           `json:"identity_token_life"`
+	RefreshLife       given[int64]           `json:"refresh_life"`
+	RefreshIdle       given[int64]           `json:"refresh_idle"`
+	Disabled          given[bool]            `json:"disabled"`
 }
 
 func (f clientFields) settings() tokens.ClientSettings {
 	wish := tokens.ClientSettings{
-		Name: f.Name.pointer(), Grants: orNone(f.Grants), APIScopes: orNone(f.APIScopes),
-		AccessTokenFormat: f.AccessTokenFormat.pointer(), Disabled: f.Disabled.pointer(),
+		Name: f.Name.pointer(), Public: f.Public.pointer(),
+		RedirectURIs: orNone(f.RedirectURIs), PostLogoutURIs: orNone(f.PostLogoutURIs),
+		Integration: f.Integration.pointer(), AskConsent: f.AskConsent.pointer(),
+		Grants: orNone(f.Grants), APIScopes: orNone(f.APIScopes), IdentityScopes: orNone(f.IdentityScopes), RequiredClaims: orNone(f.RequiredClaims),
+		AccessTokenFormat: f.AccessTokenFormat.pointer(), AccessTokenLife: spanGiven(f.AccessTokenLife), CodeLife: spanGiven(f.CodeLife),
+		IdentityTokenLife: spanGiven(f.IdentityTokenLife), RefreshLife: spanGiven(f.RefreshLife), RefreshIdle: spanGiven(f.RefreshIdle),
+		Disabled: f.Disabled.pointer(),
 	}
-	if f.AccessTokenLife.there {
-		life := spanOf(f.AccessTokenLife.value)
-		wish.AccessTokenLife = &life
+	if f.JWKS.there {
+		keys := string(f.JWKS.value)
+		wish.Keys = &keys
 	}
 	return wish
+}
+
+// spanGiven is nil when the field is absent.
+func spanGiven(field given[int64]) *time.Duration {
+	if !field.there {
+		return nil
+	}
+	span := spanOf(field.value)
+	return &span
 }
 
 // orNone is a list of a request: nil when it is absent, none when it is null.
@@ -84,16 +134,20 @@ func (a *Admin) showClient(c *gin.Context, status int, k tokens.Client, secret s
 	return nil
 }
 
-// AddClient: POST /admin/api/v1/clients. The secret is shown this once.
+// AddClient: POST /admin/api/v1/clients. The secret, if it has one, is shown this once.
 func (a *Admin) AddClient(c *gin.Context) error {
 	var body struct {
-		ClientID string `json:"client_id"`
+		ClientID string        `json:"client_id"`
+		Kind     given[string] `json:"kind"`
+		UserID   given[string] `json:"user_id"`
 		clientFields
 	}
 	if err := read(c, &body); err != nil {
 		return err
 	}
-	k, secret, err := a.Tokens.AddClient(c.Request.Context(), handlers.TenantOf(c).ID, body.ClientID, body.settings(), by(c))
+	wish := body.settings()
+	wish.Kind, wish.User = body.Kind.pointer(), body.UserID.pointer()
+	k, secret, err := a.Tokens.AddClient(c.Request.Context(), handlers.TenantOf(c).ID, body.ClientID, wish, by(c))
 	if err != nil {
 		return explain(err)
 	}
