@@ -2,8 +2,6 @@ package tokens
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"slices"
 	"strings"
@@ -94,9 +92,7 @@ func latest(a, b time.Time) time.Time {
 
 // reference makes a reference token and stores what it stands for.
 func (t *Tokens) reference(ctx context.Context, kept store.AccessToken) (string, error) {
-	var random [tokenBytes]byte
-	_, _ = rand.Read(random[:]) // never fails (crypto/rand since Go 1.24)
-	token := hex.EncodeToString(random[:])
+	token := randomHex()
 	kept.Digest = digestOf(token)
 	err := t.store.AddAccessToken(ctx, kept)
 	if errors.Is(err, store.ErrNotFound) {

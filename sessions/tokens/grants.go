@@ -3,6 +3,8 @@ package tokens
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"slices"
 	"time"
 
 	"usher/sql/store"
@@ -14,15 +16,20 @@ import (
 var ErrInvalidGrant = errors.New("this gives no token")
 
 // methodExternal is how people prove who they are unless somebody knows better:
-// to a partner, who tells us (amr, RFC 8176 has no word for it).
+// to a partner, who tells us. For amr RFC 8176 has no word for it.
 const methodExternal = "external"
 
 // Grant is what a person, who has signed in, gives a client. Its id is the sid of
 // the tokens that come from it.
+//
+// It is live until it ends, its family is revoked, its client is disabled, its
+// user is disabled or signed out everywhere, or its integration is removed or
+// signs everybody out. All of that is read in one statement at every use and kept
+// nowhere else, so that it counts on every instance at once.
 type Grant = store.TokenGrant
 
-// Person is who signs in to a client, and with what right: as in the session or
-// the partner's token from which this comes.
+// Person is who signs in to a client, and with what right: as the session says,
+// or the partner's token from which this comes.
 type Person struct {
 	User        string
 	Integration string // "" = none: the person's own program
@@ -30,16 +37,6 @@ type Person struct {
 	Epoch       int64  // of the user's sessions
 	AuthTime    time.Time
 	Methods     []string // amr; none = "external"
-}
-
-// Authorization is what a person allows a client (RFC 6749 §4.1.1).
-type Authorization struct {
-	Client      Client
-	Person      Person
-	Scopes      []string // as Tokens.Scopes returned them
-	RedirectURI string
-	Challenge   string // PKCE, of the method S256 (RFC 7636 §4.2); "" = none
-	Nonce       string // for the identity token; "" = none
 }
 
 // Issued are the tokens that a client gets for a person.
@@ -50,39 +47,125 @@ type Issued struct {
 	Grant    Grant
 }
 
-// GrantShown is a grant as people see it.
-type GrantShown struct {
-	Grant
-	ClientID   string
-	ClientName string
+// newGrant makes the first grant of a family.
+func (t *Tokens) newGrant(tenant string, client Client, p Person, scopes []string, end time.Time) (Grant, error) {
+	id, err := store.NewID()
+	if err != nil {
+		return Grant{}, err
+	}
+	now := t.moment()
+	g := Grant{
+		TenantID: tenant, ID: id, Family: id, Client: client.ID, User: p.User, Integration: p.Integration,
+		Generation: p.Generation, Epoch: p.Epoch, AuthTime: p.AuthTime.UTC().Truncate(time.Microsecond),
+		Methods: p.Methods, Scopes: sorted(scopes), CreatedAt: now, ExpiresAt: end,
+	}
+	if p.AuthTime.IsZero() {
+		g.AuthTime = now
+	}
+	if len(g.Methods) == 0 {
+		g.Methods = []string{methodExternal}
+	}
+	return g, nil
 }
 
-// errAwaited stands where something is still to come.
-var errAwaited = errors.New("not there yet")
+// grantEnd is the end of a grant that gives tokens from now on: with a refresh
+// token the absolute one, else that of its access token.
+func grantEnd(client Client, scopes []string, now time.Time) time.Time {
+	if slices.Contains(scopes, ScopeOfflineAccess) {
+		return now.Add(client.RefreshLife)
+	}
+	return now.Add(client.AccessTokenLife)
+}
+
+// refused says why a grant for a client could not be written.
+func (t *Tokens) refused(ctx context.Context, client Client) error {
+	c, err := t.store.Client(ctx, client.TenantID, client.ID)
+	switch {
+	case errors.Is(err, ErrNotFound), err == nil && c.Disabled:
+		return ErrInvalidClient
+	case err != nil:
+		return err
+	}
+	return ErrInvalidGrant
+}
 
 // GrantPerson gives a client tokens for a person without a code, for example
 // because a partner's token says who it is (RFC 7523 §2.1). The errors are
-// ErrInvalidClient, and ErrInvalidGrant when the person may not.
+// ErrInvalidClient, when the client has been disabled or deleted meanwhile, and
+// ErrInvalidGrant when the person may not.
 func (t *Tokens) GrantPerson(ctx context.Context, tenant, issuer string, client Client, p Person, scopes []string) (Issued, error) {
-	return Issued{}, errAwaited
+	if !store.IsID(p.User) || p.Integration != "" && !store.IsID(p.Integration) {
+		return Issued{}, ErrInvalidGrant
+	}
+	now := t.moment()
+	g, err := t.newGrant(tenant, client, p, scopes, grantEnd(client, scopes, now))
+	if err != nil {
+		return Issued{}, err
+	}
+	made, err := t.mintOwn(ctx, minting{tenant: tenant, issuer: issuer, client: client, grant: g, scopes: g.Scopes})
+	if err != nil {
+		return Issued{}, err
+	}
+	issued := Issued{Access: made.access, Identity: made.identity, Grant: g}
+	given := store.Given{Access: made.keep}
+	issued.Refresh, given.Refresh = newRefresh(client, g, now)
+	err = t.store.AddTokenGrant(ctx, g, given)
+	if errors.Is(err, ErrNotFound) {
+		err = t.refused(ctx, client)
+	}
+	if err != nil {
+		return Issued{}, err
+	}
+	return issued, nil
 }
 
 // LiveGrant returns a grant that is live at this moment, with its client, or
 // ErrNone.
 func (t *Tokens) LiveGrant(ctx context.Context, tenant, id string) (Client, Grant, error) {
-	return Client{}, Grant{}, errAwaited
+	if !store.IsID(id) {
+		return Client{}, Grant{}, ErrNone
+	}
+	c, g, err := t.store.LiveTokenGrant(ctx, tenant, id, "", t.now())
+	return c, g, noneOf(err)
 }
 
-// RevokeFamily ends a grant and everything that came from it or from what it came
-// from. That there is no such grant is no error. When it returns nil every token
-// of the family is dead on every instance.
+// RevokeFamily ends a grant and everything that came from it, or from what it
+// came from. That there is no such grant is no error. When it returns nil every
+// token of the family is dead on every instance.
 func (t *Tokens) RevokeFamily(ctx context.Context, tenant, grantID string) error {
-	return errAwaited
+	if !store.IsID(grantID) {
+		return nil
+	}
+	return t.store.RevokeFamily(ctx, tenant, grantID, t.now())
 }
+
+// replayed ends the family of what was shown a second time.
+func (t *Tokens) replayed(ctx context.Context, what string, client Client, g Grant) error {
+	if err := t.store.RevokeFamily(ctx, g.TenantID, g.ID, t.now()); err != nil {
+		return err
+	}
+	t.log.WarnContext(ctx, what+" replayed", slog.String("tenant", g.TenantID), slog.String("grant", g.ID),
+		slog.String("client", client.ID), slog.String("user", g.User))
+	return ErrInvalidGrant
+}
+
+// GrantShown is a grant with what its client is called.
+type GrantShown = store.ShownGrant
 
 // GrantsOf lists a person's live grants, newest first, at most size from the one
 // after the given id ("" = from the start); next is where the following page
 // starts, "" after the last.
 func (t *Tokens) GrantsOf(ctx context.Context, tenant, user, after string, size int) (list []GrantShown, next string, err error) {
-	return nil, "", errAwaited
+	if after != "" && !store.IsID(after) {
+		return nil, "", invalid("after", "the id of a grant")
+	}
+	if !store.IsID(user) {
+		return nil, "", nil
+	}
+	list, err = t.store.TokenGrants(ctx, tenant, user, after, t.now(), size+1)
+	if len(list) > size {
+		list = list[:size]
+		next = list[size-1].ID
+	}
+	return list, next, err
 }

@@ -1,8 +1,16 @@
 package tokens
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"time"
+
+	"usher/sql/store"
 )
 
 // IdentityWish is what an identity token says about what it is given with.
@@ -10,6 +18,75 @@ type IdentityWish struct {
 	Nonce       string // "" = none
 	Code        string // for c_hash; "" = none
 	AccessToken string // for at_hash; "" = none
+}
+
+// IdentityToken makes an identity token (OpenID Connect Core §2) with the claims
+// of the grant's scopes as they are now.
+func (t *Tokens) IdentityToken(ctx context.Context, tenant, issuer string, client Client, g Grant, wish IdentityWish) (string, error) {
+	return t.identityToken(ctx, minting{tenant: tenant, issuer: issuer, client: client, grant: g, scopes: g.Scopes}, wish)
+}
+
+func (t *Tokens) identityToken(ctx context.Context, m minting, wish IdentityWish) (string, error) {
+	claims, err := t.identityClaims(ctx, m, wish)
+	if err != nil {
+		return "", err
+	}
+	return t.Sign(ctx, m.tenant, "", typeJWT, claims)
+}
+
+// identityClaims are those of an identity token. It says no client_id and no
+// scope, by which it could pass for an access token.
+func (t *Tokens) identityClaims(ctx context.Context, m minting, wish IdentityWish) (any, error) {
+	claims, err := t.personsClaims(ctx, m.tenant, m.grant.User, m.scopes)
+	if err != nil {
+		return nil, err
+	}
+	now := t.now()
+	claims["nbf"], claims["iat"], claims["exp"] = now.Unix(), now.Unix(), now.Add(m.client.IdentityTokenLife).Unix()
+	claims["iss"], claims["aud"], claims["sub"] = m.issuer, m.client.ClientID, m.grant.User
+	claims["sid"], claims["auth_time"], claims["amr"] = m.grant.ID, m.grant.AuthTime.Unix(), m.grant.Methods
+	for name, value := range map[string]string{
+		"nonce": wish.Nonce, "c_hash": leftHalf(Algorithms()[0], wish.Code), "at_hash": leftHalf(Algorithms()[0], wish.AccessToken),
+	} {
+		if value != "" {
+			claims[name] = value
+		}
+	}
+	return withAttributes(claims, m.grant.Attributes)
+}
+
+// personsClaims are the claims of scopes, without any that are not about the
+// person. ErrInvalidGrant means that the person is gone.
+func (t *Tokens) personsClaims(ctx context.Context, tenant, user string, scopes []string) (map[string]any, error) {
+	found, err := t.claimsFor(ctx, tenant, user, scopes)
+	if errors.Is(err, ErrNotFound) {
+		return nil, ErrInvalidGrant
+	} else if err != nil {
+		return nil, err
+	}
+	claims := map[string]any{}
+	for name, value := range found {
+		if !isOwnClaim(name) {
+			claims[name] = value
+		}
+	}
+	return claims, nil
+}
+
+// leftHalf is the left half of a hash in base64url, as c_hash and at_hash have it
+// (OpenID Connect Core §3.3.2.11): of the hash function of the algorithm with
+// which the identity token is signed. Of "" it is "".
+func leftHalf(algorithm, text string) string {
+	if text == "" {
+		return ""
+	}
+	hash := sha256.Sum256([]byte(text))
+	half := hash[:len(hash)/2]
+	if algorithm == ES384 {
+		long := sha512.Sum384([]byte(text))
+		half = long[:len(long)/2]
+	}
+	return base64.RawURLEncoding.EncodeToString(half)
 }
 
 // IdentityHint is what an identity token of ours said.
@@ -21,15 +98,37 @@ type IdentityHint struct {
 	Claims   map[string]any // all of them, numbers as json.Number
 }
 
-// IdentityToken makes an identity token (OpenID Connect Core §2) with the claims
-// of the grant's scopes as they are now.
-func (t *Tokens) IdentityToken(ctx context.Context, tenant, issuer string, client Client, g Grant, wish IdentityWish) (string, error) {
-	return "", errAwaited
-}
-
-// ReadIdentity reads an identity token of ours that a client shows again
+// ReadIdentity reads an identity token of ours that somebody shows again
 // (id_token_hint), also one that has ended, or returns ErrNone. Whether its grant
 // is live LiveGrant says.
 func (t *Tokens) ReadIdentity(ctx context.Context, tenant, issuer, idToken string) (IdentityHint, error) {
-	return IdentityHint{}, errAwaited
+	payload, header, err := t.VerifyOwn(ctx, tenant, idToken)
+	if errors.Is(err, ErrInvalid) {
+		return IdentityHint{}, ErrNone
+	} else if err != nil {
+		return IdentityHint{}, err
+	}
+	claims, err := claimsOf(payload)
+	if err != nil || header.Type != typeJWT || claims["iss"] != issuer || claims["client_id"] != nil || claims["scope"] != nil {
+		return IdentityHint{}, ErrNone
+	}
+	hint := IdentityHint{Claims: claims}
+	hint.ClientID, _ = claims["aud"].(string)
+	hint.Subject, _ = claims["sub"].(string)
+	hint.Session, _ = claims["sid"].(string)
+	exp, _ := claims["exp"].(json.Number)
+	end, err := exp.Int64()
+	if err != nil || !isClientID(hint.ClientID) || !store.IsID(hint.Subject) || !store.IsID(hint.Session) {
+		return IdentityHint{}, ErrNone
+	}
+	hint.Expires = time.Unix(end, 0)
+	return hint, nil
+}
+
+// claimsOf reads claims with the digits of their numbers.
+func claimsOf(payload []byte) (map[string]any, error) {
+	decoder := json.NewDecoder(bytes.NewReader(payload))
+	decoder.UseNumber()
+	var claims map[string]any
+	return claims, decoder.Decode(&claims)
 }

@@ -24,6 +24,8 @@ type Introspection struct {
 	ClientID, Subject           string
 	Scopes                      []string // those of the caller alone, in the token's order
 	NotBefore, IssuedAt, Expire time.Time
+	AuthTime                    time.Time // when the person signed in; zero = there is none
+	Methods                     []string  // how (amr)
 }
 
 // Introspect says what a token is worth at an API connection that has shown its
@@ -48,28 +50,41 @@ func (t *Tokens) introspectReference(ctx context.Context, tenant, issuer string,
 		ID: live.ID, Issuer: issuer, ClientID: live.ClientID, Subject: live.ClientID,
 		NotBefore: live.CreatedAt, IssuedAt: live.CreatedAt, Expire: live.ExpiresAt,
 	}
-	return found.at(caller, strings.Fields(live.Scope), live)
+	return found.of(live.Grant).at(caller, strings.Fields(live.Scope), live)
 }
 
 func (t *Tokens) introspectJWT(ctx context.Context, tenant, issuer string, caller Connection, token string) (Introspection, error) {
-	claims, err := t.readAccess(ctx, tenant, token)
+	claims, err := t.readTimely(ctx, tenant, issuer, token)
 	if err != nil {
 		return Introspection{}, err
-	}
-	if now := t.now(); claims.Issuer != issuer || !now.Before(claims.end()) || now.Add(clockSkew).Before(time.Unix(claims.NotBefore, 0)) {
-		return Introspection{}, ErrNone
-	}
-	// iat has no fractions: the client may have been made within its second.
-	made := time.Unix(claims.IssuedAt, 0).Add(time.Second - time.Microsecond)
-	live, err := t.store.LiveJWT(ctx, tenant, claims.ID, claims.ClientID, caller.ID, made)
-	if err != nil {
-		return Introspection{}, noneOf(err)
 	}
 	found := Introspection{
 		ID: claims.ID, Issuer: issuer, ClientID: claims.ClientID, Subject: claims.Subject,
 		NotBefore: time.Unix(claims.NotBefore, 0), IssuedAt: time.Unix(claims.IssuedAt, 0), Expire: claims.end(),
 	}
-	return found.at(caller, claims.Scope, live)
+	if claims.Session == "" {
+		live, err := t.store.LiveJWT(ctx, tenant, claims.ID, claims.ClientID, caller.ID, claims.made())
+		if err != nil {
+			return Introspection{}, noneOf(err)
+		}
+		return found.at(caller, claims.Scope, live)
+	}
+	live, err := t.store.LivePersonsJWT(ctx, tenant, claims.ID, claims.Session, caller.ID, claims.made(), t.now())
+	if err != nil {
+		return Introspection{}, noneOf(err)
+	}
+	if live.ClientID != claims.ClientID || live.Grant.User != claims.Subject {
+		return Introspection{}, ErrNone
+	}
+	return found.of(live.Grant).at(caller, claims.scopes(*live.Grant), live)
+}
+
+// of adds the person; nil = there is none.
+func (i Introspection) of(g *store.TokenGrant) Introspection {
+	if g != nil {
+		i.Subject, i.AuthTime, i.Methods = g.User, g.AuthTime, g.Methods
+	}
+	return i
 }
 
 // at adds what the caller may know of the scopes that were granted, or returns
@@ -87,7 +102,7 @@ func (i Introspection) at(caller Connection, granted []string, live store.LiveTo
 	return i, nil
 }
 
-// presented is accessClaims as they come back.
+// presented is accessClaims, or personClaims, as they come back.
 type presented struct {
 	NotBefore int64     `json:"nbf"`
 	Expires   int64     `json:"exp"`
@@ -97,6 +112,15 @@ type presented struct {
 	Subject   string    `json:"sub"`
 	Scope     scopeList `json:"scope"`
 	ID        string    `json:"jti"`
+	Session   string    `json:"sid"`  // the grant; "" = the client's own token
+	Type      string    `json:"type"` // see typeClientAccess
+	payload   []byte
+}
+
+// made is when it was made at the latest: iat has no fractions, and what it hangs
+// on may have been made within its second.
+func (p presented) made() time.Time {
+	return time.Unix(p.IssuedAt, 0).Add(time.Second - time.Microsecond)
 }
 
 func (p presented) end() time.Time { return time.Unix(p.Expires, 0) }
@@ -111,6 +135,19 @@ func (l *scopeList) UnmarshalJSON(text []byte) error {
 		return nil
 	}
 	return json.Unmarshal(text, (*[]string)(l))
+}
+
+// readTimely reads a JWT access token of ours whose time has come and not passed,
+// or returns ErrNone.
+func (t *Tokens) readTimely(ctx context.Context, tenant, issuer, token string) (presented, error) {
+	claims, err := t.readAccess(ctx, tenant, token)
+	if err != nil {
+		return presented{}, err
+	}
+	if now := t.now(); claims.Issuer != issuer || !now.Before(claims.end()) || now.Add(clockSkew).Before(time.Unix(claims.NotBefore, 0)) {
+		return presented{}, ErrNone
+	}
+	return claims, nil
 }
 
 // readAccess reads a JWT access token of ours, whatever its times, or returns
@@ -130,6 +167,12 @@ func (t *Tokens) readAccess(ctx context.Context, tenant, token string) (presente
 	if claims.ClientID == "" || claims.Subject == "" || len(claims.Scope) == 0 || !store.IsID(claims.ID) || claims.IssuedAt == 0 {
 		return presented{}, ErrNone
 	}
+	// A client that speaks for itself is the subject; what is for a person names
+	// the grant.
+	if claims.Session == "" && claims.Subject != claims.ClientID || claims.Session != "" && !store.IsID(claims.Session) {
+		return presented{}, ErrNone
+	}
+	claims.payload = payload
 	return claims, nil
 }
 

@@ -73,24 +73,3 @@ func digestOf(token string) []byte {
 	sum := sha256.Sum256([]byte(token))
 	return sum[:]
 }
-
-// Sweep deletes the tokens that have run out. What fails now is deleted in the
-// next round.
-func (t *Tokens) Sweep(ctx context.Context) {
-	for ctx.Err() == nil {
-		if n, err := t.store.ForgetClientTokens(ctx, t.now(), sweepBatch); err != nil || n < sweepBatch {
-			break
-		}
-	}
-	// By another instance's clock they may not have ended yet.
-	for ctx.Err() == nil {
-		if n, err := t.store.ForgetAssertions(ctx, t.now().Add(-clockSkew), sweepBatch); err != nil || n < sweepBatch {
-			break
-		}
-	}
-	for ctx.Err() == nil {
-		if n, err := t.store.ForgetAccessTokens(ctx, t.now().Add(-clockSkew), sweepBatch); err != nil || n < sweepBatch {
-			return
-		}
-	}
-}

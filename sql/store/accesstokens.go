@@ -2,10 +2,13 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/jmoiron/sqlx"
 )
 
 // AccessToken is an access token that is looked up at every use. The token
@@ -18,10 +21,11 @@ type AccessToken struct {
 	Scope     string    `db:"scope"`  // what was granted, with spaces between the names
 	CreatedAt time.Time `db:"created_at"`
 	ExpiresAt time.Time `db:"expires_at"`
+	GrantID   string    `db:"-"` // whose person's it is; "" = the client's own
 }
 
-// AddAccessToken writes a token, or returns ErrNotFound when its client is gone
-// or disabled by now.
+// AddAccessToken writes a client's own token, or returns ErrNotFound when its
+// client is gone or disabled by now.
 func (s *Store) AddAccessToken(ctx context.Context, t AccessToken) error {
 	stmt, err := s.stmt(ctx, s.write, `
 INSERT INTO access_tokens (tenant_id, digest, id, client, scope, created_at, expires_at)
@@ -30,17 +34,30 @@ SELECT c.tenant_id, $1, $2, c.id, $3, $4, $5
 	if err != nil {
 		return fault(err)
 	}
-	result, err := stmt.ExecContext(ctx, t.Digest, t.ID, t.Scope, t.CreatedAt.UTC(), t.ExpiresAt.UTC(), t.Client, t.TenantID)
+	return fault(some(stmt.ExecContext(ctx, t.Digest, t.ID, t.Scope, t.CreatedAt.UTC(), t.ExpiresAt.UTC(), t.Client, t.TenantID)))
+}
+
+// addPersonsToken writes a token of a grant, or returns ErrNotFound when there is
+// no such grant.
+func addPersonsToken(ctx context.Context, tx *sqlx.Tx, t AccessToken) error {
+	return some(tx.ExecContext(ctx, `
+INSERT INTO access_tokens (tenant_id, digest, id, client, scope, created_at, expires_at,
+                           user_id, integration_id, generation, session_epoch, grant_id)
+SELECT g.tenant_id, $1, $2, g.client, $3, $4, $5, g.user_id, g.integration_id, g.generation, g.session_epoch, g.id
+  FROM token_grants g WHERE g.id = $6 AND g.tenant_id = $7`,
+		t.Digest, t.ID, t.Scope, t.CreatedAt.UTC(), t.ExpiresAt.UTC(), t.GrantID, t.TenantID))
+}
+
+// some turns a statement that has changed no row into ErrNotFound.
+func some(result sql.Result, err error) error {
 	if err != nil {
-		return fault(err)
+		return err
 	}
-	if n, err := result.RowsAffected(); err != nil || n == 0 {
-		if err == nil {
-			err = ErrNotFound
-		}
-		return fault(err)
+	n, err := result.RowsAffected()
+	if err == nil && n == 0 {
+		err = ErrNotFound
 	}
-	return nil
+	return err
 }
 
 // LiveToken is what a token is worth at an API connection at a moment.
@@ -51,11 +68,13 @@ type LiveToken struct {
 	// was granted may have been taken away since. A scope that was made after the
 	// token only bears the name of one that it was given.
 	Allowed []string
+	Grant   *TokenGrant // of the person for whom it is; nil = the client's own
 }
 
 // liveRow is a LiveToken as it is read, the lists as JSON.
 type liveRow struct {
 	AccessToken
+	grantRow
 	ClientID string  `db:"client_id"`
 	Of       string  `db:"api_scopes"` // the client's
 	At       *string `db:"at_scopes"`  // the connection's; nil = none
@@ -63,11 +82,12 @@ type liveRow struct {
 
 func (r liveRow) token() (LiveToken, error) {
 	t := LiveToken{AccessToken: r.AccessToken, ClientID: r.ClientID}
-	if r.At == nil {
-		return t, nil
+	var err error
+	if t.Grant, err = r.grant(t.TenantID); err != nil || r.At == nil {
+		return t, err
 	}
 	var of []string
-	err := json.Unmarshal([]byte(r.Of), &of)
+	err = json.Unmarshal([]byte(r.Of), &of)
 	if err == nil {
 		err = json.Unmarshal([]byte(*r.At), &t.Allowed)
 	}
@@ -84,40 +104,57 @@ func (d dialect) scopesAt(connection, made string) string {
           WHERE a.connection_id = ` + connection + ` AND a.tenant_id = c.tenant_id AND a.created_at <= ` + made + `) AS at_scopes`
 }
 
+// grantOfToken joins a token t with the grant that it comes from, if any.
+const grantOfToken = `
+  LEFT JOIN token_grants g ON g.id = t.grant_id AND g.tenant_id = t.tenant_id` + grantTables
+
+// tokenLives is the condition under which a token t is live at the time $1,
+// beside its client.
+const tokenLives = `t.expires_at > $1 AND t.revoked_at IS NULL
+   AND (t.grant_id IS NULL OR g.expires_at > $1 AND ` + grantLives + `)`
+
 // LiveAccessToken returns what a token is worth at an API connection, or
-// ErrNotFound: it has run out or been taken back, or its client is disabled or
-// gone.
+// ErrNotFound: it has run out or been taken back, its client is disabled or gone,
+// or its grant is not live.
 func (s *Store) LiveAccessToken(ctx context.Context, tenant string, digest []byte, connection string, at time.Time) (LiveToken, error) {
-	stmt, err := s.stmt(ctx, s.read, `
+	return s.liveToken(ctx, `
 SELECT t.tenant_id, t.digest, t.id, t.client, t.scope, t.created_at, t.expires_at,
-       c.client_id, c.api_scopes, `+s.dialect.scopesAt("$1", "t.created_at")+`
-  FROM access_tokens t JOIN clients c ON c.id = t.client AND c.tenant_id = t.tenant_id
- WHERE t.digest = $2 AND t.tenant_id = $3 AND t.expires_at > $4 AND t.revoked_at IS NULL AND NOT c.disabled`)
-	if err != nil {
-		return LiveToken{}, fault(err)
-	}
-	var row liveRow
-	if err := stmt.GetContext(ctx, &row, connection, digest, tenant, at.UTC()); err != nil {
-		return LiveToken{}, fault(err)
-	}
-	return row.token()
+       c.client_id, c.api_scopes, `+s.dialect.scopesAt("$2", "t.created_at")+`, `+grantColumns+`
+  FROM access_tokens t JOIN clients c ON c.id = t.client AND c.tenant_id = t.tenant_id`+grantOfToken+`
+ WHERE t.digest = $3 AND t.tenant_id = $4 AND NOT c.disabled AND `+tokenLives, at.UTC(), connection, digest, tenant)
 }
 
-// LiveJWT returns what a JWT is worth at an API connection that was made, not
-// after a moment, for the client of a name, or ErrNotFound: it was taken back, or
-// that client is disabled or gone. A client of the same name that was made later
-// is another one. Of the AccessToken only TenantID and Client are filled.
+// LiveJWT returns what a client's own JWT is worth at an API connection that was
+// made, not after a moment, for the client of a name, or ErrNotFound: it was taken
+// back, or that client is disabled or gone. A client of the same name that was
+// made later is another one. Of the AccessToken only TenantID and Client are
+// filled.
 func (s *Store) LiveJWT(ctx context.Context, tenant, id, clientID, connection string, made time.Time) (LiveToken, error) {
-	stmt, err := s.stmt(ctx, s.read, `
+	return s.liveToken(ctx, `
 SELECT c.tenant_id, c.id AS client, c.client_id, c.api_scopes, `+s.dialect.scopesAt("$1", "$2")+`
   FROM clients c
  WHERE c.client_id = $3 AND c.tenant_id = $4 AND NOT c.disabled AND c.created_at <= $2
-   AND NOT EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $5 AND r.tenant_id = c.tenant_id)`)
+   AND NOT EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $5 AND r.tenant_id = c.tenant_id)`,
+		connection, made.UTC(), clientID, tenant, id)
+}
+
+// LivePersonsJWT is LiveJWT for a JWT of a grant, which has to be live at a time.
+func (s *Store) LivePersonsJWT(ctx context.Context, tenant, id, grant, connection string, made, at time.Time) (LiveToken, error) {
+	return s.liveToken(ctx, `
+SELECT c.tenant_id, c.id AS client, c.client_id, c.api_scopes, `+s.dialect.scopesAt("$1", "$2")+`, `+grantColumns+`
+  FROM token_grants g JOIN clients c ON c.id = g.client AND c.tenant_id = g.tenant_id`+grantTables+`
+ WHERE g.id = $3 AND g.tenant_id = $4 AND g.expires_at > $5 AND NOT c.disabled AND `+grantLives+`
+   AND NOT EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $6 AND r.tenant_id = g.tenant_id)`,
+		connection, made.UTC(), grant, tenant, at.UTC(), id)
+}
+
+func (s *Store) liveToken(ctx context.Context, query string, args ...any) (LiveToken, error) {
+	stmt, err := s.stmt(ctx, s.read, query)
 	if err != nil {
 		return LiveToken{}, fault(err)
 	}
 	var row liveRow
-	if err := stmt.GetContext(ctx, &row, connection, made.UTC(), clientID, tenant, id); err != nil {
+	if err := stmt.GetContext(ctx, &row, args...); err != nil {
 		return LiveToken{}, fault(err)
 	}
 	return row.token()
@@ -170,21 +207,9 @@ INSERT INTO revoked_tokens (tenant_id, id, revoked_at, expires_at) VALUES ($1, $
 // time, of all tenants, at most limit of each kind, and returns the larger of
 // the two numbers.
 func (s *Store) ForgetAccessTokens(ctx context.Context, before time.Time, limit int) (int, error) {
-	most := 0
-	for _, query := range []string{`
+	return s.forget(ctx, []string{`
 DELETE FROM access_tokens WHERE (digest, tenant_id) IN
     (SELECT digest, tenant_id FROM access_tokens WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)`, `
 DELETE FROM revoked_tokens WHERE (id, tenant_id) IN
-    (SELECT id, tenant_id FROM revoked_tokens WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)`} {
-		result, err := s.write.ExecContext(ctx, query, before.UTC(), limit)
-		if err != nil {
-			return 0, fault(err)
-		}
-		n, err := result.RowsAffected()
-		if err != nil {
-			return 0, fault(err)
-		}
-		most = max(most, int(n))
-	}
-	return most, nil
+    (SELECT id, tenant_id FROM revoked_tokens WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)`}, before, limit)
 }
