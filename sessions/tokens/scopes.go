@@ -108,14 +108,25 @@ func (t *Tokens) thereOfIdentity(ctx context.Context, tenant string, _ Client, _
 // thereOfMemberships are those that the person has, or the client itself if it is
 // an organization.
 func (t *Tokens) thereOfMemberships(ctx context.Context, tenant string, client Client, user string, names []string) ([]string, error) {
-	has, err := t.memberships(ctx, tenant, client, user, names)
-	if err != nil {
-		return nil, err
+	orgs := map[string]string{} // by scope
+	var asked []string
+	for _, name := range names {
+		orgs[name], _ = memberScope(name)
+		asked = append(asked, orgs[name])
 	}
-	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-		org, _ := memberScope(name)
-		return !has[strings.ToLower(org)]
-	}), nil
+	has := map[string]bool{}
+	var err error
+	switch {
+	case user != "":
+		has, err = t.MemberOf(ctx, tenant, user, asked)
+	case client.Kind == KindOrganization:
+		var above []string
+		above, err = t.Ancestors(ctx, tenant, client.ClientID)
+		for _, org := range above {
+			has[org] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !has[orgs[name]] }), err
 }
 
 // mayOpenID reports whether a client may have identity tokens: whoever sends

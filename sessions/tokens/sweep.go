@@ -18,8 +18,8 @@ func (t *Tokens) Sweep(ctx context.Context) {
 	}{
 		{t.store.ForgetClientTokens, now},
 		// By another instance's clock they may not have ended yet.
-		{t.store.ForgetAccessTokens, now.Add(-clockSkew)},
 		{t.store.ForgetAssertions, now.Add(-clockSkew)},
+		{t.store.ForgetAccessTokens, now.Add(-clockSkew)},
 		{t.store.ForgetSuccessors, now.Add(-refreshGrace - clockSkew)},
 		{t.store.ForgetTokenGrants, now.Add(-replayKept)},
 	} {
