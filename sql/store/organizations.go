@@ -20,6 +20,11 @@ type Organization struct {
 // GlobalID is the path of names from the root down to this organization.
 func (n Organization) GlobalID() string { return n.ClientID }
 
+// Parent is the global id of the one above it; "" for a root.
+func (n Organization) Parent() string {
+	return n.ClientID[:max(strings.LastIndexByte(n.ClientID, '.'), 0)]
+}
+
 // Depth is how many organizations it has above it.
 func (n Organization) Depth() int { return strings.Count(n.ClientID, ".") }
 
