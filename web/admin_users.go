@@ -54,6 +54,12 @@ type User struct {
 	Created    time.Time
 	Facts      []UserFact
 	Groups     []UserGroup
+	// Organizations are the first that the user is in; MoreOrganizations says that
+	// there are others. NoOrganizations: the actor may not read them.
+	Organizations     []UserOrganization
+	MoreOrganizations bool
+	NoOrganizations   bool
+
 	Credits    []UserCredit
 	Meta       string // indented JSON; "" = nothing in it
 	Identities []UserIdentity

@@ -36,6 +36,8 @@ func explain(err error) error {
 		return &handlers.Fault{Code: handlers.BadRequest, Public: strings.ReplaceAll(err.Error(), "\n", "; ")}
 	case errors.Is(err, tokens.ErrKeyWaits):
 		return &handlers.Fault{Code: handlers.Conflict, Public: keyWaitsFault, Err: err}
+	case errors.Is(err, tokens.ErrHasChildren):
+		return &handlers.Fault{Code: handlers.Conflict, Public: hasChildrenFault, Err: err}
 	case errors.Is(err, admins.ErrLastOwner):
 		return &handlers.Fault{Code: handlers.Conflict, Public: "The tenant needs an owner: make somebody else one first.", Err: err}
 	case errors.Is(err, admins.ErrNotAllowed):

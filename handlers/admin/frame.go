@@ -64,7 +64,11 @@ var notices = map[string]string{
 	"resource_added":   "The resource is made. Below is how to embed it.",
 	"resource_deleted": "The resource is deleted.",
 
-	"client_deleted":     "The client is deleted.",
+	"client_deleted":       "The client is deleted.",
+	"organization_deleted": "The organization is deleted.",
+	"organization_in":      "The membership is saved. It counts for the next token.",
+	"organization_out":     "The membership is taken away. It counts for the next token.",
+
 	"connection_deleted": "The API connection is deleted.",
 	"scope_added":        "The scope is added. Clients can be allowed it now.",
 	"scope_deleted":      "The scope is deleted.",

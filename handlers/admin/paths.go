@@ -32,6 +32,8 @@ const (
 	connectionsPath = tokensPath + "/api-connections"
 	signingKeysPath = tokensPath + "/signing-keys"
 
+	organizationsPath = tokensPath + "/organizations"
+
 	settingsPath       = homePath + "/settings"
 	administratorsPath = settingsPath + "/administrators"
 	apiKeysPath        = settingsPath + "/api-keys"

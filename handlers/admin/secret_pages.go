@@ -3,6 +3,7 @@ package admin
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -26,8 +27,12 @@ type holder struct {
 
 func (a *Admin) clientHolder(c *gin.Context, k tokens.Client) holder {
 	origin := a.originOfLinks(c).String()
+	list := clientsPath
+	if k.Kind == tokens.KindOrganization {
+		list = organizationsPath
+	}
 	return holder{
-		of: tokens.OfClient, id: k.ID, name: k.Name, what: "Client id", public: k.ClientID, list: clientsPath, path: clientsPath + "/" + k.ID,
+		of: tokens.OfClient, id: k.ID, name: k.Name, what: "Client id", public: k.ClientID, list: list, path: list + "/" + k.ID,
 		try: func(secret string) string {
 			return "curl -u '" + k.ClientID + ":" + secret + "' -d grant_type=client_credentials " + origin + handlers.ConnectTokenPath
 		},
@@ -97,9 +102,13 @@ func (a *Admin) showSecret(c *gin.Context, title string, h holder, secret string
 	})
 }
 
-// showHolder shows the page of a client or an API connection again.
+// showHolder shows the page of a client, an organization or an API connection
+// again.
 func (a *Admin) showHolder(c *gin.Context, of tokens.Holder, status int, wrong faults) error {
-	if of == tokens.OfClient {
+	switch {
+	case strings.HasPrefix(c.FullPath(), organizationsPath):
+		return a.showOrganization(c, status, organizationForms{wrong: wrong})
+	case of == tokens.OfClient:
 		return a.showClientPage(c, status, "", nil, wrong)
 	}
 	return a.showConnectionPage(c, status, connectionForms{wrong: wrong})

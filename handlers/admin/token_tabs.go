@@ -14,6 +14,7 @@ var tokenPages = []struct {
 	scope       admins.Scope
 }{
 	{"Clients", clientsPath, admins.ReadTokens},
+	{"Organizations", organizationsPath, admins.ReadTokens},
 	{"API connections", connectionsPath, admins.ReadTokens},
 	{"Signing keys", signingKeysPath, admins.ReadTokens},
 }

@@ -46,6 +46,9 @@ func (a *Admin) UserPage(c *gin.Context) error {
 		Facts: n.facts(profile, origins), Groups: n.groups(held), Credits: n.credits(held), Identities: n.identities(held),
 		Journal: n.journalLines(changes), Pager: pager(c, userPath(profile.ID), next),
 	}
+	if err := a.addOrganizations(c, profile.ID, &page); err != nil {
+		return err
+	}
 	if profile.Meta != "{}" {
 		page.Meta = indented(profile.Meta)
 	}
@@ -62,6 +65,25 @@ func (a *Admin) UserPage(c *gin.Context) error {
 	}
 	page.Sessions = n.sessions(list)
 	return a.show(c, page)
+}
+
+// addOrganizations shows the organizations that a user is in to those who may see
+// them.
+func (a *Admin) addOrganizations(c *gin.Context, user string, page *web.User) error {
+	if page.NoOrganizations = !actorOf(c).May(admins.ReadTokens); page.NoOrganizations {
+		return nil
+	}
+	found, next, err := a.Tokens.OrganizationsOf(c.Request.Context(), handlers.TenantOf(c).ID, user, "", pageRows)
+	if err != nil {
+		return explain(err)
+	}
+	page.MoreOrganizations = next != ""
+	for _, n := range found {
+		page.Organizations = append(page.Organizations, web.UserOrganization{
+			ID: n.ID, GlobalID: n.GlobalID, Name: n.Name, Role: roleWords[n.Role], Disabled: n.Disabled, Since: n.Since,
+		})
+	}
+	return nil
 }
 
 func headOf(p provisioning.Profile) web.UserHead {

@@ -175,12 +175,16 @@ func (t *Tokens) ChangeClient(ctx context.Context, tenant, id string, wish Clien
 }
 
 // DeleteClient takes a client away, with its secrets: from then on it gets no
-// token, at no instance. The errors are ErrNotFound and ErrChanged.
+// token, at no instance. An organization does not go this way. The errors are
+// ErrNotFound, ErrChanged and *Invalid.
 func (t *Tokens) DeleteClient(ctx context.Context, tenant, id string, by By) error {
 	if !store.IsID(id) {
 		return ErrNotFound
 	}
 	err := t.store.DeleteClient(ctx, tenant, id, func(c Client) (store.Act, error) {
+		if c.Kind == KindOrganization {
+			return store.Act{}, invalid("id", "that of no organization: delete it among the organizations")
+		}
 		return store.Act{
 			By: by, Action: "client_deleted", Object: "client " + id,
 			Detail: map[string]any{"client_id": c.ClientID, "name": c.Name, "api_scopes": c.APIScopes},

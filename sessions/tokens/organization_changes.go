@@ -11,12 +11,21 @@ import (
 // OrganizationSettings is a wish for an organization; nil keeps what is. The
 // settings that it has as a client are changed by ChangeClient.
 type OrganizationSettings struct {
-	Name     *string // for people
-	Disabled *bool
+	DisplayName *string
+	Disabled    *bool
 }
 
-func (wish OrganizationSettings) ofClient() ClientSettings {
-	return ClientSettings{Name: wish.Name, Disabled: wish.Disabled}
+// apply changes what the wish names.
+func (wish OrganizationSettings) apply(c *Client) error {
+	if wish.Disabled != nil {
+		c.Disabled = *wish.Disabled
+	}
+	if wish.DisplayName == nil {
+		return nil
+	}
+	var err error
+	c.Name, err = checkName("display_name", *wish.DisplayName)
+	return err
 }
 
 // ErrHasChildren means that there are organizations below the one to be deleted.
@@ -25,7 +34,7 @@ var ErrHasChildren = errors.New("there are organizations below it")
 // AddOrganization makes an organization with its first secret, which is returned
 // in clear, this once. parent is the global id of the organization above it, ""
 // for none; name is its own part of the global id, and for people as well unless
-// the wish has another. The error is ErrTaken when there is a client with this
+// the wish has a display name. The error is ErrTaken when there is a client with this
 // global id, or joins an *Invalid for each field that cannot be accepted.
 func (t *Tokens) AddOrganization(ctx context.Context, tenant, parent, name string, wish OrganizationSettings, by By) (Organization, string, error) {
 	var err error
@@ -45,15 +54,12 @@ func (t *Tokens) AddOrganization(ctx context.Context, tenant, parent, name strin
 	if err == nil && len(globalID) > maxClientIDBytes {
 		err = invalid("name", "so short that the whole global id has at most %d characters", maxClientIDBytes)
 	}
-	if wish.Name == nil {
-		wish.Name = &name
-	}
 	id, failed := store.NewID()
 	if failed != nil {
 		return Organization{}, "", failed
 	}
-	n := Organization{Client: newOrganizationClient(tenant, id, globalID, t.moment()), ParentID: above.ID}
-	if err = errors.Join(err, wish.ofClient().apply(&n.Client, store.ClientNeeds{})); err != nil {
+	n := Organization{Client: newOrganizationClient(tenant, id, globalID, name, t.moment()), ParentID: above.ID}
+	if err = errors.Join(err, wish.apply(&n.Client)); err != nil {
 		return Organization{}, "", flat(err)
 	}
 	first, secret, err := t.newSecret(tenant, id)
@@ -63,7 +69,7 @@ func (t *Tokens) AddOrganization(ctx context.Context, tenant, parent, name strin
 	err = t.store.AddOrganization(ctx, n, first, store.Act{
 		By: by, Action: "organization_added", Object: organizationObject(id), SecretOf: first.ID,
 		Detail: map[string]any{
-			"global_id": globalID, "name": n.Name, "parent": above.ID, "disabled": n.Disabled, "secret": first.ID,
+			"global_id": globalID, "display_name": n.Name, "parent": above.ID, "disabled": n.Disabled, "secret": first.ID,
 		},
 	})
 	if errors.Is(err, ErrNotFound) {
@@ -111,7 +117,7 @@ func (t *Tokens) ChangeOrganization(ctx context.Context, tenant, id string, wish
 	}
 	n.Client, err = t.store.ChangeClient(ctx, tenant, id, store.ClientNeeds{}, func(c *store.ClientState) (store.Act, error) {
 		before := c.Client
-		if err := wish.ofClient().apply(&c.Client, c.Known); err != nil {
+		if err := wish.apply(&c.Client); err != nil {
 			return store.Act{}, err
 		}
 		detail := clientDifferences(before, c.Client)
@@ -136,7 +142,7 @@ func (t *Tokens) DeleteOrganization(ctx context.Context, tenant, id string, by B
 			return store.Act{}, ErrHasChildren
 		}
 		return store.Act{By: by, Action: "organization_deleted", Object: organizationObject(id), Detail: map[string]any{
-			"global_id": n.GlobalID(), "name": n.Name, "members": use.Members, "secrets": use.Secrets,
+			"global_id": n.GlobalID(), "display_name": n.Name, "members": use.Members, "secrets": use.Secrets,
 		}}, nil
 	})
 	t.clients.forget(tenant)
@@ -144,9 +150,10 @@ func (t *Tokens) DeleteOrganization(ctx context.Context, tenant, id string, by B
 }
 
 // newOrganizationClient is the client of a new organization as nobody has set it.
-func newOrganizationClient(tenant, id, globalID string, now time.Time) Client {
+func newOrganizationClient(tenant, id, globalID, name string, now time.Time) Client {
 	return Client{
-		TenantID: tenant, ID: id, ClientID: globalID, Kind: KindOrganization, Grants: []string{GrantClientCredentials}, APIScopes: []string{},
+		TenantID: tenant, ID: id, ClientID: globalID, Kind: KindOrganization, Name: name, RedirectURIs: []string{}, PostLogoutURIs: []string{},
+		Grants: []string{GrantClientCredentials}, APIScopes: []string{}, IdentityScopes: []string{}, RequiredClaims: []string{},
 		AccessTokenFormat: FormatJWT, AccessTokenLife: DefaultAccessTokenLife, CodeLife: DefaultCodeLife,
 		IdentityTokenLife: DefaultIdentityTokenLife, RefreshLife: DefaultRefreshLife, RefreshIdle: DefaultRefreshIdle,
 		Revision: 1, CreatedAt: now, UpdatedAt: now,

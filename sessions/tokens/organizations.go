@@ -40,11 +40,22 @@ func isOrganizationName(text string) bool {
 		consistsOf(text, func(c byte) bool { return isLower(c) || isDigit(c) || c == '_' || c == '-' })
 }
 
+// lowered writes the letters A–Z small, and no others: there are letters far from
+// them whose small form is one of a–z.
+func lowered(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, text)
+}
+
 // memberScope reads the scopes memberof:ORG and user:memberof:ORG. The global id
 // is returned as it is stored: whoever writes it may use capitals.
 func memberScope(name string) (globalID string, ok bool) {
 	name, ok = strings.CutPrefix(strings.TrimPrefix(name, "user:"), "memberof:")
-	name = strings.ToLower(name)
+	name = lowered(name)
 	return name, ok && IsGlobalID(name)
 }
 
@@ -57,7 +68,7 @@ func (t *Tokens) MemberOf(ctx context.Context, tenant, user string, orgs []strin
 	asked := make([]string, 0, len(orgs))
 	for _, org := range orgs {
 		is[org] = false
-		if lower := strings.ToLower(org); IsGlobalID(lower) && len(asked) < maxMemberOf {
+		if lower := lowered(org); IsGlobalID(lower) && len(asked) < maxMemberOf {
 			asked = append(asked, lower)
 		}
 	}
@@ -69,7 +80,7 @@ func (t *Tokens) MemberOf(ctx context.Context, tenant, user string, orgs []strin
 		return nil, err
 	}
 	for _, org := range orgs {
-		is[org] = slices.Contains(found, strings.ToLower(org))
+		is[org] = slices.Contains(found, lowered(org))
 	}
 	return is, nil
 }
@@ -77,7 +88,7 @@ func (t *Tokens) MemberOf(ctx context.Context, tenant, user string, orgs []strin
 // Ancestors lists the global ids of an organization and of those above it, itself
 // first, up to the first that is disabled; none for one that is disabled itself.
 func (t *Tokens) Ancestors(ctx context.Context, tenant, org string) ([]string, error) {
-	org = strings.ToLower(org)
+	org = lowered(org)
 	if !IsGlobalID(org) {
 		return nil, nil
 	}
@@ -114,7 +125,7 @@ func (t *Tokens) Organization(ctx context.Context, tenant, id string) (Organizat
 // OrganizationByGlobalID returns one organization by its global id, in any case,
 // or ErrNotFound.
 func (t *Tokens) OrganizationByGlobalID(ctx context.Context, tenant, globalID string) (Organization, error) {
-	if globalID = strings.ToLower(globalID); !IsGlobalID(globalID) {
+	if globalID = lowered(globalID); !IsGlobalID(globalID) {
 		return Organization{}, ErrNotFound
 	}
 	return t.store.OrganizationByGlobalID(ctx, tenant, globalID)

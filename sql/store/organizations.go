@@ -20,6 +20,11 @@ type Organization struct {
 // GlobalID is the path of names from the root down to this organization.
 func (n Organization) GlobalID() string { return n.ClientID }
 
+// Parent is the global id of the one above it; "" for a root.
+func (n Organization) Parent() string {
+	return n.ClientID[:max(strings.LastIndexByte(n.ClientID, '.'), 0)]
+}
+
 // Depth is how many organizations it has above it.
 func (n Organization) Depth() int { return strings.Count(n.ClientID, ".") }
 
@@ -33,6 +38,13 @@ var organizationQuery = `
 SELECT ` + ownClientColumns + `, coalesce(CAST(n.parent_id AS text), '') AS parent_id
   FROM organizations n JOIN clients o ON o.id = n.id AND o.tenant_id = n.tenant_id
  WHERE n.tenant_id = $1 AND `
+
+// What organizationQuery lists behind the place $2, at most $3; and of that what
+// stands before the place $4.
+const (
+	organizationsAfter = organizationPlace + ` > $2 ORDER BY ` + organizationPlace + ` LIMIT $3`
+	organizationsBelow = organizationPlace + ` > $2 AND ` + organizationPlace + ` < $4 ORDER BY ` + organizationPlace + ` LIMIT $3`
+)
 
 // organizationRow is an Organization as it is stored.
 type organizationRow struct {
@@ -83,14 +95,14 @@ func (s *Store) holdOrganization(ctx context.Context, tx *sqlx.Tx, tenant, id st
 // the one with the global id after ("" = from the start), at most limit. under
 // chooses those below the one of this global id; "" = all.
 func (s *Store) Organizations(ctx context.Context, tenant, under, after string, limit int) ([]Organization, error) {
-	query, args := organizationQuery+organizationPlace+` > $2`, []any{tenant, placeOf(after), limit}
+	query, args := organizationsAfter, []any{tenant, placeOf(after), limit}
 	if under != "" {
-		// Whatever stands below begins with the place and a dot's stand-in.
-		query += ` AND ` + organizationPlace + ` >= $4 AND ` + organizationPlace + ` < $5`
-		args = append(args, placeOf(under)+"!", placeOf(under)+`"`)
+		// What stands below begins with the place and a dot's stand-in.
+		query = organizationsBelow
+		args = []any{tenant, max(placeOf(under)+"!", placeOf(after)), limit, placeOf(under) + `"`}
 	}
 	var rows []organizationRow
-	if err := s.read.SelectContext(ctx, &rows, query+` ORDER BY `+organizationPlace+` LIMIT $3`, args...); err != nil {
+	if err := s.read.SelectContext(ctx, &rows, organizationQuery+query, args...); err != nil {
 		return nil, fault(err)
 	}
 	list := make([]Organization, 0, len(rows))
@@ -205,8 +217,8 @@ func (s *Store) MemberOf(ctx context.Context, tenant, user string, globalIDs []s
 
 func (d dialect) memberOfQuery() string {
 	return `
-WITH RECURSIVE up (id, global_id, parent_id) AS (
-    SELECT n.id, n.global_id, n.parent_id
+WITH RECURSIVE up (tenant_id, id, global_id, parent_id) AS (
+    SELECT n.tenant_id, n.id, n.global_id, n.parent_id
       FROM organization_members m
       JOIN users u ON u.id = m.user_id AND u.tenant_id = m.tenant_id AND u.status = 'active'
       JOIN organizations n ON n.id = m.organization_id AND n.tenant_id = m.tenant_id
@@ -217,10 +229,10 @@ SELECT global_id FROM up WHERE global_id IN (SELECT value FROM ` + d.jsonEach() 
 }
 
 // upwards goes from the organizations up to their parents, as far as those are
-// enabled. The tenant is $1.
+// enabled.
 const upwards = `    UNION
-    SELECT n.id, n.global_id, n.parent_id
-      FROM up JOIN organizations n ON n.id = up.parent_id AND n.tenant_id = $1
+    SELECT n.tenant_id, n.id, n.global_id, n.parent_id
+      FROM up JOIN organizations n ON n.id = up.parent_id AND n.tenant_id = up.tenant_id
       JOIN clients c ON c.id = n.id AND c.tenant_id = n.tenant_id AND NOT c.disabled
 `
 
@@ -229,8 +241,8 @@ const upwards = `    UNION
 // disabled itself or not there.
 func (s *Store) Ancestors(ctx context.Context, tenant, globalID string) ([]string, error) {
 	stmt, err := s.stmt(ctx, s.read, `
-WITH RECURSIVE up (id, global_id, parent_id) AS (
-    SELECT n.id, n.global_id, n.parent_id
+WITH RECURSIVE up (tenant_id, id, global_id, parent_id) AS (
+    SELECT n.tenant_id, n.id, n.global_id, n.parent_id
       FROM organizations n JOIN clients c ON c.id = n.id AND c.tenant_id = n.tenant_id AND NOT c.disabled
      WHERE n.global_id = $2 AND n.tenant_id = $1
 `+upwards+`)
