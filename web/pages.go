@@ -106,6 +106,8 @@ func everyPage() []Page {
 		SignedOut{},
 		Onboarding{},
 		Home{},
+		Consent{},
+		FormPost{},
 		DemoPartner{},
 		DemoApp{},
 	}
