@@ -92,8 +92,14 @@ func authorizeValues(r *http.Request) (url.Values, error) {
 	return values, nil
 }
 
-func authorizeFault(text string, err error) *Fault {
-	return &Fault{Code: AuthorizationInvalid, Public: text, Err: err}
+// authorizeFault is told to the person. The cause is for the log alone: what it
+// would be answered with elsewhere does not count here.
+func authorizeFault(text string, cause error) *Fault {
+	fault := &Fault{Code: AuthorizationInvalid, Public: text}
+	if cause != nil {
+		fault.Err = errors.New(cause.Error())
+	}
+	return fault
 }
 
 // asked finds the client, and where the answer goes, and reads the request. The

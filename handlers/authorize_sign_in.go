@@ -20,7 +20,7 @@ func (a *App) signInFirst(c *gin.Context, r authorizeRequest, rules authorizeRul
 	switch {
 	case errors.Is(err, provisioning.ErrNotFound), refused && refusal.Reason != provisioning.StoreUnavailable:
 		return nil, &Fault{
-			Code: NoSession, Err: err,
+			Code: NoSession, Err: errors.New(err.Error()),
 			Public: "This application does not know where you sign in. Sign in first, by the link of the site that you usually come from, then try again.",
 		}
 	case err != nil:

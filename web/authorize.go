@@ -34,3 +34,6 @@ type FormPost struct {
 }
 
 func (FormPost) template() string { return "form_post" }
+
+// scriptedPages lists the empty form of the pages for people that have a script.
+func scriptedPages() []Page { return []Page{FormPost{}} }
