@@ -13,7 +13,7 @@ import (
 // first that are about the person.
 func (a *App) consentWords(c *gin.Context, scopes []string) ([]web.Wish, error) {
 	ctx, tenant := c.Request.Context(), siteOf(c).tenant.ID
-	identity, err := a.identityScopeNames(ctx, tenant)
+	identity, err := a.Tokens.IdentityScopes(ctx, tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -26,8 +26,8 @@ func (a *App) consentWords(c *gin.Context, scopes []string) ([]web.Wish, error) 
 	for _, scope := range apis {
 		names[scope.Name] = "Use “" + scope.DisplayName + "” in your name"
 	}
-	for name, display := range identity {
-		names[name], about[name] = display, true
+	for _, scope := range identity {
+		names[scope.Name], about[scope.Name] = scope.DisplayName, true
 	}
 	var told, rest []web.Wish
 	for _, scope := range scopes {
