@@ -41,6 +41,8 @@ const (
 	OAuthInvalidScope         Code = "invalid_scope"
 	OAuthInvalidGrant         Code = "invalid_grant"
 	OAuthInvalidTarget        Code = "invalid_target" // RFC 8693 §2.2.2
+	// AuthorizationInvalid is told to the person, as the application cannot be.
+	AuthorizationInvalid Code = "authorization_invalid"
 	// The errors of an address that takes access tokens of ours (RFC 6750 §3.1).
 	BearerInvalidToken      Code = "invalid_token"
 	BearerInsufficientScope Code = "insufficient_scope"
@@ -149,6 +151,7 @@ var outcomes = map[string]outcome{
 	string(OAuthInvalidScope):         {status: http.StatusBadRequest, title: "There is no such right to ask for", whatToDo: "Leave scope out, or ask for resources."},
 	string(OAuthInvalidGrant):         {status: http.StatusBadRequest, title: "This is not good for a token", whatToDo: "It is unknown, over, used already, taken back, or another client's."},
 	string(OAuthInvalidTarget):        {status: http.StatusBadRequest, title: "There are no tokens for this target", whatToDo: "Leave audience and resource out: the scopes say for which APIs a token is."},
+	string(AuthorizationInvalid):      {status: http.StatusBadRequest, title: "The application you came from asks in a way that does not work", whatToDo: "Go back to the application and try again. If this happens again, tell its support team the reason and reference below."},
 	string(BearerInvalidToken):        {status: http.StatusUnauthorized, title: "This access token is not good", whatToDo: "It is unknown, over or taken back: get another one.", challenge: schemeBearer, tokenError: BearerInvalidToken},
 	string(BearerInsufficientScope):   {status: http.StatusForbidden, title: "This access token is for something else", whatToDo: "Ask for a token with the scope openid.", challenge: schemeBearer, tokenError: BearerInsufficientScope},
 	string(UnknownHost):               {status: http.StatusMisdirectedRequest, title: "Nobody lives at this address", whatToDo: "Check the host name in the address."},

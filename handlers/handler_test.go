@@ -128,6 +128,7 @@ var statuses = map[string]int{
 
 	"access_token_invalid": 401, "invalid_client": 401, "invalid_request": 400, "unauthorized_client": 400,
 	"unsupported_grant_type": 400, "invalid_scope": 400,
+	"authorization_invalid": 400,
 }
 
 // constants reads the string constants of a type from a source file.

@@ -37,6 +37,19 @@ func (s *Service) Begin(ctx context.Context, tenant store.Tenant, appID string) 
 	return Beginning{Integration: n, RequireNonce: n.RequireNonce, url: page}, nil
 }
 
+// BeginAt is Begin for the integration with an id.
+func (s *Service) BeginAt(ctx context.Context, tenant store.Tenant, id string) (Beginning, error) {
+	ring, _, err := s.rings.get(ctx, tenant.ID, reloadPause)
+	if err != nil {
+		return Beginning{}, err
+	}
+	n, ok := ring.integration(id)
+	if !ok {
+		return Beginning{}, refuse(IntegrationUnknown, "the id names no integration of this tenant")
+	}
+	return s.Begin(ctx, tenant, n.AppID)
+}
+
 // IntegrationByApp finds an integration by its app id, removed or not. The error
 // is a *Refusal with IntegrationUnknown, or a fault of the database. What another
 // instance has changed counts after resourceLife.

@@ -49,6 +49,8 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 		{http.MethodGet, "/auth/logout", app.Wrap(app.ConfirmLogout)},
 		{http.MethodGet, handlers.OnboardingPath, app.Wrap(app.Onboarding)},
 		{http.MethodPost, "/api/oauth/token", app.WrapOAuth(app.ClientToken)},
+		{http.MethodGet, handlers.ConnectAuthorizePath, app.Wrap(app.Authorize)},
+		{http.MethodPost, handlers.ConnectAuthorizePath, app.Wrap(app.Authorize)},
 		{http.MethodPost, handlers.ConnectTokenPath, app.WrapOAuth(app.ConnectToken)},
 		{http.MethodPost, handlers.ConnectIntrospectPath, app.WrapOAuth(app.Introspect)},
 		{http.MethodPost, handlers.ConnectRevocationPath, app.WrapOAuth(app.Revoke)},
@@ -70,6 +72,7 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 	}
 	engine.DELETE("/auth/sessions/:id", tenant, handlers.OwnPage(ownPage), app.WrapJSON(app.Scripts(app.EndSession)))
 	engine.POST("/auth/logout", tenant, ownPage, app.Wrap(app.Logout))
+	engine.POST(handlers.ConnectConsentPath, tenant, app.SameOrigin(nobodyElse), app.Wrap(app.Consent))
 	behindProxy, verify := app.TenantBehindProxy(), app.Wrap(app.Scripts(app.Verify))
 	for _, method := range verifyMethods {
 		engine.Handle(method, handlers.VerifyPath, behindProxy, verify)

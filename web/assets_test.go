@@ -26,6 +26,7 @@ func TestAssets(t *testing.T) {
 		"embed.js":    "text/javascript; charset=utf-8",
 		"embedded.js": "text/javascript; charset=utf-8",
 		"calls.js":    "text/javascript; charset=utf-8",
+		"formpost.js": "text/javascript; charset=utf-8",
 		"widget.js":   "text/javascript; charset=utf-8",
 		"usher.svg":   "image/svg+xml",
 		"lumen.svg":   "image/svg+xml",

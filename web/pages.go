@@ -45,7 +45,7 @@ func New() (*Pages, error) {
 		return nil, fmt.Errorf("parse the layout of embeds: %w", err)
 	}
 	p := &Pages{templates: make(map[string]*template.Template)}
-	for _, page := range slices.Concat(everyPage(), embedPages(), scriptedDemoPages(), adminPages()) {
+	for _, page := range slices.Concat(everyPage(), scriptedPages(), embedPages(), scriptedDemoPages(), adminPages()) {
 		name, around := page.template(), layout
 		switch {
 		case strings.HasPrefix(name, "admin/"):
@@ -106,6 +106,7 @@ func everyPage() []Page {
 		SignedOut{},
 		Onboarding{},
 		Home{},
+		Consent{},
 		DemoPartner{},
 		DemoApp{},
 	}
