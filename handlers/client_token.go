@@ -15,10 +15,13 @@ import (
 
 // tokenAnswer is a successful answer of a token endpoint (RFC 6749 §5.1).
 type tokenAnswer struct {
-	AccessToken string `json:"access_token"`
-	TokenType   string `json:"token_type"`
-	ExpiresIn   int64  `json:"expires_in"` // seconds
-	Scope       string `json:"scope"`
+	AccessToken     string `json:"access_token"`
+	IssuedTokenType string `json:"issued_token_type,omitempty"` // RFC 8693 §2.2.1
+	TokenType       string `json:"token_type"`
+	ExpiresIn       int64  `json:"expires_in"` // seconds
+	Scope           string `json:"scope"`
+	RefreshToken    string `json:"refresh_token,omitempty"`
+	IdentityToken   string `json:"id_token,omitempty"` // OpenID Connect Core 1.0 §3.1.3.3
 }
 
 // ClientToken gives a partner's server an access token for its app id and its

@@ -11,24 +11,58 @@ import (
 	"usher/sessions/tokens"
 )
 
-// client reads a request's form and finds the client that it comes from, by its
-// secret (RFC 6749 §2.3.1).
+// assertionType is the one client_assertion_type (RFC 7523 §2.2).
+const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// client reads a request's form and finds the client that it comes from, in the
+// one way in which it says so (RFC 6749 §2.3): by its secret, by an assertion
+// under its key, or, when it is public, by its name alone.
 func (a *App) client(c *gin.Context) (tokens.Client, url.Values, error) {
-	credentials, form, err := a.connectForm(c)
+	form, err := oauthForm(c.Request)
 	if err != nil {
 		return tokens.Client{}, nil, err
 	}
-	client, err := a.Tokens.AuthenticateClient(c.Request.Context(), siteOf(c).tenant.ID, credentials.id, credentials.secret)
+	ctx, tenant := c.Request.Context(), siteOf(c).tenant.ID
+	var client tokens.Client
+	switch header := len(c.Request.Header.Values("Authorization")) > 0; {
+	case form.Has("client_assertion") || form.Has("client_assertion_type"):
+		if header || form.Has("client_secret") {
+			return tokens.Client{}, nil, oauthFault(OAuthInvalidRequest, "Say who the client is in one way: by a secret or by client_assertion.")
+		}
+		if form.Get("client_assertion_type") != assertionType {
+			return tokens.Client{}, nil, oauthFault(OAuthInvalidClient, "client_assertion_type is "+assertionType+".")
+		}
+		client, err = a.Tokens.AuthenticateAssertion(ctx, tenant, form.Get("client_id"), form.Get("client_assertion"), assertionAudiences(c))
+	case !header && form.Get("client_secret") == "" && form.Get("client_id") != "":
+		client, err = a.Tokens.PublicClient(ctx, tenant, form.Get("client_id"))
+	default:
+		var credentials clientCredentials
+		if credentials, err = readClientCredentials(c.Request.Header, form); err != nil {
+			return tokens.Client{}, nil, err
+		}
+		client, err = a.Tokens.AuthenticateClient(ctx, tenant, credentials.id, credentials.secret)
+	}
 	if client.ID != "" {
 		Note(c, slog.String("client", client.ID))
 	}
 	return client, form, connectFault(err)
 }
 
-// connection does the same for an API connection, which shows its name and its
-// secret in the same two ways.
+// assertionAudiences are how an assertion may name us: as the issuer, as the
+// token endpoint, or as the address that was called (RFC 7523 §3).
+func assertionAudiences(c *gin.Context) []string {
+	own := issuer(c)
+	return []string{own, own + ConnectTokenPath, own + c.Request.URL.Path}
+}
+
+// connection finds the API connection that a request comes from, which shows its
+// name and its secret as a client does.
 func (a *App) connection(c *gin.Context) (tokens.Connection, url.Values, error) {
-	credentials, form, err := a.connectForm(c)
+	form, err := oauthForm(c.Request)
+	if err != nil {
+		return tokens.Connection{}, nil, err
+	}
+	credentials, err := readClientCredentials(c.Request.Header, form)
 	if err != nil {
 		return tokens.Connection{}, nil, err
 	}
@@ -37,15 +71,6 @@ func (a *App) connection(c *gin.Context) (tokens.Connection, url.Values, error) 
 		Note(c, slog.String("connection", connection.ID))
 	}
 	return connection, form, connectFault(err)
-}
-
-func (a *App) connectForm(c *gin.Context) (clientCredentials, url.Values, error) {
-	form, err := oauthForm(c.Request)
-	if err != nil {
-		return clientCredentials{}, nil, err
-	}
-	credentials, err := readClientCredentials(c.Request.Header, form)
-	return credentials, form, err
 }
 
 // connectFault says over HTTP why somebody was not recognised. A fault of a store

@@ -7,6 +7,8 @@ const (
 	ConnectTokenPath      = "/connect/token"
 	ConnectIntrospectPath = "/connect/introspect"
 	ConnectRevocationPath = "/connect/revocation"
+	ConnectUserInfoPath   = "/connect/userinfo"
+	ConnectEndSessionPath = "/connect/endsession"
 )
 
 // issuer is how tokens of this request's tenant name us (iss): its own origin, as

@@ -3,7 +3,9 @@ package handlers
 import (
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -13,31 +15,75 @@ import (
 	"usher/sessions/tokens"
 )
 
-// ConnectToken gives a client an access token with which it speaks for itself
-// (RFC 6749 §4.4): POST /connect/token.
+// connectGrants are what a client can get tokens for at /connect/token, by
+// grant_type.
+var connectGrants = map[string]func(*App, *gin.Context, tokens.Client, url.Values) (tokenAnswer, error){
+	tokens.GrantAuthorizationCode: (*App).grantByCode,
+	tokens.GrantRefreshToken:      (*App).grantByRefreshToken,
+	tokens.GrantClientCredentials: (*App).grantToClient,
+	tokens.GrantJWTBearer:         (*App).grantByPartner,
+	tokens.GrantTokenExchange:     (*App).grantByExchange,
+}
+
+// grantTypes lists them in order.
+func grantTypes() []string { return slices.Sorted(maps.Keys(connectGrants)) }
+
+// ConnectToken gives a client tokens (RFC 6749 §3.2): POST /connect/token.
 func (a *App) ConnectToken(c *gin.Context) error {
 	client, form, err := a.client(c)
 	if err != nil {
 		return err
 	}
-	switch grant := form.Get("grant_type"); {
-	case grant == "":
-		return oauthFault(OAuthInvalidRequest, "grant_type is missing: client_credentials.")
-	case grant != tokens.GrantClientCredentials:
-		return &Fault{Code: OAuthUnsupportedGrantType}
-	case !slices.Contains(client.Grants, grant):
+	grantType := form.Get("grant_type")
+	grant, known := connectGrants[grantType]
+	switch {
+	case grantType == "":
+		return oauthFault(OAuthInvalidRequest, "grant_type is missing.")
+	case !known:
+		return oauthFault(OAuthUnsupportedGrantType, "grant_type is one of "+strings.Join(grantTypes(), ", ")+".")
+	case !slices.Contains(client.Grants, grantType):
 		return oauthFault(OAuthUnauthorizedClient, "The client may not use this grant_type: an administrator can allow it.")
 	}
-	access, err := a.Tokens.IssueAccess(c.Request.Context(), siteOf(c).tenant.ID, issuer(c), client, form.Get("scope"))
-	switch {
-	case errors.Is(err, tokens.ErrScope):
-		return oauthFault(OAuthInvalidScope, "The client may not have all of this: ask for API scopes that it is allowed, or leave scope out for all of them.")
-	case err != nil:
-		return connectFault(err)
+	answer, err := grant(a, c, client, form)
+	if err != nil {
+		return grantFault(err)
 	}
-	Note(c, slog.String("jti", access.ID))
-	c.JSON(http.StatusOK, tokenAnswer{
-		AccessToken: access.Token, TokenType: schemeBearer, ExpiresIn: int64(access.Life / time.Second), Scope: strings.Join(access.Scopes, " "),
-	})
+	c.JSON(http.StatusOK, answer)
 	return nil
+}
+
+// answerAccess is the answer with an access token.
+func answerAccess(c *gin.Context, access tokens.Access) tokenAnswer {
+	Note(c, slog.String("jti", access.ID))
+	return tokenAnswer{
+		AccessToken: access.Token, TokenType: schemeBearer, ExpiresIn: int64(access.Life / time.Second), Scope: strings.Join(access.Scopes, " "),
+	}
+}
+
+// answerIssued is the answer with a person's tokens.
+func answerIssued(c *gin.Context, issued tokens.Issued) tokenAnswer {
+	Note(c, slog.String("grant", issued.Grant.ID), slog.String("user", issued.Grant.User))
+	answer := answerAccess(c, issued.Access)
+	answer.RefreshToken, answer.IdentityToken = issued.Refresh, issued.Identity
+	return answer
+}
+
+// grantFault says over HTTP why there are no tokens. A fault of a store stays
+// what it is.
+func grantFault(err error) error {
+	switch {
+	case errors.Is(err, tokens.ErrInvalidGrant):
+		return &Fault{Code: OAuthInvalidGrant, Err: err}
+	case errors.Is(err, tokens.ErrScope):
+		return oauthFault(OAuthInvalidScope, "The client may not have all of this: ask for scopes that it is allowed, or leave scope out.")
+	}
+	return connectFault(err)
+}
+
+// needed returns a parameter that has to be there.
+func needed(form url.Values, name, what string) (string, error) {
+	if value := form.Get(name); value != "" {
+		return value, nil
+	}
+	return "", oauthFault(OAuthInvalidRequest, name+" is missing: "+what+".")
 }

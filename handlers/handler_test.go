@@ -129,6 +129,7 @@ var statuses = map[string]int{
 	"access_token_invalid": 401, "invalid_client": 401, "invalid_request": 400, "unauthorized_client": 400,
 	"unsupported_grant_type": 400, "invalid_scope": 400,
 	"authorization_invalid": 400,
+	"invalid_grant":         400, "invalid_target": 400, "invalid_token": 401, "insufficient_scope": 403,
 }
 
 // constants reads the string constants of a type from a source file.
@@ -177,6 +178,7 @@ func failure(code string) error {
 		"method_not_allowed", "conflict", "unknown_host", "internal", "overloaded", "upstream_unavailable",
 		"precondition_failed", "idempotency_conflict", "idempotency_in_progress",
 		"access_token_invalid", "invalid_client", "invalid_request", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
+		"invalid_grant", "invalid_target", "invalid_token", "insufficient_scope",
 	}, code) {
 		return fmt.Errorf("handling: %w", &Fault{Code: Code(code), Err: errors.New("an inner detail")})
 	}
@@ -280,6 +282,9 @@ func wantHeaders(t *testing.T, answer *httptest.ResponseRecorder, status int, co
 	}
 	if code == "api_key_invalid" || code == "access_token_invalid" {
 		want["Www-Authenticate"] = `Bearer realm="usher"`
+	}
+	if code == "invalid_token" || code == "insufficient_scope" {
+		want["Www-Authenticate"] = `Bearer realm="usher", error="` + code + `"`
 	}
 	if code == "invalid_client" {
 		want["Www-Authenticate"] = `Basic realm="usher"`

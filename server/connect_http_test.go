@@ -45,7 +45,7 @@ func TestConnectToken(t *testing.T) {
 			"scope twice":              {wantsClientToken + "&scope=library&scope=library", []string{isForm, good}, 400, "invalid_request"},
 			"no grant":                 {"scope=library", []string{isForm, good}, 400, "invalid_request"},
 			"JSON":                     {`{"grant_type":"client_credentials"}`, []string{"Content-Type: application/json", good}, 400, "invalid_request"},
-			"another grant":            {"grant_type=authorization_code&code=x", []string{isForm, good}, 400, "unsupported_grant_type"},
+			"another grant":            {"grant_type=password", []string{isForm, good}, 400, "unsupported_grant_type"},
 			"a grant that is not hers": {wantsClientToken, []string{isForm, idle.asks()}, 400, "unauthorized_client"},
 			"unknown scope":            {wantsClientToken + "&scope=library+admin", []string{isForm, good}, 400, "invalid_scope"},
 			"no scope to have":         {wantsClientToken, []string{isForm, bare.asks()}, 400, "invalid_scope"},

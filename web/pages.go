@@ -104,6 +104,7 @@ func everyPage() []Page {
 		NotFound{},
 		SignOut{},
 		SignedOut{},
+		EndSession{},
 		Onboarding{},
 		Home{},
 		Consent{},

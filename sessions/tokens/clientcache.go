@@ -38,7 +38,9 @@ type clientKey struct{ tenant, clientID string }
 type clientCache struct {
 	mu   sync.Mutex
 	rows map[clientKey]cachedClient
-	turn int // grows with every change: a row read before one is not kept after it
+	// public is by tenant.
+	public map[string]cachedOrigins
+	turn   int // grows with every change: a row read before one is not kept after it
 }
 
 type cachedClient struct {
@@ -73,6 +75,7 @@ func (m *clientCache) forget(tenant string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.turn++
+	delete(m.public, tenant)
 	for key := range m.rows {
 		if key.tenant == tenant {
 			delete(m.rows, key)
