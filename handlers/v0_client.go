@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -102,7 +103,8 @@ func (a *App) V0Preflight(c *gin.Context) error {
 		header.Set("Allow", v0Methods)
 		return &Fault{Code: MethodNotAllowed}
 	}
-	if _, err := a.v0Client(c); err != nil {
+	_, err := a.v0Client(c)
+	if _, unknown := errors.AsType[*Fault](err); err != nil && !unknown {
 		return err
 	}
 	if header.Get("Access-Control-Allow-Origin") != "" {

@@ -45,7 +45,7 @@ func readAttributes(object json.RawMessage) (attributes, error) {
 		if name == "" || len(name) > maxAttributeName || strings.ContainsFunc(name, unicode.IsControl) {
 			return nil, invalid(fieldAttributes, "names of 1 to %d bytes without control characters", maxAttributeName)
 		}
-		if isOwnClaim(foldedClaim(name)) {
+		if isOwnClaim(name) {
 			ours = append(ours, name)
 		}
 	}
@@ -80,18 +80,4 @@ func depthOf(value json.RawMessage) int {
 		}
 	}
 	return deepest
-}
-
-// foldedClaim is a claim's name in lower case, so that nobody's decoder takes
-// another spelling of it for ours: Go's own takes "Sub", and even "ſub", for
-// "sub".
-func foldedClaim(name string) string {
-	return strings.Map(func(r rune) rune {
-		for folded := unicode.SimpleFold(r); folded != r; folded = unicode.SimpleFold(folded) {
-			if 'a' <= folded && folded <= 'z' {
-				return folded
-			}
-		}
-		return r
-	}, name)
 }
