@@ -65,7 +65,7 @@ func (t *Tokens) leavesClaims(ctx context.Context, tenant string, g *Grant, adde
 	if g == nil {
 		return nil
 	}
-	said, err := t.ClaimsFor(ctx, tenant, g.User, g.Scopes)
+	said, err := t.saidOf(ctx, tenant, *g)
 	if err != nil {
 		return noneOf(err)
 	}
