@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 )
 
 // maxCustomToken bounds, in bytes, a token with attributes: attributes can be
@@ -53,11 +54,24 @@ func (t *Tokens) Customize(ctx context.Context, tenant, issuer string, client Cl
 }
 
 // forkFor forks the grant of a refresh token for the person that a token is about.
-func (t *Tokens) forkFor(ctx context.Context, tenant string, client Client, g *Grant, refresh string, object json.RawMessage) (string, error) {
-	if g == nil {
-		return "", ErrInvalidGrant // the client speaks for itself
+// With the attributes that it has already there may not be more than of new ones.
+func (t *Tokens) forkFor(ctx context.Context, tenant string, client Client, of *Grant, refresh string, object json.RawMessage) (string, error) {
+	_, g, err := t.goodRefresh(ctx, tenant, client, refresh, t.moment())
+	if err != nil {
+		return "", err
 	}
-	return t.Fork(ctx, tenant, client, refresh, object)
+	if of == nil || of.User != g.User {
+		return "", ErrInvalidGrant
+	}
+	merged, err := mergedAttributes(g.Attributes, object)
+	if err != nil {
+		return "", err
+	}
+	if _, err := readAttributes(merged); err != nil {
+		return "", err
+	}
+	_, made, err := t.fork(ctx, client, g, object)
+	return made, err
 }
 
 // leavesClaims refuses attributes under names of what we say about the person.
@@ -65,14 +79,18 @@ func (t *Tokens) leavesClaims(ctx context.Context, tenant string, g *Grant, adde
 	if g == nil {
 		return nil
 	}
-	said, err := t.saidOf(ctx, tenant, *g)
-	if err != nil {
-		return noneOf(err)
+	said, err := t.personsClaims(ctx, tenant, g.User, g.Scopes)
+	if errors.Is(err, ErrInvalidGrant) {
+		return ErrNone
+	} else if err != nil {
+		return err
 	}
 	var ours []string
 	for name := range added {
-		if _, is := said[name]; is {
-			ours = append(ours, name)
+		for one := range said {
+			if strings.EqualFold(name, one) {
+				ours = append(ours, name)
+			}
 		}
 	}
 	if len(ours) > 0 {

@@ -16,7 +16,7 @@ func (t *Tokens) JWKS(ctx context.Context, tenant string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return jwksOf(publicKeys(set, t.now()))
+	return jwkSet(servedKeys(set, t.now()))
 }
 
 // fixedKeyID is the kid under which the npm package cotter-node looks for the
@@ -37,11 +37,11 @@ func (t *Tokens) JWKSWithFixedKey(ctx context.Context, tenant string) ([]byte, e
 	if err != nil {
 		return nil, fmt.Errorf("tokens: JWK: %w", err)
 	}
-	return jwksOf(append(publicKeys(set, t.now()), text))
+	return jwkSet(append(servedKeys(set, t.now()), text))
 }
 
-// publicKeys are the public parts of the keys that are served, in their order.
-func publicKeys(set *keySet, now time.Time) []json.RawMessage {
+// servedKeys are the public parts of the keys that are served, in their order.
+func servedKeys(set *keySet, now time.Time) []json.RawMessage {
 	keys := slices.DeleteFunc(slices.Clone(set.keys), func(k *ringKey) bool { return !k.served(now) })
 	inOrder(keys, now)
 	var list []json.RawMessage
@@ -51,7 +51,7 @@ func publicKeys(set *keySet, now time.Time) []json.RawMessage {
 	return list
 }
 
-func jwksOf(keys []json.RawMessage) ([]byte, error) {
+func jwkSet(keys []json.RawMessage) ([]byte, error) {
 	text, err := json.Marshal(struct {
 		Keys []json.RawMessage `json:"keys"`
 	}{keys})
