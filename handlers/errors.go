@@ -47,6 +47,10 @@ const (
 	BearerInvalidToken      Code = "invalid_token"
 	BearerInsufficientScope Code = "insufficient_scope"
 
+	// RefreshTokenInvalid and CustomTokenInvalid are the second wire form's.
+	RefreshTokenInvalid Code = "refresh_token_invalid"
+	CustomTokenInvalid  Code = "token_invalid"
+
 	UnknownHost Code = "unknown_host"
 	Overloaded  Code = "overloaded"
 	// UpstreamUnavailable is for a server behind us that does not answer.
@@ -154,6 +158,8 @@ var outcomes = map[string]outcome{
 	string(AuthorizationInvalid):      {status: http.StatusBadRequest, title: "The application you came from asks in a way that does not work", whatToDo: "Go back to the application and try again. If this happens again, tell its support team the reason and reference below."},
 	string(BearerInvalidToken):        {status: http.StatusUnauthorized, title: "This access token is not good", whatToDo: "It is unknown, over or taken back: get another one.", challenge: schemeBearer, tokenError: BearerInvalidToken},
 	string(BearerInsufficientScope):   {status: http.StatusForbidden, title: "This access token is for something else", whatToDo: "Ask for a token with the scope openid.", challenge: schemeBearer, tokenError: BearerInsufficientScope},
+	string(RefreshTokenInvalid):       {status: http.StatusUnauthorized, title: "The refresh token is not valid", whatToDo: "It is unknown, over, taken back or another client's, or the person may not sign in any more: let the person sign in again.", challenge: schemeBearer},
+	string(CustomTokenInvalid):        {status: http.StatusUnauthorized, title: "The token is not valid", whatToDo: "It is no access or identity token of this client, or it is over or taken back: take a fresh one.", challenge: schemeBearer},
 	string(UnknownHost):               {status: http.StatusMisdirectedRequest, title: "Nobody lives at this address", whatToDo: "Check the host name in the address."},
 	string(Overloaded):                {status: http.StatusServiceUnavailable, title: "We are very busy right now", whatToDo: tryAgain, retryAfter: 2 * time.Second},
 	string(UpstreamUnavailable):       {status: http.StatusBadGateway, title: "This page does not answer", whatToDo: "Try again in a moment. If it happens again, tell the people who run this application the reference below."},

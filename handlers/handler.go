@@ -71,6 +71,7 @@ const (
 	asProblem                  // RFC 9457
 	asOAuth                    // RFC 6749 §5.2
 	asFrame                    // HTML for a frame, see WrapFrame
+	asMessage                  // JSON with "msg", see WrapV0
 )
 
 // wantedForm is the form for a route that speaks both HTML and JSON, or for an
@@ -129,6 +130,8 @@ func (h *HTTP) answer(c *gin.Context, err error, form errorForm) {
 		c.Data(ruling.status, "application/problem+json", ruling.problem(reference))
 	case asOAuth:
 		c.Data(ruling.status, "application/json", ruling.oauthError(reference))
+	case asMessage:
+		c.Data(ruling.status, "application/json", ruling.message(reference))
 	case asFrame:
 		c.Data(ruling.status, "text/html; charset=utf-8", h.framePage(c, ruling, reference))
 	case asPage:

@@ -20,15 +20,9 @@ const MaxJSON = 128 << 10
 // ReadJSON takes a request's JSON object: one, with no unknown and no repeated
 // members, and nothing after it. The error is a Fault with BadRequest.
 func ReadJSON(c *gin.Context, into any) error {
-	body, err := io.ReadAll(io.LimitReader(c.Request.Body, MaxJSON+1))
-	if err != nil || len(body) > MaxJSON {
-		return badRequest("The body is longer than %d bytes, or it broke off.", MaxJSON)
-	}
-	if !utf8.Valid(body) || bytes.Contains(body, []byte(`\u0000`)) {
-		return badRequest("The body is not valid UTF-8, or it has a NUL character.")
-	}
-	if err := provisioning.CheckJSON(body); err != nil {
-		return badRequest("The body is not one JSON object without repeated members.")
+	body, err := readJSONBody(c)
+	if err != nil {
+		return err
 	}
 	if name, strange := strangeMember(body); strange {
 		return badRequest("There is no field %q here.", name)
@@ -51,6 +45,22 @@ func ReadJSON(c *gin.Context, into any) error {
 		return badRequest("The body is not the JSON object that is expected here.")
 	}
 	return nil
+}
+
+// readJSONBody takes a request's body, which is one JSON object in the strict form
+// of provisioning.CheckJSON. The error is a Fault with BadRequest.
+func readJSONBody(c *gin.Context) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(c.Request.Body, MaxJSON+1))
+	if err != nil || len(body) > MaxJSON {
+		return nil, badRequest("The body is longer than %d bytes, or it broke off.", MaxJSON)
+	}
+	if !utf8.Valid(body) || bytes.Contains(body, []byte(`\u0000`)) {
+		return nil, badRequest("The body is not valid UTF-8, or it has a NUL character.")
+	}
+	if err := provisioning.CheckJSON(body); err != nil {
+		return nil, badRequest("The body is not one JSON object without repeated members.")
+	}
+	return body, nil
 }
 
 // strangeMember finds a member whose name is not written as all of ours are.

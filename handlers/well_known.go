@@ -19,7 +19,7 @@ const JWKSPath = "/.well-known/jwks.json"
 
 // JWKSPaths are all addresses of the public keys.
 func JWKSPaths() []string {
-	return []string{JWKSPath, "/.well-known/openid-configuration/jwks", "/api/v0/token/jwks"}
+	return []string{JWKSPath, "/.well-known/openid-configuration/jwks", V0JWKSPath}
 }
 
 // MetadataPaths are where the token service describes itself: by OpenID Connect
@@ -33,9 +33,14 @@ func MetadataPaths() []string {
 // key that had to go at once is believed for as long.
 const publicAge = 5 * time.Minute
 
-// JWKS answers with the tenant's public signing keys (RFC 7517 §5).
+// JWKS answers with the tenant's public signing keys (RFC 7517 §5). At V0JWKSPath
+// one of them is there under a second name as well.
 func (a *App) JWKS(c *gin.Context) error {
-	document, err := a.Tokens.JWKS(c.Request.Context(), siteOf(c).tenant.ID)
+	keys := a.Tokens.JWKS
+	if c.FullPath() == V0JWKSPath {
+		keys = a.Tokens.JWKSWithFixedKey
+	}
+	document, err := keys(c.Request.Context(), siteOf(c).tenant.ID)
 	if err != nil {
 		return err
 	}

@@ -195,7 +195,7 @@ func TestFrontLetsNobodyIn(t *testing.T) {
 			refused(t, i.get(t, path, wantsJSON, holding(cookie), "Host: nobody.test"), 421, "unknown_host")
 		}
 		refused(t, i.get(t, "/open/x", wantsJSON, holding(cookie), "Authorization: JWT "+expired), 401, "token_expired")
-		for _, path := range []string{"/auth", "/auth/nothing", "/admin/nothing", "/api/resources/a/b/c", "/api/oauth/nothing", "/api/v0/token/x", "/connect/x", "/.well-known/jwks.json/x", "/.well-known/openid-configuration/x", "/%61pi/oauth", "/embed/x", "//auth/session", "/auth/assets/x", "/openapi/x"} {
+		for _, path := range []string{"/auth", "/auth/nothing", "/admin/nothing", "/api/resources/a/b/c", "/api/oauth/nothing", "/api/v0/token/x/y", "/connect/x", "/.well-known/jwks.json/x", "/.well-known/openid-configuration/x", "/%61pi/oauth", "/embed/x", "//auth/session", "/auth/assets/x", "/openapi/x"} {
 			if a := i.get(t, path, wantsJSON, holding(cookie)); a.status != 404 {
 				t.Errorf("%s: got %v, want 404", path, a)
 			}

@@ -34,9 +34,18 @@ func (t *Tokens) identityToken(ctx context.Context, m minting, wish IdentityWish
 	return t.Sign(ctx, m.tenant, "", typeJWT, claims)
 }
 
-// identityClaims are those of an identity token. It says no client_id and no
-// scope, by which it could pass for an access token.
+// identityClaims are those of an identity token, with the attributes of its grant.
 func (t *Tokens) identityClaims(ctx context.Context, m minting, wish IdentityWish) (any, error) {
+	claims, err := t.identityOf(ctx, m, wish)
+	if err != nil {
+		return nil, err
+	}
+	return withAttributes(claims, m.grant.Attributes)
+}
+
+// identityOf are the claims of an identity token that are ours to say. There is no
+// client_id and no scope among them, by which it could pass for an access token.
+func (t *Tokens) identityOf(ctx context.Context, m minting, wish IdentityWish) (map[string]any, error) {
 	claims, err := t.personsClaims(ctx, m.tenant, m.grant.User, m.scopes)
 	if err != nil {
 		return nil, err
@@ -52,7 +61,7 @@ func (t *Tokens) identityClaims(ctx context.Context, m minting, wish IdentityWis
 			claims[name] = value
 		}
 	}
-	return withAttributes(claims, m.grant.Attributes)
+	return claims, nil
 }
 
 // personsClaims are the claims of scopes, without any that are not about the
@@ -113,7 +122,7 @@ func (t *Tokens) ReadIdentity(ctx context.Context, tenant, issuer, idToken strin
 		return IdentityHint{}, ErrNone
 	}
 	hint := IdentityHint{Claims: claims}
-	hint.ClientID, _ = claims["aud"].(string)
+	hint.ClientID = onlyAudience(claims["aud"])
 	hint.Subject, _ = claims["sub"].(string)
 	hint.Session, _ = claims["sid"].(string)
 	exp, _ := claims["exp"].(json.Number)
@@ -123,6 +132,16 @@ func (t *Tokens) ReadIdentity(ctx context.Context, tenant, issuer, idToken strin
 	}
 	hint.Expires = time.Unix(end, 0)
 	return hint, nil
+}
+
+// onlyAudience is the one audience of an identity token, "" when there is another
+// number of them. With custom attributes it stands in a list.
+func onlyAudience(claim any) string {
+	if list, is := claim.([]any); is && len(list) == 1 {
+		claim = list[0]
+	}
+	one, _ := claim.(string)
+	return one
 }
 
 // claimsOf reads claims with the digits of their numbers.

@@ -65,25 +65,20 @@ func (t *Tokens) mintAccess(ctx context.Context, m minting) (minted, error) {
 	if err != nil {
 		return minted{}, err
 	}
-	now := t.now()
-	end := earliest(now.Add(m.client.AccessTokenLife), m.grant.ExpiresAt)
-	issued := latest(now, m.grant.CreatedAt)
-	for _, s := range offered {
-		issued = latest(issued, s.CreatedAt)
-	}
-	made := minted{access: Access{ID: id, Scopes: m.scopes, Life: end.Sub(now)}}
+	w := t.windowOf(m, offered)
+	made := minted{access: Access{ID: id, Scopes: m.scopes, Life: w.end.Sub(w.now)}}
 	if m.client.AccessTokenFormat == FormatReference {
 		made.access.Token = randomHex()
 		made.keep = &store.AccessToken{
 			TenantID: m.tenant, Digest: digestOf(made.access.Token), ID: id, Client: m.client.ID, GrantID: m.grant.ID,
-			Scope: strings.Join(m.scopes, " "), CreatedAt: issued, ExpiresAt: end,
+			Scope: strings.Join(m.scopes, " "), CreatedAt: w.issued, ExpiresAt: w.end,
 		}
 		return made, nil
 	}
 	typ := typeOf(m.client.AccessTokenFormat)
 	claims := personClaims{
 		accessClaims: accessClaims{
-			NotBefore: now.Unix(), Expires: end.Unix(), IssuedAt: issued.Unix(), Issuer: m.issuer, Audience: audience(m.issuer, offered),
+			NotBefore: w.now.Unix(), Expires: w.end.Unix(), IssuedAt: w.issued.Unix(), Issuer: m.issuer, Audience: audience(m.issuer, offered),
 			ClientID: m.client.ClientID, Subject: m.grant.User, Scope: scopeClaim(typ, m.scopes), ID: id,
 		},
 		AuthTime: m.grant.AuthTime.Unix(), Methods: m.grant.Methods, Session: m.grant.ID,
@@ -96,6 +91,21 @@ func (t *Tokens) mintAccess(ctx context.Context, m minting) (minted, error) {
 		made.access.Token, err = t.Sign(ctx, m.tenant, "", typ, signed)
 	}
 	return made, err
+}
+
+// window is when an access token counts.
+type window struct{ now, issued, end time.Time }
+
+// windowOf is that of an access token with scopes of API connections. The token is
+// not older than its grant and its scopes, even if another instance, whose clock
+// was ahead, has just made them, and ends with its grant.
+func (t *Tokens) windowOf(m minting, offered []store.ScopeConnection) window {
+	now := t.now()
+	w := window{now, latest(now, m.grant.CreatedAt), earliest(now.Add(m.client.AccessTokenLife), m.grant.ExpiresAt)}
+	for _, s := range offered {
+		w.issued = latest(w.issued, s.CreatedAt)
+	}
+	return w
 }
 
 func earliest(a, b time.Time) time.Time {

@@ -11,7 +11,7 @@ var ownClaims = []string{
 	"auth_time", "amr", "acr", "sid", "nonce", "at_hash", "c_hash", "s_hash",
 	"cnf", "events", "toe", "txn", "sub_id", "active", "token_type",
 	"typ", "type", "client_user_id", "authentication_method", "identifier",
-	"username", "globalid", "refresh_token",
+	"globalid", "refresh_token",
 }
 
 // isOwnClaim reports whether a claim is ours to say, so that nobody attaches it

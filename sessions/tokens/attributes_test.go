@@ -1,0 +1,103 @@
+package tokens
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestReadAttributes(t *testing.T) {
+	t.Parallel()
+	many := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, `,"n%d":%d`, i, i)
+		}
+		return "{" + strings.TrimPrefix(b.String(), ",") + "}"
+	}
+	for name, test := range map[string]struct{ object, want string }{
+		"as published":         {`{"username": "helloworld", "role": "admin", "user_id": 125}`, ""},
+		"none":                 {`{}`, ""},
+		"every kind of value":  {`{"a":null,"b":true,"c":12345678901234567890.10,"d":[1],"e":{"f":"g"}}`, ""},
+		"50 names":             {many(50), ""},
+		"51 names":             {many(51), "custom_attributes: at most 50 names"},
+		"5 levels":             {`{"a":[{"b":[[1]]}]}`, ""},
+		"6 levels":             {`{"a":[{"b":[[[]]]}]}`, "custom_attributes: at most 5 levels of objects and lists"},
+		"4096 bytes":           {`{"a":"` + strings.Repeat("x", 4096-8) + `"}`, ""},
+		"4096 with spaces":     {`{ "a" : "` + strings.Repeat("x", 4096-8) + `"}`, ""},
+		"4097 bytes":           {`{"a":"` + strings.Repeat("x", 4096-7) + `"}`, "custom_attributes: at most 4096 bytes of JSON"},
+		"a list":               {`["a"]`, "custom_attributes: an object"},
+		"null":                 {`null`, "custom_attributes: an object"},
+		"text":                 {`"{}"`, "custom_attributes: an object"},
+		"nothing":              {``, "custom_attributes: an object"},
+		"cut":                  {`{"a":`, "custom_attributes: an object"},
+		"no name":              {`{"":1}`, "custom_attributes: names of 1 to 128 bytes without control characters"},
+		"a long name":          {`{"` + strings.Repeat("n", 129) + `":1}`, "custom_attributes: names of 1 to 128 bytes without control characters"},
+		"a line end in a name": {`{"a\nb":1}`, "custom_attributes: names of 1 to 128 bytes without control characters"},
+		"two of ours":          {`{"sub":"x","role":"admin","iss":"y"}`, "custom_attributes: other names than those of claims that are made here: iss, sub"},
+		"below the top level":  {`{"role":{"sub":"x"}}`, ""},
+	} {
+		_, err := readAttributes(json.RawMessage(test.object))
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if got != test.want {
+			t.Errorf("%s: got error %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+// TestReservedAttributes: what no client says in our place, in any spelling that a
+// decoder could take for the same [O10].
+func TestReservedAttributes(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "azp", "auth_time", "amr", "acr", "sid", "nonce",
+		"at_hash", "c_hash", "act", "cnf", "events", "typ", "type", "client_user_id", "authentication_method", "identifier",
+	} {
+		for _, spelt := range []string{
+			name, strings.ToUpper(name), strings.ToUpper(name[:1]) + name[1:],
+			strings.ReplaceAll(name, "s", "ſ"), strings.ReplaceAll(name, "k", "\u212a"),
+		} {
+			object, err := json.Marshal(map[string]any{"role": "admin", spelt: "x"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = readAttributes(object)
+			var wrong *Invalid
+			if !errors.As(err, &wrong) || wrong.Field != "custom_attributes" || !strings.HasSuffix(wrong.Problem, ": "+spelt) {
+				t.Errorf("%s: got error %v, want one that names it alone", spelt, err)
+			}
+		}
+	}
+}
+
+// FuzzReadAttributes: what is accepted keeps to the limits, has no name of ours and
+// makes JSON again.
+func FuzzReadAttributes(f *testing.F) {
+	for _, seed := range []string{`{"role":"admin","n":1.50}`, `{"sub":1}`, `{"ſub":1}`, `[[[[[[[`, `{"a":{"b":[{}]}}`, `{"a":1,"a":2}`, ``, "{\"\xff\":1}"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, object []byte) {
+		read, err := readAttributes(object)
+		if err != nil {
+			var wrong *Invalid
+			if !errors.As(err, &wrong) || read != nil {
+				t.Fatalf("got %v with error %v, want nothing with an *Invalid", read, err)
+			}
+			return
+		}
+		text, err := json.Marshal(read)
+		if err != nil || len(read) > maxAttributeNames || depthOf(text) > maxAttributeDepth {
+			t.Fatalf("got %s, error %v", text, err)
+		}
+		for name := range read {
+			if isOwnClaim(name) {
+				t.Fatalf("got %q through", name)
+			}
+		}
+	})
+}
