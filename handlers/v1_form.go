@@ -13,6 +13,7 @@ import (
 // Where organizations and their members get tokens.
 const (
 	V1AuthorizePath   = "/v1/oauth/authorize"
+	V1ConsentPath     = "/v1/oauth/consent"
 	V1AccessTokenPath = "/v1/oauth/access_token" //nolint:gosec // an address
 	V1JWTPath         = "/v1/oauth/jwt"
 	V1RefreshPath     = "/v1/oauth/jwt/refresh"

@@ -68,7 +68,7 @@ func (t *Tokens) GenerateJWT(ctx context.Context, tenant, issuer string, wish JW
 		return "", err
 	}
 	detail := map[string]any{
-		"client_id": client.ClientID, "scope": h.scopes, "audience": nonNil(audience), "validity": int64(wish.Validity / time.Second),
+		"client_id": client.ClientID, "scope": append([]string{}, h.scopes...), "audience": append([]string{}, audience...), "validity": int64(wish.Validity / time.Second),
 	}
 	if h.grant != nil {
 		detail["user"], detail["grant"] = wish.User, h.grant.ID

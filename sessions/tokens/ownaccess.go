@@ -90,9 +90,11 @@ func (t *Tokens) issueForOwner(ctx context.Context, tenant, issuer string, clien
 	} else if err != nil {
 		return Issued{}, err
 	}
-	granted, err := t.Scopes(ctx, tenant, client, client.User, strings.Join(scopes, " "))
-	if err != nil {
-		return Issued{}, err
+	var granted []string
+	if len(scopes) > 0 {
+		if granted, err = t.Scopes(ctx, tenant, client, client.User, strings.Join(scopes, " ")); err != nil {
+			return Issued{}, err
+		}
 	}
 	return t.GrantPerson(ctx, tenant, issuer, client, Person{User: client.User, Epoch: epoch, AuthTime: t.now()}, granted)
 }
