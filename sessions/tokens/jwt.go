@@ -64,7 +64,7 @@ func (t *Tokens) MakeJWT(ctx context.Context, tenant, issuer, token string, wish
 		if h.grant == nil || h.client.Kind == KindApplication || live.Claims != nil && !refreshable {
 			return "", ErrScope
 		}
-		if h, err = t.branch(ctx, tenant, h, scopes); err != nil {
+		if h, err = t.branch(ctx, h, scopes); err != nil {
 			return "", err
 		}
 	}
@@ -88,27 +88,18 @@ func (t *Tokens) IssuedJWT(ctx context.Context, tenant, issuer string, client Cl
 }
 
 // held returns those of the scopes that the holder has at this moment, in their
-// order.
+// order: that the token has, and that its client and its person may have still.
 func (t *Tokens) held(ctx context.Context, tenant string, h holder, scopes []string) ([]string, error) {
-	var orgs []string
-	for _, name := range scopes {
-		if org, ok := memberScope(name); ok {
-			orgs = append(orgs, org)
-		}
+	scopes = slices.DeleteFunc(slices.Clone(scopes), func(name string) bool { return !h.has(name) })
+	if len(scopes) == 0 {
+		return nil, nil
 	}
-	belongs, err := t.belongs(ctx, tenant, h, orgs)
-	if err != nil {
-		return nil, err
+	user := ""
+	if h.grant != nil {
+		user = h.grant.User
 	}
-	return slices.DeleteFunc(slices.Clone(scopes), func(name string) bool {
-		if !h.has(name) {
-			return true
-		}
-		if org, ok := memberScope(name); ok {
-			return !belongs[org]
-		}
-		return !allowed(h.client, name)
-	}), nil
+	found, err := t.allowed(ctx, tenant, h.client, user, scopes)
+	return both(scopes, found.granted), err
 }
 
 // has reports whether the token has a scope. Memberships are one scope however
@@ -124,29 +115,20 @@ func (h holder) has(name string) bool {
 	})
 }
 
-// allowed reports whether a client may still have a scope that it was given.
-func allowed(client Client, name string) bool {
-	return name == ScopeOpenID || name == ScopeOfflineAccess ||
-		slices.Contains(client.APIScopes, name) || slices.Contains(client.IdentityScopes, name)
-}
-
-// belongs says of organizations whether the person is a member, or, when an
-// organization speaks for itself, whether it is that one or stands below it.
-func (t *Tokens) belongs(ctx context.Context, tenant string, h holder, orgs []string) (map[string]bool, error) {
-	switch {
-	case len(orgs) == 0:
-		return nil, nil
-	case h.grant != nil:
-		return t.MemberOf(ctx, tenant, h.grant.User, orgs)
-	case h.client.Kind != KindOrganization:
-		return nil, nil
+// branch makes a grant of the same family that has these scopes, and a refresh
+// token for it. The error is ErrNone when the old one has ended meanwhile.
+func (t *Tokens) branch(ctx context.Context, h holder, scopes []string) (holder, error) {
+	g, err := t.forked(*h.grant, h.client, h.grant.ExpiresAt)
+	if err != nil {
+		return h, err
 	}
-	above, err := t.Ancestors(ctx, tenant, h.client.ClientID)
-	is := make(map[string]bool, len(above))
-	for _, org := range above {
-		is[org] = true
+	g.Scopes = sorted(scopes)
+	refresh, kept := newRefresh(h.client, g, g.CreatedAt)
+	if err := t.store.AddTokenGrant(ctx, g, store.Given{Refresh: kept}); err != nil {
+		return h, noneOf(err)
 	}
-	return is, err
+	h.grant, h.refresh = &g, refresh
+	return h, nil
 }
 
 // signJWT makes the JWT of a wish whose scopes the holder has.
@@ -185,13 +167,6 @@ func (t *Tokens) signJWT(ctx context.Context, tenant, issuer string, h holder, w
 		return "", err
 	}
 	return t.Sign(ctx, tenant, ES384, typeJWT, merged)
-}
-
-func earliest(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }
 
 // scopeValues are what the scopes user:… of a list open, under their names: of

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"usher/sql/store"
@@ -135,34 +134,20 @@ func (t *Tokens) grantForJWT(ctx context.Context, tenant string, client Client, 
 // scopesForJWT are the scopes of a wish, all of which the client may have for the
 // user, or for itself.
 func (t *Tokens) scopesForJWT(ctx context.Context, tenant string, h holder, asked []string) ([]string, error) {
-	var rest []string
-	for _, name := range asked {
-		if _, membership := memberScope(name); !membership {
-			rest = append(rest, name)
-		}
-	}
-	if slices.Contains(rest, ScopeOfflineAccess) {
+	if slices.Contains(asked, ScopeOfflineAccess) {
 		return nil, invalid("scope", "it cannot be refreshed: leave offline_access out")
 	}
-	if len(rest) > 0 {
-		user := ""
-		if h.grant != nil {
-			user = h.grant.User
-		}
-		_, err := t.Scopes(ctx, tenant, h.client, user, strings.Join(rest, " "))
-		if errors.Is(err, ErrScope) {
-			return nil, invalid("scope", "scopes that this client may have")
-		} else if err != nil {
-			return nil, err
-		}
-	}
 	h.scopes = asked
-	belong, err := t.held(ctx, tenant, h, asked)
+	has, err := t.held(ctx, tenant, h, asked)
 	if err != nil {
 		return nil, err
 	}
-	if len(belong) != len(asked) {
-		return nil, invalid("scope", "memberships that there are, and scopes that this client may have")
+	for _, name := range asked {
+		if _, membership := memberScope(name); !slices.Contains(has, name) && membership {
+			return nil, invalid("scope", "memberships that there are: %s is none", name)
+		} else if !slices.Contains(has, name) {
+			return nil, invalid("scope", "scopes that this client may have: %s is none", name)
+		}
 	}
 	return asked, nil
 }

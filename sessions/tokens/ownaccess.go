@@ -16,51 +16,41 @@ import (
 // ErrInvalidClient, and ErrInvalidGrant when the person may not.
 func (t *Tokens) IssueOwn(ctx context.Context, tenant, issuer string, client Client, scopes []string) (Issued, error) {
 	client.AccessTokenFormat = FormatReference
+	scopes = slices.DeleteFunc(slices.Clone(scopes), func(name string) bool {
+		return name == ScopeOfflineAccess && client.Kind != KindPerson // it shows its secret again instead
+	})
 	if client.Kind == KindPerson {
 		return t.issueForOwner(ctx, tenant, issuer, client, scopes)
 	}
-	memberships, err := t.ownMemberships(ctx, tenant, client, scopes)
+	if len(scopes) == 0 {
+		memberships, err := t.ownMemberships(ctx, tenant, client)
+		if err != nil {
+			return Issued{}, err
+		}
+		scopes = append(memberships, client.APIScopes...)
+	}
+	found, err := t.allowed(ctx, tenant, client, "", scopes)
 	if err != nil {
 		return Issued{}, err
 	}
-	rest := slices.DeleteFunc(slices.Clone(scopes), func(name string) bool {
-		_, membership := memberScope(name)
-		return membership || name == ScopeOfflineAccess // it shows its secret again instead
-	})
-	var granted []string
-	if len(rest) > 0 || len(scopes) == 0 && len(client.APIScopes) > 0 {
-		if granted, err = t.Scopes(ctx, tenant, client, "", strings.Join(rest, " ")); err != nil {
-			return Issued{}, err
-		}
+	if found.refused {
+		return Issued{}, ErrScope
 	}
-	granted = sorted(append(granted, memberships...))
-	access, err := t.ownReference(ctx, tenant, client, granted)
+	access, err := t.ownReference(ctx, tenant, client, found.granted)
 	return Issued{Access: access}, err
 }
 
-// ownMemberships are the memberships of an organization among the scopes; of no
-// scopes, all that it has.
-func (t *Tokens) ownMemberships(ctx context.Context, tenant string, client Client, scopes []string) ([]string, error) {
+// ownMemberships are those of an organization: in itself and in those above it.
+func (t *Tokens) ownMemberships(ctx context.Context, tenant string, client Client) ([]string, error) {
 	if client.Kind != KindOrganization {
 		return nil, nil
 	}
 	above, err := t.Ancestors(ctx, tenant, client.ClientID)
-	if err != nil {
-		return nil, err
+	var memberships []string
+	for _, org := range above {
+		memberships = append(memberships, "memberof:"+org)
 	}
-	var has []string
-	if len(scopes) == 0 {
-		for _, org := range above {
-			has = append(has, "memberof:"+org)
-		}
-		return has, nil
-	}
-	for _, name := range scopes {
-		if org, ok := memberScope(name); ok && slices.Contains(above, org) {
-			has = append(has, name)
-		}
-	}
-	return has, nil
+	return memberships, err
 }
 
 // ownReference makes a reference token of a client that speaks for itself.
@@ -90,11 +80,12 @@ func (t *Tokens) issueForOwner(ctx context.Context, tenant, issuer string, clien
 	} else if err != nil {
 		return Issued{}, err
 	}
-	var granted []string
-	if len(scopes) > 0 {
-		if granted, err = t.Scopes(ctx, tenant, client, client.User, strings.Join(scopes, " ")); err != nil {
-			return Issued{}, err
-		}
+	found, err := t.allowed(ctx, tenant, client, client.User, scopes)
+	if err != nil {
+		return Issued{}, err
 	}
-	return t.GrantPerson(ctx, tenant, issuer, client, Person{User: client.User, Epoch: epoch, AuthTime: t.now()}, granted)
+	if found.refused {
+		return Issued{}, ErrScope
+	}
+	return t.GrantPerson(ctx, tenant, issuer, client, Person{User: client.User, Epoch: epoch, AuthTime: t.now()}, found.granted)
 }
