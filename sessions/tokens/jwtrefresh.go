@@ -86,3 +86,18 @@ func (c jwtClaims) good() bool {
 	return c.AuthorizedParty != "" && (c.Username == "") != (c.GlobalID == "") && (c.Username == "") == (c.Session == "") &&
 		c.Scope != nil && store.IsID(c.ID) && c.IssuedAt != 0
 }
+
+// handedOn are the claims of such a JWT that other access tokens do not say.
+type handedOn struct {
+	Username        string `json:"username"`
+	GlobalID        string `json:"globalid"`
+	AuthorizedParty string `json:"azp"`
+	RefreshToken    string `json:"refresh_token"`
+}
+
+// name takes the client and the subject from where a JWT to hand on says them.
+func (p *presented) name() {
+	if p.ClientID == "" && p.Subject == "" && p.AuthorizedParty != "" && (p.Username == "") != (p.GlobalID == "") {
+		p.ClientID, p.Subject = p.AuthorizedParty, p.Username+p.GlobalID
+	}
+}
