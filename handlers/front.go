@@ -25,7 +25,7 @@ type Front struct {
 // /api and /.well-known, where applications have their own, it is what partners'
 // clients call.
 var ourPaths = []string{
-	"/auth", "/admin", "/api/oauth", "/api/v0/token", ResourcesPath, "/connect", "/embed", "/openapi", "/openapi.json",
+	"/auth", "/admin", "/api/oauth", "/api/v0/token", ResourcesPath, "/connect", "/v1/oauth", "/embed", "/openapi", "/openapi.json",
 	JWKSPath, "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", HealthPath, ReadyPath,
 }
 

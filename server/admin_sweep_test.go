@@ -86,6 +86,12 @@ func (s *sweep) client(t *testing.T) string {
 	return s.id(t, "POST", "/clients", fields{"name": s.next()})
 }
 
+// clientID makes a client, and returns its client id.
+func (s *sweep) clientID(t *testing.T) string {
+	t.Helper()
+	return decode[clientUnderTest](t, s.api(t, http.StatusCreated, "POST", "/clients", fields{"name": s.next()})).ClientID
+}
+
 // connection makes an API connection, and returns its id.
 func (s *sweep) connection(t *testing.T) string {
 	t.Helper()
@@ -216,6 +222,13 @@ func (s *sweep) changes() map[string]func(t *testing.T) change {
 		},
 		"DELETE /admin/api/v1/api-connections/:id/scopes/:scope": func(t *testing.T) change { return api(s.scope(t), nil) },
 		"POST /admin/api/v1/signing-keys/rotate":                 func(*testing.T) change { return api("/signing-keys/rotate", fields{"now": true}) },
+		"POST /admin/api/v1/jwts": func(t *testing.T) change {
+			return api("/jwts", fields{"client_id": s.clientID(t), "audience": "portal"})
+		},
+		"POST /admin/tokens/jwt": func(t *testing.T) change {
+			const page = "/admin/tokens/jwt"
+			return s.form(t, page, page, "client_id", s.clientID(t), "confirmed", "yes")
+		},
 		"POST /admin/tokens/clients": func(t *testing.T) change {
 			return s.form(t, "/admin/tokens/clients/new", "/admin/tokens/clients", "name", s.next())
 		},

@@ -118,6 +118,7 @@ func newRoot(p program) *cobra.Command {
 		newClient(p),
 		newAPIConnection(p),
 		newSigningKey(p),
+		newJWT(p),
 		newAudit(p),
 		newSign(p),
 		newLog(p),

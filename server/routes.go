@@ -67,6 +67,13 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 		{http.MethodPost, handlers.V0TokenPath, app.WrapV0(app.V0Token)},
 		{http.MethodDelete, handlers.V0TokenPath, app.WrapV0(app.V0SignOut)},
 		{http.MethodOptions, handlers.V0TokenPath, app.WrapV0(app.V0Preflight)},
+		{http.MethodGet, handlers.V1AuthorizePath, app.Wrap(app.V1Authorize)},
+		{http.MethodPost, handlers.V1AuthorizePath, app.Wrap(app.V1Authorize)},
+		{http.MethodPost, handlers.V1AccessTokenPath, app.WrapOAuth(app.V1AccessToken)},
+		{http.MethodGet, handlers.V1JWTPath, app.WrapOAuth(app.V1JWT)},
+		{http.MethodPost, handlers.V1JWTPath, app.WrapOAuth(app.V1JWT)},
+		{http.MethodGet, handlers.V1RefreshPath, app.WrapOAuth(app.V1Refresh)},
+		{http.MethodPost, handlers.V1RefreshPath, app.WrapOAuth(app.V1Refresh)},
 		{http.MethodGet, handlers.ResourcesPath, app.WrapJSON(app.Scripts(app.Resources))},
 		{http.MethodOptions, handlers.ResourcesPath, app.WrapJSON(app.Preflight(http.MethodGet))},
 		{http.MethodPost, handlers.ResourcesPath, app.WrapJSON(app.AddResource)},
@@ -77,6 +84,7 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 	} {
 		engine.Handle(r.method, r.path, tenant, r.handler)
 	}
+	engine.POST(handlers.V1ConsentPath, tenant, app.SameOrigin(nobodyElse), app.Wrap(app.V1Consent))
 	for _, path := range handlers.JWKSPaths() {
 		engine.GET(path, tenant, app.WrapJSON(app.JWKS))
 	}
@@ -213,6 +221,7 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		{http.MethodPost, "/api-connections/:id/secrets/:secret/keep", admins.WriteTokens, a.IfMatch(a.KeepSecret(tokens.OfConnection))},
 		{http.MethodGet, "/signing-keys", admins.ReadTokens, a.SigningKeys},
 		{http.MethodPost, "/signing-keys/rotate", admins.WriteTokens, a.Once(a.RotateSigningKey)},
+		{http.MethodPost, "/jwts", admins.WriteTokens, a.Once(a.GenerateJWT)},
 		{http.MethodPost, "/import", admins.WriteCatalog, a.Once(a.Import)},
 		{http.MethodGet, "/undo", admins.ReadUsers, a.PreviewUndo},
 		{http.MethodPost, "/undo", admins.WriteUsers, a.Once(a.Undo)},
@@ -385,6 +394,8 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		{http.MethodGet, "/admin/tokens/signing-keys", admins.ReadTokens, a.SigningKeysPage},
 		{http.MethodGet, "/admin/tokens/signing-keys/rotate", admins.WriteTokens, a.RotateSigningKeyPage},
 		{http.MethodPost, "/admin/tokens/signing-keys/rotate", admins.WriteTokens, a.RotateSigningKeyForm},
+		{http.MethodGet, "/admin/tokens/jwt", admins.WriteTokens, a.JWTPage},
+		{http.MethodPost, "/admin/tokens/jwt", admins.WriteTokens, a.FormOnce(a.GenerateJWTForm)},
 		{http.MethodGet, "/admin/import", admins.WriteCatalog, a.ImportPage},
 		{http.MethodPost, "/admin/import", admins.WriteCatalog, a.ImportForm},
 		{http.MethodGet, "/admin/undo", admins.ReadUsers, a.UndoPage},

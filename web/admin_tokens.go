@@ -8,6 +8,9 @@ func tokenPages() []Page {
 	return []Page{
 		SigningKeys{Keys: []SigningKey{{State: "next"}}, Write: true},
 		KeyRotation{Planned: algorithm, AtOnce: algorithm},
+		JWTForm{Fields: []Field{{Name: "client_id", Value: "x"}}},
+		JWTConfirmation{Fields: []Field{{Name: "client_id", Value: "x"}}},
+		JWTMade{User: true, UserPath: "/", Scopes: []string{"x"}, Audience: []string{"x"}},
 	}
 }
 

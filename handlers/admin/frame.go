@@ -77,6 +77,8 @@ var notices = map[string]string{
 	"secret_kept":        "The secret stays.",
 	"secret_made_before": "This form has been sent before, and this is what it made. The secret was shown once; if nobody has it, make another one.",
 
+	"jwt_made_before": "This form has been sent before, and it made a JWT, which was shown once. If nobody has it, generate another one.",
+
 	"key_waits":   "A new key is made. It stands in the JWKS already and takes over in an hour.",
 	"key_rotated": "A new key signs from now on. Every earlier one for the algorithm is destroyed, and what it has signed is invalid.",
 

@@ -31,6 +31,7 @@ const (
 	clientsPath     = tokensPath + "/clients"
 	connectionsPath = tokensPath + "/api-connections"
 	signingKeysPath = tokensPath + "/signing-keys"
+	jwtPath         = tokensPath + "/jwt"
 
 	organizationsPath = tokensPath + "/organizations"
 

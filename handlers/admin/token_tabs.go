@@ -17,6 +17,7 @@ var tokenPages = []struct {
 	{"Organizations", organizationsPath, admins.ReadTokens},
 	{"API connections", connectionsPath, admins.ReadTokens},
 	{"Signing keys", signingKeysPath, admins.ReadTokens},
+	{"Generate a JWT", jwtPath, admins.WriteTokens},
 }
 
 // tokenFrame is the frame of a page of the token service.

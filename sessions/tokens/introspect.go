@@ -114,7 +114,8 @@ type presented struct {
 	ID        string    `json:"jti"`
 	Session   string    `json:"sid"`  // the grant; "" = the client's own token
 	Type      string    `json:"type"` // see typeClientAccess
-	payload   []byte
+	handedOn
+	payload []byte
 }
 
 // made is when it was made at the latest: iat has no fractions, and what it hangs
@@ -164,6 +165,7 @@ func (t *Tokens) readAccess(ctx context.Context, tenant, token string) (presente
 	if header.Type != typeJWT && header.Type != typeAccessToken || json.Unmarshal(payload, &claims) != nil {
 		return presented{}, ErrNone
 	}
+	claims.name()
 	if claims.ClientID == "" || claims.Subject == "" || len(claims.Scope) == 0 || !store.IsID(claims.ID) || claims.IssuedAt == 0 {
 		return presented{}, ErrNone
 	}

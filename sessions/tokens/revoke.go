@@ -23,9 +23,15 @@ func (t *Tokens) Revoke(ctx context.Context, tenant string, by Client, token str
 	} else if err != nil {
 		return err
 	}
+	if claims.ClientID != by.ClientID {
+		return nil
+	}
+	if claims.RefreshToken != "" {
+		return t.RevokeFamily(ctx, tenant, claims.Session)
+	}
 	now := t.now()
 	// By another instance's clock the end may not have come yet.
-	if claims.ClientID != by.ClientID || now.After(claims.end().Add(clockSkew)) {
+	if now.After(claims.end().Add(clockSkew)) {
 		return nil
 	}
 	return t.store.RevokeJWT(ctx, tenant, claims.ID, now, claims.end())

@@ -48,3 +48,27 @@
     });
   }
 })();
+
+// Dialogs that ask before a form is sent: <form data-confirm="id"> opens the
+// <dialog> with that id, which is in the form and has the button that sends it.
+// An element with data-shows="id" in it says what the field with that id has.
+// Without script the form goes to a page that asks the same.
+(function () {
+  "use strict";
+
+  for (const form of document.querySelectorAll("form[data-confirm]")) {
+    const dialog = document.getElementById(form.dataset.confirm);
+    if (!dialog || !dialog.showModal) continue;
+    form.addEventListener("submit", function (event) {
+      if (dialog.open && dialog.contains(event.submitter)) return;
+      event.preventDefault();
+      for (const shown of dialog.querySelectorAll("[data-shows]")) {
+        shown.textContent = document.getElementById(shown.dataset.shows)?.value || "–";
+      }
+      dialog.showModal();
+    });
+    dialog.querySelector("[data-close]")?.addEventListener("click", function () {
+      dialog.close();
+    });
+  }
+})();
