@@ -230,7 +230,7 @@ func (s *sweep) changes() map[string]func(t *testing.T) change {
 			return s.form(t, page, page, "client_id", s.clientID(t), "confirmed", "yes")
 		},
 		"POST /admin/tokens/clients": func(t *testing.T) change {
-			return s.form(t, "/admin/tokens/clients/new", "/admin/tokens/clients", "name", s.next())
+			return s.form(t, "/admin/tokens/clients/new?as=machine", "/admin/tokens/clients", "name", s.next())
 		},
 		"POST /admin/tokens/clients/:id": func(t *testing.T) change {
 			k := "/admin/tokens/clients/" + s.client(t)

@@ -2,55 +2,6 @@ package web
 
 import "time"
 
-// Clients lists the applications that may ask for tokens.
-type Clients struct {
-	Frame
-	Tabs    []NavItem
-	Write   bool // may the actor change them
-	Clients []ClientRow
-	Pager   Pager
-}
-
-func (Clients) template() string { return "admin/clients" }
-
-// ClientRow is a client in a list.
-type ClientRow struct {
-	Path, ClientID, Name string
-	Scopes               []string
-	Format               string // "jwt", "at+jwt" or "reference"
-	Disabled             bool
-}
-
-// NewClient is the form of a client to be made.
-type NewClient struct {
-	Frame
-	Tabs   []NavItem
-	Fields []Field
-	Once   string // makes the form itself and no other
-}
-
-func (NewClient) template() string { return "admin/client_new" }
-
-// ClientPage is one client.
-type ClientPage struct {
-	Frame
-	Tabs                 []NavItem
-	Write                bool
-	Path, ClientID       string
-	Grants, Scopes       []string
-	Format               string
-	Life                 time.Duration
-	Disabled             bool
-	CreatedAt, UpdatedAt time.Time
-	Revision             int64
-	Fault                string
-	Fields               []Field
-	Secrets              Secrets
-	Try                  string // a shell's line that asks for a token
-}
-
-func (ClientPage) template() string { return "admin/client" }
-
 // Connections lists the resource servers that accept tokens.
 type Connections struct {
 	Frame
@@ -188,8 +139,12 @@ func (RetireSecret) template() string { return "admin/secret_retire" }
 func clientPages() []Page {
 	return []Page{
 		Clients{Clients: []ClientRow{{}}},
-		NewClient{},
-		ClientPage{Write: true, Secrets: Secrets{Write: true, Rows: []SecretRow{{}}}},
+		ClientKinds{Kinds: []ClientKind{{}}},
+		NewClient{Parts: []FieldGroup{{}}},
+		ClientPage{
+			Write: true, Facts: ClientFacts{People: true}, Addresses: []Address{{}}, Parts: []FieldGroup{{}},
+			Secrets: &Secrets{Write: true, Rows: []SecretRow{{}}},
+		},
 		Connections{Connections: []ConnectionRow{{}}},
 		NewConnection{},
 		ConnectionPage{Write: true, Scopes: []ScopeRow{{}}},

@@ -46,3 +46,31 @@ type Confirm struct {
 type Pager struct {
 	First, Next string
 }
+
+// FieldGroup is a part of a long form that can be folded, shown by {{template
+// "field-groups" .Groups}}.
+type FieldGroup struct {
+	Title  string
+	Fields []Field
+	Open   bool // at first; one with a fault always is
+}
+
+// Shown reports whether the part is open.
+func (g FieldGroup) Shown() bool { return g.Open || g.faults() > 0 }
+
+func (g FieldGroup) faults() (n int) {
+	for _, field := range g.Fields {
+		if field.Fault != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// FaultsOf counts the fields that were not accepted.
+func FaultsOf(groups []FieldGroup) (n int) {
+	for _, g := range groups {
+		n += g.faults()
+	}
+	return n
+}

@@ -76,16 +76,20 @@ func (t *Tokens) AddClient(ctx context.Context, tenant, clientID string, wish Cl
 	return wished, secret, nil
 }
 
-// newClient is a client before its wishes.
-func (t *Tokens) newClient(tenant, id, clientID string, wish ClientSettings) Client {
-	now := t.moment()
-	c := Client{
-		TenantID: tenant, ID: id, ClientID: clientID, Kind: KindApplication, Grants: []string{GrantClientCredentials},
+// NewClientDefaults is what a client is like when nothing is wished for.
+func NewClientDefaults() Client {
+	return Client{
+		Kind: KindApplication, Grants: []string{GrantClientCredentials},
 		RedirectURIs: []string{}, PostLogoutURIs: []string{}, APIScopes: []string{}, IdentityScopes: []string{}, RequiredClaims: []string{},
 		AccessTokenFormat: FormatJWT, AccessTokenLife: DefaultAccessTokenLife, CodeLife: DefaultCodeLife,
-		IdentityTokenLife: DefaultIdentityTokenLife, RefreshLife: DefaultRefreshLife, RefreshIdle: DefaultRefreshIdle,
-		Revision: 1, CreatedAt: now, UpdatedAt: now,
+		IdentityTokenLife: DefaultIdentityTokenLife, RefreshLife: DefaultRefreshLife, RefreshIdle: DefaultRefreshIdle, Revision: 1,
 	}
+}
+
+// newClient is a client before its wishes.
+func (t *Tokens) newClient(tenant, id, clientID string, wish ClientSettings) Client {
+	c, now := NewClientDefaults(), t.moment()
+	c.TenantID, c.ID, c.ClientID, c.CreatedAt, c.UpdatedAt = tenant, id, clientID, now, now
 	if c.ClientID == "" {
 		c.ClientID = madeClientID()
 	}
