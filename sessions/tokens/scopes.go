@@ -114,7 +114,7 @@ func (t *Tokens) thereOfMemberships(ctx context.Context, tenant string, client C
 	}
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
 		org, _ := memberScope(name)
-		return !has[strings.ToLower(org)]
+		return !has[org]
 	}), nil
 }
 
