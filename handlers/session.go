@@ -299,10 +299,15 @@ func fullName(p provisioning.Profile) string {
 
 // show answers with a page.
 func (a *App) show(c *gin.Context, page web.Page) error {
+	return a.showAs(c, http.StatusOK, page)
+}
+
+// showAs does so with a status.
+func (a *App) showAs(c *gin.Context, status int, page web.Page) error {
 	var html bytes.Buffer
 	if err := a.Pages.Render(&html, page); err != nil {
 		return fmt.Errorf("rendering a page: %w", err)
 	}
-	c.Data(http.StatusOK, "text/html; charset=utf-8", html.Bytes())
+	c.Data(status, "text/html; charset=utf-8", html.Bytes())
 	return nil
 }

@@ -51,6 +51,7 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 		{http.MethodPost, "/api/oauth/token", app.WrapOAuth(app.ClientToken)},
 		{http.MethodGet, handlers.ConnectAuthorizePath, app.Wrap(app.Authorize)},
 		{http.MethodPost, handlers.ConnectAuthorizePath, app.Wrap(app.Authorize)},
+		{http.MethodGet, handlers.DetailsPath, app.Wrap(app.Details)},
 		{http.MethodPost, handlers.ConnectTokenPath, app.WrapOAuth(app.ConnectToken)},
 		{http.MethodPost, handlers.ConnectTokenPath, app.WrapOAuth(app.ClientScripts(app.ConnectToken))},
 		{http.MethodOptions, handlers.ConnectTokenPath, app.WrapOAuth(app.ClientPreflight(http.MethodPost))},
@@ -93,6 +94,7 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 	}
 	engine.DELETE("/auth/sessions/:id", tenant, handlers.OwnPage(ownPage), app.WrapJSON(app.Scripts(app.EndSession)))
 	engine.POST("/auth/logout", tenant, ownPage, app.Wrap(app.Logout))
+	engine.POST(handlers.DetailsPath, tenant, app.SameOrigin(nobodyElse), app.Wrap(app.EnterDetails))
 	engine.POST(handlers.ConnectConsentPath, tenant, app.SameOrigin(nobodyElse), app.Wrap(app.Consent))
 	behindProxy, verify := app.TenantBehindProxy(), app.Wrap(app.Scripts(app.Verify))
 	for _, method := range verifyMethods {

@@ -108,6 +108,8 @@ func everyPage() []Page {
 		Onboarding{},
 		Home{},
 		Consent{},
+		Details{Fields: []Detail{{Name: "claim.a", Type: "yes or no"}, {Name: "claim.b"}}},
+		DetailsKept{},
 		DemoPartner{},
 		DemoApp{},
 	}

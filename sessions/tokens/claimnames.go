@@ -21,16 +21,6 @@ func isClaimName(text string) bool {
 		consistsOf(text, func(c byte) bool { return isLower(c) || isDigit(c) || c == '_' })
 }
 
-// hasOwnMeaning reports whether a claim says something about the token or its
+// hasOwnMeaning reports whether a claim says something about a token or its
 // person already, so that no tenant can give it another meaning.
-func hasOwnMeaning(name string) bool {
-	switch name {
-	case "iss", "sub", "aud", "exp", "iat", "nbf", "jti", // RFC 7519 §4.1
-		"client_id", "scope", "act", "may_act", "cnf", // RFC 8693 §4, RFC 7800
-		"azp", "auth_time", "amr", "acr", "sid", "nonce", "at_hash", "c_hash", "s_hash", // OpenID Connect
-		"events", "typ", "type", "client_user_id", "authentication_method", "identifier", // ours
-		"username", "globalid", "refresh_token", "active", "token_type":
-		return true
-	}
-	return isStandardClaim(name)
-}
+func hasOwnMeaning(name string) bool { return isOwnClaim(name) || isStandardClaim(name) }

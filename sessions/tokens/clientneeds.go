@@ -1,22 +1,13 @@
 package tokens
 
-import (
-	"slices"
-
-	"usher/sql/store"
-)
-
-// builtInScopeNames are the identity scopes that every tenant has.
-func builtInScopeNames() []string {
-	return []string{"openid", "profile", "name", "phone", "email", "groups", "user:name", "user:email", "user:phone"}
-}
+import "usher/sql/store"
 
 // needs is what must be there for the wish, as far as it is worth looking for.
 func (wish ClientSettings) needs() store.ClientNeeds {
 	needs := store.ClientNeeds{
-		APIScopes:      worthAsking(wish.APIScopes),
-		IdentityScopes: worthAsking(wish.IdentityScopes),
-		RequiredClaims: worthAsking(wish.RequiredClaims),
+		APIScopes:      worthAsking(wish.APIScopes, isScopeName),
+		IdentityScopes: worthAsking(wish.IdentityScopes, func(name string) bool { return isScopeName(name) && !isReserved(name) }),
+		RequiredClaims: worthAsking(wish.RequiredClaims, isClaimName),
 	}
 	if wish.Integration != nil && store.IsID(*wish.Integration) {
 		needs.Integration = *wish.Integration
@@ -28,10 +19,10 @@ func (wish ClientSettings) needs() store.ClientNeeds {
 }
 
 // worthAsking are those of a list that could be names.
-func worthAsking(list []string) []string {
+func worthAsking(list []string, isName func(string) bool) []string {
 	var names []string
 	for _, name := range sorted(list) {
-		if len(names) <= maxAllowed && isScopeName(name) && !slices.Contains(builtInScopeNames(), name) {
+		if len(names) <= maxAllowed && isName(name) {
 			names = append(names, name)
 		}
 	}

@@ -132,9 +132,9 @@ func TestDeletedClaimsAreTakenAway(t *testing.T) {
 				}
 			}
 		}
-		shop := newClientWith(t, service, db, tenant, "shop", `["fit","head"]`, `["hat","size"]`)
-		newClientWith(t, service, db, tenant, "apart", `["head"]`, `["hat"]`)
-		theirs := newClientWith(t, service, db, other, "shop", `["fit"]`, `["size"]`)
+		shop := newClientWith(t, service, tenant, "shop", []string{"fit", "head"}, []string{"hat", "size"})
+		newClientWith(t, service, tenant, "apart", []string{"head"}, []string{"hat"})
+		theirs := newClientWith(t, service, other, "shop", []string{"fit"}, []string{"size"})
 
 		loss, err := service.ClaimLoss(ctx, tenant, "size")
 		if err != nil || namesOf(loss.Scopes) != "fit=hat,name,size" || len(loss.Clients) != 1 || loss.Clients[0].ID != shop.ID || loss.More || loss.Values != 1 {
@@ -180,7 +180,7 @@ SELECT c.tenant_id, c.required_claims, i.claims, (SELECT count(*) FROM claim_val
 }
 
 // TestClaimsGoWhileTheyAreWanted: whatever comes first, no scope names a claim
-// that is gone, and no value of one stays.
+// that is gone, no client requires it, and no value of it stays.
 func TestClaimsGoWhileTheyAreWanted(t *testing.T) {
 	t.Parallel()
 	storetest.EachDatabase(t, func(t *testing.T, db *storetest.Database) {
@@ -189,10 +189,11 @@ func TestClaimsGoWhileTheyAreWanted(t *testing.T) {
 		tenant := newTenant(t, s)
 		ada := newPerson(t, db, tenant, `{}`)
 		newScope(t, service, tenant, "old")
+		shop := newClientWith(t, service, tenant, "shop", nil, nil)
 		for round := range 8 {
 			claim := fmt.Sprintf("claim%d", round)
 			newClaim(t, service, tenant, claim, tokens.ClaimText, "")
-			var errs [4]error
+			var errs [5]error
 			var all sync.WaitGroup
 			all.Go(func() { errs[0] = service.DeleteCustomClaim(ctx, tenant, claim, byTest) })
 			all.Go(func() {
@@ -202,6 +203,9 @@ func TestClaimsGoWhileTheyAreWanted(t *testing.T) {
 				errs[2] = first(service.ChangeIdentityScope(ctx, tenant, "old", tokens.IdentityScopeSettings{Claims: []string{claim}}, byTest))
 			})
 			all.Go(func() { errs[3] = service.SetClaimText(ctx, tenant, ada, claim, "x", byTest) })
+			all.Go(func() {
+				errs[4] = first(service.ChangeClient(ctx, tenant, shop.ID, tokens.ClientSettings{RequiredClaims: []string{claim}}, byTest))
+			})
 			all.Wait()
 			if errs[0] != nil {
 				t.Errorf("the deletion: got error %v", errs[0])
@@ -214,6 +218,12 @@ func TestClaimsGoWhileTheyAreWanted(t *testing.T) {
 			if err := errs[3]; err != nil && !errors.Is(err, tokens.ErrNotFound) {
 				t.Errorf("a value: got error %v", err)
 			}
+			if err := errs[4]; err != nil && !cmp.Equal(fieldsOf(err), []string{"required_claims"}) {
+				t.Errorf("a client: got error %v", err)
+			}
+		}
+		if rows := db.Rows(t, `SELECT required_claims FROM clients WHERE required_claims <> '[]'`); len(rows) > 0 {
+			t.Errorf("got a client that requires what is gone: %q", rows)
 		}
 		if rows := db.Rows(t, `SELECT name, claims FROM identity_scopes WHERE claims <> '[]'`); len(rows) > 0 {
 			t.Errorf("got scopes with claims that are gone: %q", rows)

@@ -47,15 +47,13 @@ func newScope(t *testing.T, service *tokens.Tokens, tenant, name string, claims 
 }
 
 // newClientWith makes a client that may ask for identity scopes and requires
-// claims, both as JSON lists.
-func newClientWith(t *testing.T, service *tokens.Tokens, db *storetest.Database, tenant, clientID, scopes, required string) tokens.Client {
+// claims.
+func newClientWith(t *testing.T, service *tokens.Tokens, tenant, clientID string, scopes, required []string) tokens.Client {
 	t.Helper()
-	c, _, err := service.AddClient(t.Context(), tenant, clientID, tokens.ClientSettings{Name: ptr(clientID)}, byTest)
+	c, _, err := service.AddClient(t.Context(), tenant, clientID, tokens.ClientSettings{
+		Name: ptr(clientID), IdentityScopes: scopes, RequiredClaims: required,
+	}, byTest)
 	if err != nil {
-		t.Fatal(err)
-	}
-	db.Exec(t, `UPDATE clients SET identity_scopes = $1, required_claims = $2 WHERE id = $3`, scopes, required, c.ID)
-	if c, err = service.Client(t.Context(), tenant, c.ID); err != nil {
 		t.Fatal(err)
 	}
 	return c

@@ -38,6 +38,14 @@ func builtInScopes() []IdentityScope {
 	return scopes
 }
 
+func builtInScopeNames() []string {
+	var names []string
+	for _, scope := range builtInScopes() {
+		names = append(names, scope.Name)
+	}
+	return names
+}
+
 // builtInScope returns one of those that every tenant has.
 func builtInScope(name string) (IdentityScope, bool) {
 	scopes := builtInScopes()

@@ -163,3 +163,38 @@ func TestScopesShareTheirNames(t *testing.T) {
 		}
 	})
 }
+
+// TestClientsAskForWhatThereIs: a client is allowed identity scopes and requires
+// claims that its tenant has.
+func TestClientsAskForWhatThereIs(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		service, ctx := open(s, fixed), t.Context()
+		tenant, other := newTenant(t, s), newTenant(t, s)
+		newClaim(t, service, tenant, "size", tokens.ClaimNumber, "")
+		newClaim(t, service, tenant, "profile", tokens.ClaimURL, "") // called as a scope is
+		newScope(t, service, tenant, "fit", "size")
+		shop := newClientWith(t, service, tenant, "shop", []string{"fit", "openid", "user:name"}, []string{"size", "profile"})
+		if got, want := strings.Join(append(shop.IdentityScopes, shop.RequiredClaims...), " "), "fit openid user:name profile size"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		for what, test := range map[string]struct {
+			tenant string
+			wish   tokens.ClientSettings
+			want   string
+		}{
+			"an unknown scope":         {tenant, tokens.ClientSettings{IdentityScopes: []string{"fits"}}, "identity_scopes"},
+			"another tenant's scope":   {other, tokens.ClientSettings{IdentityScopes: []string{"fit"}}, "identity_scopes"},
+			"an unknown claim":         {tenant, tokens.ClientSettings{RequiredClaims: []string{"sizes"}}, "required_claims"},
+			"a claim of the record":    {tenant, tokens.ClientSettings{RequiredClaims: []string{"email"}}, "required_claims"},
+			"another tenant's claim":   {other, tokens.ClientSettings{RequiredClaims: []string{"size"}}, "required_claims"},
+			"a claim that is no claim": {tenant, tokens.ClientSettings{RequiredClaims: []string{"Ä"}}, "required_claims"},
+		} {
+			test.wish.Name = ptr("x")
+			_, _, err := service.AddClient(ctx, test.tenant, "", test.wish, byTest)
+			if got := fieldsOf(err); !slices.Equal(got, []string{test.want}) {
+				t.Errorf("%s: got %v, want a fault of %s", what, err, test.want)
+			}
+		}
+	})
+}

@@ -183,8 +183,8 @@ func TestRequiredClaims(t *testing.T) {
 			}
 			newClaim(t, service, tenant, name, kind, path)
 		}
-		shop := newClientWith(t, service, db, tenant, "shop", `[]`, `["born","known","size"]`)
-		none := newClientWith(t, service, db, tenant, "none", `[]`, `[]`)
+		shop := newClientWith(t, service, tenant, "shop", []string{}, []string{"born", "known", "size"})
+		none := newClientWith(t, service, tenant, "none", []string{}, []string{})
 		missing := func(client tokens.Client) string {
 			t.Helper()
 			claims, err := service.MissingClaims(ctx, tenant, client, ada)

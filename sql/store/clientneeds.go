@@ -19,6 +19,13 @@ type ClientNeeds struct {
 // holdNeeds returns what there is of it, and keeps that, but for the integration,
 // from being deleted until the commit.
 func (s *Store) holdNeeds(ctx context.Context, tx *sqlx.Tx, tenant string, needs ClientNeeds) (known ClientNeeds, err error) {
+	// The order of deletions: custom claims, identity scopes, API scopes.
+	if known.RequiredClaims, err = s.holdCustomClaims(ctx, tx, tenant, needs.RequiredClaims); err != nil {
+		return ClientNeeds{}, err
+	}
+	if known.IdentityScopes, err = s.holdIdentityScopes(ctx, tx, tenant, needs.IdentityScopes); err != nil {
+		return ClientNeeds{}, err
+	}
 	if known.APIScopes, err = s.holdAPIScopes(ctx, tx, tenant, needs.APIScopes); err != nil {
 		return ClientNeeds{}, err
 	}
