@@ -446,6 +446,7 @@ func (s *sweep) changes() map[string]func(t *testing.T) change {
 	}
 	maps.Copy(changes, s.accountChanges())
 	maps.Copy(changes, s.workChanges())
+	maps.Copy(changes, s.organizationChanges())
 	maps.Copy(changes, s.secretChanges("clients", s.client))
 	maps.Copy(changes, s.secretChanges("api-connections", s.connection))
 	return changes
@@ -769,6 +770,8 @@ func TestOtherTenantsAreOutOfReach(t *testing.T) {
 			"clients/:id/secrets/:secret", strings.TrimPrefix(s.secret(t, "/clients/"+s.client(t)), "/"),
 			"api-connections/:id/secrets/:secret", strings.TrimPrefix(s.secret(t, "/api-connections/"+s.connection(t)), "/"),
 			"api-connections/:id/scopes/:scope", strings.TrimPrefix(s.scope(t), "/"),
+			"organizations/:id/secrets/:secret", "organizations/"+s.organizationSecret(t),
+			"organizations/:id", "organizations/"+s.organization(t),
 			"clients/:id", "clients/"+s.client(t), "api-connections/:id", "api-connections/"+s.connection(t),
 		)
 		for _, route := range everyRoute(t) {

@@ -58,6 +58,11 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 	i.admin(t, http.StatusNoContent, "DELETE", "/clients/"+nightly.ID+"/secrets/"+expiring.ID+"?at="+
 		time.Now().Add(48*time.Hour).UTC().Format(time.RFC3339), nil)
 	i.admin(t, http.StatusCreated, "POST", "/clients", fields{"name": "Switched off", "disabled": true, "access_token_format": "reference"})
+	acme := i.organization(t, "", "acme", `Acme "Ltd" <1>`)
+	secrets["secret of an organization"] = acme.Secret
+	i.organization(t, "acme", "dev", "Development")
+	off := i.organization(t, "acme.dev", "tools", "Tools")
+	i.admin(t, http.StatusOK, "PATCH", "/organizations/"+off.ID, fields{"disabled": true})
 	second := decode[installedKey](t, i.admin(t, http.StatusCreated, "POST", "/integrations/"+lumen.ID+"/keys", fields{}))
 	for name, secret := range map[string]string{
 		"first secret": lumen.secret(), "second secret": second.Secret, "typed secret": other.secret(), "unused secret": unused.secret(),

@@ -24,7 +24,7 @@ func TestMemberScope(t *testing.T) {
 		"user:ismemberof:acme":       "",
 		"acme":                       "",
 		"user:name":                  "",
-		"memberof:\u212aermit":         "", // the Kelvin sign, a k in lower case
+		"memberof:\u212aermit":       "", // the Kelvin sign, a k in lower case
 		"memberof:a.a.a.a.a.a.a.a.a": "",
 	} {
 		got, ok := memberScope(name)

@@ -3,7 +3,6 @@ package tokens
 import (
 	"context"
 	"errors"
-	"time"
 
 	"usher/sql/store"
 )
@@ -58,7 +57,9 @@ func (t *Tokens) AddOrganization(ctx context.Context, tenant, parent, name strin
 	if failed != nil {
 		return Organization{}, "", failed
 	}
-	n := Organization{Client: newOrganizationClient(tenant, id, globalID, name, t.moment()), ParentID: above.ID}
+	kind := KindOrganization
+	n := Organization{Client: t.newClient(tenant, id, globalID, ClientSettings{Kind: &kind}), ParentID: above.ID}
+	n.Name = name
 	if err = errors.Join(err, wish.apply(&n.Client)); err != nil {
 		return Organization{}, "", flat(err)
 	}
@@ -147,15 +148,4 @@ func (t *Tokens) DeleteOrganization(ctx context.Context, tenant, id string, by B
 	})
 	t.clients.forget(tenant)
 	return err
-}
-
-// newOrganizationClient is the client of a new organization as nobody has set it.
-func newOrganizationClient(tenant, id, globalID, name string, now time.Time) Client {
-	return Client{
-		TenantID: tenant, ID: id, ClientID: globalID, Kind: KindOrganization, Name: name, RedirectURIs: []string{}, PostLogoutURIs: []string{},
-		Grants: []string{GrantClientCredentials}, APIScopes: []string{}, IdentityScopes: []string{}, RequiredClaims: []string{},
-		AccessTokenFormat: FormatJWT, AccessTokenLife: DefaultAccessTokenLife, CodeLife: DefaultCodeLife,
-		IdentityTokenLife: DefaultIdentityTokenLife, RefreshLife: DefaultRefreshLife, RefreshIdle: DefaultRefreshIdle,
-		Revision: 1, CreatedAt: now, UpdatedAt: now,
-	}
 }
