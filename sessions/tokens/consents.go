@@ -46,13 +46,13 @@ func (t *Tokens) Consents(ctx context.Context, tenant, user, after string, size 
 }
 
 // WithdrawConsent takes back what a person has allowed a client, by the id of its
-// row, and revokes all tokens that it has for them. The error is ErrNotFound when
-// there is neither.
+// row, and revokes every family of grants that the client has a part in. The error
+// is ErrNotFound when there is neither.
 func (t *Tokens) WithdrawConsent(ctx context.Context, tenant, user, client string, by By) error {
 	if !store.IsID(user) || !store.IsID(client) {
 		return ErrNotFound
 	}
-	return t.store.WithdrawConsent(ctx, tenant, client, user, store.Act{
+	return t.store.WithdrawConsent(ctx, tenant, client, user, t.moment(), store.Act{
 		By: by, Action: "consent_withdrawn", Object: "user " + user, Detail: map[string]any{"client": client},
 	})
 }

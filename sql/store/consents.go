@@ -118,16 +118,34 @@ SELECT o.client, c.client_id, c.name, o.scopes, o.given_at
 	return consents, nil
 }
 
-// WithdrawConsent forgets what a person has allowed a client. The error is
-// ErrNotFound when there is nothing.
-func (s *Store) WithdrawConsent(ctx context.Context, tenant, client, user string, act Act) error {
+// WithdrawConsent forgets what a person has allowed a client, and ends every
+// family of grants in which the client has one of that person, whether they were
+// asked or not. The error is ErrNotFound when there is neither.
+func (s *Store) WithdrawConsent(ctx context.Context, tenant, client, user string, at time.Time, act Act) error {
 	return s.inTx(ctx, func(tx *sqlx.Tx) error {
-		result, err := tx.ExecContext(ctx, `DELETE FROM consents WHERE client = $1 AND user_id = $2 AND tenant_id = $3`, client, user, tenant)
-		if err != nil {
-			return err
+		var changed int64
+		for _, do := range []struct {
+			statement string
+			args      []any
+		}{
+			{`DELETE FROM consents WHERE client = $1 AND user_id = $2 AND tenant_id = $3`, []any{client, user, tenant}},
+			{`
+UPDATE token_grants SET revoked_at = $4
+ WHERE tenant_id = $3 AND user_id = $2 AND revoked_at IS NULL AND id IN
+    (SELECT family FROM token_grants WHERE client = $1 AND user_id = $2 AND tenant_id = $3 AND expires_at > $4)`, []any{client, user, tenant, at.UTC()}},
+		} {
+			result, err := tx.ExecContext(ctx, do.statement, do.args...)
+			if err != nil {
+				return err
+			}
+			n, err := result.RowsAffected()
+			if err != nil {
+				return err
+			}
+			changed += n
 		}
-		if n, err := result.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(ErrNotFound, err)
+		if changed == 0 {
+			return ErrNotFound
 		}
 		return s.record(ctx, tx, tenant, act)
 	})
