@@ -11,7 +11,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"usher/provisioning"
 	"usher/sessions"
 	"usher/sessions/tokens"
 	"usher/web"
@@ -60,7 +59,7 @@ func (a *App) ConnectEndSession(c *gin.Context) error {
 		}
 	case !confirmed:
 		if wish.back != "" {
-			allowFormTo(c, wish.back)
+			allowForms(c, "'self'", formTarget(wish.back)) // to which the form's answer leads
 		}
 		return a.show(c, web.EndSession{
 			Person: a.personName(c, session), Application: wish.client.Name,
@@ -155,22 +154,4 @@ func (a *App) leave(c *gin.Context, wish logout) error {
 	}
 	seeOther(c, location)
 	return nil
-}
-
-// allowFormTo lets the form on this page end at an address: browsers hold a form's
-// redirects to form-action as well.
-func allowFormTo(c *gin.Context, address string) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return
-	}
-	source := u.Scheme + ":" // a program's own scheme
-	if u.Scheme == "https" || u.Scheme == "http" {
-		origin, err := provisioning.ParseOrigin(u.Scheme + "://" + u.Host)
-		if err != nil {
-			return
-		}
-		source = origin.String()
-	}
-	c.Header("Content-Security-Policy", strings.Replace(ContentSecurityPolicy, "form-action 'self'", "form-action 'self' "+source, 1))
 }

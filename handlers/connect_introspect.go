@@ -23,6 +23,9 @@ type introspectionAnswer struct {
 	Scope     string   `json:"scope"` // with spaces between the names
 	TokenType string   `json:"token_type"`
 	ID        string   `json:"jti"`
+	// Of a person's token alone.
+	AuthTime int64  `json:"auth_time,omitempty"`
+	Methods  string `json:"amr,omitempty"` // with spaces between the words
 }
 
 // inactive is said of everything else, byte for byte: the caller cannot learn why.
@@ -46,10 +49,15 @@ func (a *App) Introspect(c *gin.Context) error {
 	} else if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, introspectionAnswer{
+	answer := introspectionAnswer{
 		Active: true, NotBefore: found.NotBefore.Unix(), Expires: found.Expire.Unix(), IssuedAt: found.IssuedAt.Unix(),
 		Issuer: found.Issuer, Audience: found.Audience, ClientID: found.ClientID, Subject: found.Subject,
 		Scope: strings.Join(found.Scopes, " "), TokenType: schemeBearer, ID: found.ID,
-	})
+		Methods: strings.Join(found.Methods, " "),
+	}
+	if !found.AuthTime.IsZero() {
+		answer.AuthTime = found.AuthTime.Unix()
+	}
+	c.JSON(http.StatusOK, answer)
 	return nil
 }

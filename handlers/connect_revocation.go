@@ -6,9 +6,10 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// Revoke takes back an access token of the client that asks (RFC 7009): POST
-// /connect/revocation. The answer says nothing about the token (§2.2); only
-// without it, or when a store cannot be reached, it is no success.
+// Revoke takes back a token of the client that asks (RFC 7009): POST
+// /connect/revocation. Which kind it is shows by itself: a hint about that is not
+// looked at (§2.1). The answer says nothing about the token (§2.2); only without
+// it, or when a store cannot be reached, it is no success.
 func (a *App) Revoke(c *gin.Context) error {
 	client, form, err := a.client(c)
 	if err != nil {
@@ -16,7 +17,7 @@ func (a *App) Revoke(c *gin.Context) error {
 	}
 	token := form.Get("token")
 	if token == "" {
-		return oauthFault(OAuthInvalidRequest, "token is missing: the access token to take back.")
+		return oauthFault(OAuthInvalidRequest, "token is missing: the one to take back.")
 	}
 	if err := a.Tokens.Revoke(c.Request.Context(), siteOf(c).tenant.ID, client, token); err != nil {
 		return err

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -20,12 +18,6 @@ const JWKSPath = "/.well-known/jwks.json"
 // JWKSPaths are all addresses of the public keys.
 func JWKSPaths() []string {
 	return []string{JWKSPath, "/.well-known/openid-configuration/jwks", V0JWKSPath}
-}
-
-// MetadataPaths are where the token service describes itself: by OpenID Connect
-// Discovery 1.0 §4 and by RFC 8414 §3.
-func MetadataPaths() []string {
-	return []string{"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"}
 }
 
 // publicAge is how long anybody may keep a public document. It is far below
@@ -43,39 +35,6 @@ func (a *App) JWKS(c *gin.Context) error {
 	document, err := keys(c.Request.Context(), siteOf(c).tenant.ID)
 	if err != nil {
 		return err
-	}
-	servePublic(c, document)
-	return nil
-}
-
-// metadata is how a token service describes itself (RFC 8414 §2).
-type metadata struct {
-	Issuer                string   `json:"issuer"`
-	TokenEndpoint         string   `json:"token_endpoint"`
-	IntrospectionEndpoint string   `json:"introspection_endpoint"`
-	RevocationEndpoint    string   `json:"revocation_endpoint"`
-	JWKSURI               string   `json:"jwks_uri"`
-	GrantTypes            []string `json:"grant_types_supported"`
-	ResponseTypes         []string `json:"response_types_supported"`
-	TokenAuth             []string `json:"token_endpoint_auth_methods_supported"`
-	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported"`
-	RevocationAuth        []string `json:"revocation_endpoint_auth_methods_supported"`
-}
-
-// Metadata answers with what the token service can do and where: no more and no
-// less than there is. It has no authorization endpoint, which RFC 8414 §2 allows
-// where no grant uses one; the list of response types is required, and empty.
-func (a *App) Metadata(c *gin.Context) error {
-	own := issuer(c)
-	secret := []string{"client_secret_basic", "client_secret_post"}
-	document, err := json.Marshal(metadata{
-		Issuer: own, TokenEndpoint: own + ConnectTokenPath, IntrospectionEndpoint: own + ConnectIntrospectPath,
-		RevocationEndpoint: own + ConnectRevocationPath, JWKSURI: own + JWKSPath,
-		GrantTypes: []string{"client_credentials"}, ResponseTypes: []string{},
-		TokenAuth: secret, IntrospectionAuth: secret, RevocationAuth: secret,
-	})
-	if err != nil {
-		return fmt.Errorf("metadata: %w", err)
 	}
 	servePublic(c, document)
 	return nil

@@ -123,6 +123,8 @@ type introspected struct {
 	Scope     string   `json:"scope"`
 	TokenType string   `json:"token_type"`
 	ID        string   `json:"jti"`
+	AuthTime  int64    `json:"auth_time"`
+	Methods   string   `json:"amr"`
 }
 
 func TestConnectIntrospect(t *testing.T) {

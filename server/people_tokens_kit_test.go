@@ -24,7 +24,7 @@ func (i *instance) addPeopleClient(t testing.TB, wish fields, header ...string) 
 	t.Helper()
 	usual := fields{
 		"name": "Lumen Library", "grants": []string{"authorization_code", "refresh_token"},
-		"redirect_uris": []string{clientBack}, "post_logout_uris": []string{clientGoodbye},
+		"redirect_uris": []string{clientBack}, "post_logout_redirect_uris": []string{clientGoodbye},
 		"identity_scopes": []string{"openid", "profile", "email"},
 	}
 	return decode[clientUnderTest](t, i.admin(t, http.StatusCreated, "POST", "/clients", usual.with(wish), header...))

@@ -68,13 +68,33 @@ func TestPublicDocuments(t *testing.T) {
 			a := i.get(t, path, acme.host)
 			isPublicDocument(t, i, path, acme.host, a)
 			own := strings.Replace(i.origin, "localhost", "acme.localhost", 1)
-			both := []any{"client_secret_basic", "client_secret_post"}
+			secret := []any{"client_secret_basic", "client_secret_post"}
+			auth := append(secret, "private_key_jwt", "none")
+			algs := []any{"ES256", "ES384", "RS256", "PS256", "EdDSA"}
 			want := map[string]any{
-				"issuer": own, "jwks_uri": own + "/.well-known/jwks.json",
-				"token_endpoint": own + "/connect/token", "introspection_endpoint": own + "/connect/introspect",
-				"revocation_endpoint": own + "/connect/revocation", "grant_types_supported": []any{"client_credentials"},
-				"response_types_supported": []any{}, "token_endpoint_auth_methods_supported": both,
-				"introspection_endpoint_auth_methods_supported": both, "revocation_endpoint_auth_methods_supported": both,
+				"issuer": own, "jwks_uri": own + "/.well-known/jwks.json", "authorization_endpoint": own + "/connect/authorize",
+				"token_endpoint": own + "/connect/token", "userinfo_endpoint": own + "/connect/userinfo",
+				"end_session_endpoint": own + "/connect/endsession", "introspection_endpoint": own + "/connect/introspect",
+				"revocation_endpoint": own + "/connect/revocation",
+				"grant_types_supported": []any{
+					"authorization_code", "client_credentials", "refresh_token",
+					"urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:ietf:params:oauth:grant-type:token-exchange",
+				},
+				"response_types_supported": []any{"code", "code id_token"},
+				"response_modes_supported": []any{"query", "fragment", "form_post"},
+				"prompt_values_supported":  []any{"none", "login", "consent", "select_account"},
+				"subject_types_supported":  []any{"public"}, "id_token_signing_alg_values_supported": []any{"ES256"},
+				"scopes_supported": []any{
+					"openid", "profile", "name", "phone", "email", "groups", "user:name", "user:email", "user:phone", "offline_access",
+				},
+				"claims_supported": []any{
+					"iss", "sub", "aud", "exp", "nbf", "iat", "auth_time", "amr", "nonce", "sid", "email", "name", "phone", "email_verified", "groups",
+				},
+				"token_endpoint_auth_methods_supported": auth, "token_endpoint_auth_signing_alg_values_supported": algs,
+				"introspection_endpoint_auth_methods_supported": secret,
+				"revocation_endpoint_auth_methods_supported":    auth, "revocation_endpoint_auth_signing_alg_values_supported": algs,
+				"code_challenge_methods_supported": []any{"S256"}, "authorization_response_iss_parameter_supported": true,
+				"claims_parameter_supported": false, "request_parameter_supported": false, "request_uri_parameter_supported": false,
 			}
 			if diff := cmp.Diff(want, decode[map[string]any](t, a)); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", path, diff)
