@@ -53,6 +53,7 @@ type listedClient struct {
 	PostLogoutURIs    []string        `json:"post_logout_redirect_uris"`
 	Integration       string          `json:"integration,omitempty"`
 	AskConsent        bool            `json:"ask_consent"`
+	BrowserTokens     bool            `json:"browser_tokens"`
 	Grants            []string        `json:"grants"`
 	APIScopes         []string        `json:"api_scopes"`
 	IdentityScopes    []string        `json:"identity_scopes"`
@@ -73,7 +74,7 @@ func listClient(k tokens.Client) listedClient {
 	seconds := func(life time.Duration) int64 { return int64(life / time.Second) }
 	return listedClient{
 		ID: k.ID, ClientID: k.ClientID, Kind: k.Kind, UserID: k.User, Name: k.Name, Public: k.Public, JWKS: json.RawMessage(k.Keys),
-		RedirectURIs: k.RedirectURIs, PostLogoutURIs: k.PostLogoutURIs, Integration: k.Integration, AskConsent: k.AskConsent,
+		RedirectURIs: k.RedirectURIs, PostLogoutURIs: k.PostLogoutURIs, Integration: k.Integration, AskConsent: k.AskConsent, BrowserTokens: k.BrowserTokens,
 		Grants: k.Grants, APIScopes: k.APIScopes, IdentityScopes: k.IdentityScopes, RequiredClaims: k.RequiredClaims,
 		AccessTokenFormat: k.AccessTokenFormat, AccessTokenLife: seconds(k.AccessTokenLife), CodeLife: seconds(k.CodeLife),
 		IdentityTokenLife: seconds(k.IdentityTokenLife), RefreshLife: seconds(k.RefreshLife), RefreshIdle: seconds(k.RefreshIdle),

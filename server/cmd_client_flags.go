@@ -20,12 +20,12 @@ const maxKeyFile = 64 << 10
 // clientFlags are the settings of a client on the command line. What the service
 // accepts of them, it says itself.
 type clientFlags struct {
-	kind, user                           string
-	name, format, integration, keys      string
-	grants, scopes, identity, required   []string
-	redirects, postLogout                []string
-	life, code, idToken, refresh, idle   time.Duration
-	public, askConsent, disabled, asJSON bool
+	kind, user                                          string
+	name, format, integration, keys                     string
+	grants, scopes, identity, required                  []string
+	redirects, postLogout                               []string
+	life, code, idToken, refresh, idle                  time.Duration
+	public, askConsent, browserTokens, disabled, asJSON bool
 }
 
 // on defines the flags that add and change have in common.
@@ -37,6 +37,7 @@ func (f *clientFlags) on(c *cobra.Command) {
 	c.Flags().StringArrayVar(&f.postLogout, "post-logout-uri", nil, "where people may be sent when they have signed out; the same")
 	c.Flags().StringVar(&f.integration, "integration", "", "the id of the one to whose sign-in page people are sent; \"\" = as /auth/start decides")
 	c.Flags().BoolVar(&f.askConsent, "ask-consent", false, "ask people before it gets a token for them")
+	c.Flags().BoolVar(&f.browserTokens, "browser-tokens", false, "let its own pages get tokens without the secret, at /api/v0/token")
 	c.Flags().StringSliceVar(&f.grants, "grant", nil, "what it may do, several with commas between them: "+strings.Join(grantWords(), ", "))
 	c.Flags().StringSliceVar(&f.scopes, "scope", nil, "an API scope that it may ask for; several with commas between them")
 	c.Flags().StringSliceVar(&f.identity, "identity-scope", nil, "an identity scope that it may ask for; the same")
@@ -96,6 +97,7 @@ func (f *clientFlags) settings(c *cobra.Command) (wish tokens.ClientSettings, gi
 		"post-logout-uri":     func() { wish.PostLogoutURIs = filled(f.postLogout) },
 		"integration":         func() { wish.Integration = &f.integration },
 		"ask-consent":         func() { wish.AskConsent = &f.askConsent },
+		"browser-tokens":      func() { wish.BrowserTokens = &f.browserTokens },
 		"grant":               func() { wish.Grants = grantsTyped(f.grants) },
 		"scope":               func() { wish.APIScopes = filled(f.scopes) },
 		"identity-scope":      func() { wish.IdentityScopes = filled(f.identity) },

@@ -24,6 +24,7 @@ type clientAnswer struct {
 	PostLogoutURIs    []string        `json:"post_logout_redirect_uris"`
 	Integration       *string         `json:"integration"` // null = as GET /auth/start decides
 	AskConsent        bool            `json:"ask_consent"`
+	BrowserTokens     bool            `json:"browser_tokens"`
 	Grants            []string        `json:"grants"`
 	APIScopes         []string        `json:"api_scopes"`
 	IdentityScopes    []string        `json:"identity_scopes"`
@@ -44,7 +45,7 @@ type clientAnswer struct {
 func answerClient(k tokens.Client) clientAnswer {
 	answer := clientAnswer{
 		ID: k.ID, ClientID: k.ClientID, Kind: k.Kind, UserID: orNull(k.User), Name: k.Name, Public: k.Public,
-		RedirectURIs: k.RedirectURIs, PostLogoutURIs: k.PostLogoutURIs, Integration: orNull(k.Integration), AskConsent: k.AskConsent,
+		RedirectURIs: k.RedirectURIs, PostLogoutURIs: k.PostLogoutURIs, Integration: orNull(k.Integration), AskConsent: k.AskConsent, BrowserTokens: k.BrowserTokens,
 		Grants: k.Grants, APIScopes: k.APIScopes, IdentityScopes: k.IdentityScopes, RequiredClaims: k.RequiredClaims,
 		AccessTokenFormat: k.AccessTokenFormat, AccessTokenLife: secondsOf(k.AccessTokenLife), CodeLife: secondsOf(k.CodeLife),
 		IdentityTokenLife: secondsOf(k.IdentityTokenLife), RefreshLife: secondsOf(k.RefreshLife), RefreshIdle: secondsOf(k.RefreshIdle),
@@ -67,6 +68,7 @@ type clientFields struct {
 	PostLogoutURIs    given[[]string]        `json:"post_logout_redirect_uris"`
 	Integration       given[string]          `json:"integration"`
 	AskConsent        given[bool]            `json:"ask_consent"`
+	BrowserTokens     given[bool]            `json:"browser_tokens"`
 	Grants            given[[]string]        `json:"grants"`
 	APIScopes         given[[]string]        `json:"api_scopes"`
 	IdentityScopes    given[[]string]        `json:"identity_scopes"`
@@ -84,7 +86,7 @@ func (f clientFields) settings() tokens.ClientSettings {
 	wish := tokens.ClientSettings{
 		Name: f.Name.pointer(), Public: f.Public.pointer(),
 		RedirectURIs: orNone(f.RedirectURIs), PostLogoutURIs: orNone(f.PostLogoutURIs),
-		Integration: f.Integration.pointer(), AskConsent: f.AskConsent.pointer(),
+		Integration: f.Integration.pointer(), AskConsent: f.AskConsent.pointer(), BrowserTokens: f.BrowserTokens.pointer(),
 		Grants: orNone(f.Grants), APIScopes: orNone(f.APIScopes), IdentityScopes: orNone(f.IdentityScopes), RequiredClaims: orNone(f.RequiredClaims),
 		AccessTokenFormat: f.AccessTokenFormat.pointer(), AccessTokenLife: spanGiven(f.AccessTokenLife), CodeLife: spanGiven(f.CodeLife),
 		IdentityTokenLife: spanGiven(f.IdentityTokenLife), RefreshLife: spanGiven(f.RefreshLife), RefreshIdle: spanGiven(f.RefreshIdle),

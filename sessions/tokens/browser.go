@@ -23,7 +23,7 @@ func (t *Tokens) BrowserClient(ctx context.Context, tenant, clientID string) (Cl
 		return Client{}, ErrInvalidClient
 	case err != nil:
 		return Client{}, err
-	case c.Disabled || !c.Public:
+	case c.Disabled || !c.Public && !c.BrowserTokens:
 		return Client{ID: c.ID}, ErrInvalidClient
 	}
 	return c, nil

@@ -28,6 +28,7 @@ func clientAudited(c Client) map[string]any {
 		"post_logout_redirect_uris": listed(c.PostLogoutURIs),
 		"integration":               c.Integration,
 		"ask_consent":               c.AskConsent,
+		"browser_tokens":            c.BrowserTokens,
 		"grants":                    listed(c.Grants),
 		"api_scopes":                listed(c.APIScopes),
 		"identity_scopes":           listed(c.IdentityScopes),

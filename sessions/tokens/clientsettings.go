@@ -39,6 +39,7 @@ type ClientSettings struct {
 	PostLogoutURIs    []string // the same
 	Integration       *string  // the id of an installed one; "" = as GET /auth/start decides
 	AskConsent        *bool
+	BrowserTokens     *bool
 	Grants            []string // of Grants
 	APIScopes         []string // names of API scopes
 	IdentityScopes    []string // names of identity scopes
@@ -69,6 +70,7 @@ func (wish ClientSettings) apply(c *Client, known store.ClientNeeds) error {
 	}
 	set(&c.Public, wish.Public)
 	set(&c.AskConsent, wish.AskConsent)
+	set(&c.BrowserTokens, wish.BrowserTokens)
 	set(&c.Disabled, wish.Disabled)
 	errs = append(errs, wish.applyKeys(c), wish.applyURIs(c), wish.applyIntegration(c, known), wish.applyNames(c, known),
 		wish.applyFormat(c), wish.applyLives(c))

@@ -35,6 +35,7 @@ type Client struct {
 	PostLogoutURIs []string
 	Integration    string   // the id of the one to whose sign-in page people are sent; "" = as GET /auth/start decides
 	AskConsent     bool     // people are asked before it gets a token for them
+	BrowserTokens  bool     // its own pages get tokens without its secret (/api/v0/token)
 	Grants         []string // grant types (RFC 6749 §4)
 	APIScopes      []string // which it may ask for, sorted
 	IdentityScopes []string // the same
@@ -217,7 +218,7 @@ UPDATE clients SET name = :name, grants = :grants, api_scopes = :api_scopes, acc
        redirect_uris = :redirect_uris, post_logout_uris = :post_logout_uris, identity_scopes = :identity_scopes,
        required_claims = :required_claims, code_life = :code_life, identity_token_life = :identity_token_life,
        refresh_life = :refresh_life, refresh_idle = :refresh_idle, integration_id = :integration_id,
-       ask_consent = :ask_consent, public = :public, keys = :keys
+       ask_consent = :ask_consent, public = :public, keys = :keys, browser_tokens = :browser_tokens
  WHERE id = :id AND tenant_id = :tenant_id`, row)
 	return err
 }
