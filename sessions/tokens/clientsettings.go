@@ -202,7 +202,7 @@ func consistent(c Client) error {
 	if c.Public && c.Kind != KindApplication {
 		errs = append(errs, invalid("public", "only an application can be public"))
 	}
-	if slices.Contains(c.Grants, GrantRefreshToken) &&
+	if slices.Contains(c.Grants, GrantRefreshToken) && c.Kind != KindPerson && // which gets them by its own credentials
 		!slices.Contains(c.Grants, GrantAuthorizationCode) && !slices.Contains(c.Grants, GrantJWTBearer) {
 		errs = append(errs, invalid("grants", "%s continues what another grant has begun: it needs %s or %s",
 			GrantRefreshToken, GrantAuthorizationCode, GrantJWTBearer))
