@@ -131,7 +131,8 @@ func TestPeopleTokensRefused(t *testing.T) {
 			"two proofs":           {lumen, map[string]string{"client_assertion": "a.b.c"}, "", 400, "invalid_request"},
 			"an assertion of no type": {
 				clientUnderTest{ClientID: lumen.ClientID},
-				map[string]string{"client_assertion": "a.b.c", "client_assertion_type": "saml"}, "", 401, "invalid_client",
+				map[string]string{"client_assertion": "a.b.c", "client_assertion_type": "saml"},
+				"", 401, "invalid_client",
 			},
 		} {
 			p := newProof()
