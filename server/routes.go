@@ -52,7 +52,6 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 		{http.MethodGet, handlers.ConnectAuthorizePath, app.Wrap(app.Authorize)},
 		{http.MethodPost, handlers.ConnectAuthorizePath, app.Wrap(app.Authorize)},
 		{http.MethodGet, handlers.DetailsPath, app.Wrap(app.Details)},
-		{http.MethodPost, handlers.ConnectTokenPath, app.WrapOAuth(app.ConnectToken)},
 		{http.MethodPost, handlers.ConnectTokenPath, app.WrapOAuth(app.ClientScripts(app.ConnectToken))},
 		{http.MethodOptions, handlers.ConnectTokenPath, app.WrapOAuth(app.ClientPreflight(http.MethodPost))},
 		{http.MethodPost, handlers.ConnectIntrospectPath, app.WrapOAuth(app.Introspect)},
