@@ -30,6 +30,9 @@ type load struct {
 	// Either plain requests, in turn:
 	Targets []string
 	Cookies []string
+	// or forms that are posted, in turn:
+	Forms         []string
+	Authorization string
 	// or sign-ins:
 	Signer signer
 	Prefix string // of the people's names
@@ -73,6 +76,9 @@ const (
 
 // request makes the n-th request.
 func (l *load) request(n int, iat int64) []byte {
+	if len(l.Forms) > 0 {
+		return post(l.Host, l.Targets[0], l.Authorization, l.Forms[n%len(l.Forms)])
+	}
 	if len(l.Targets) > 0 {
 		cookie := ""
 		if len(l.Cookies) > 0 {

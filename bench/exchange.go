@@ -118,3 +118,11 @@ func get(host, target, cookie, authorization string) []byte {
 	}
 	return []byte(request + "\r\n")
 }
+
+const formType = "application/x-www-form-urlencoded"
+
+// post writes out a POST request with a form.
+func post(host, target, authorization, form string) []byte {
+	return []byte("POST " + target + " HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: usher-bench\r\nAuthorization: " + authorization +
+		"\r\nContent-Type: " + formType + "\r\nContent-Length: " + strconv.Itoa(len(form)) + "\r\n\r\n" + form)
+}

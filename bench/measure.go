@@ -26,6 +26,7 @@ type stand struct {
 	repeatBench, firstBench *pgbench // nil = there is no pgbench
 	redisBench              string   // "" = there is no redis-benchmark
 	cookies                 []string // of sessions of usher's
+	introspection           introspection
 	embeddedPeople          span
 
 	runs int // loads sent so far, which makes names and changes unique
@@ -43,6 +44,8 @@ const (
 	rowSession       = "GET /auth/session (with SQL)"
 	rowVerify        = "GET /auth/verify"
 	rowCall          = "GET /auth/verify, token in the header"
+	rowReference     = "introspection, reference token"
+	rowJWT           = "introspection, JWT"
 	rowRepeatBench   = "pgbench: statement of unchanged"
 	rowFirstBench    = "pgbench: statements of first"
 	rowRedisGet      = "redis-benchmark GET"
@@ -54,6 +57,7 @@ const (
 // rowOrder is the order of the report.
 var rowOrder = []string{
 	rowHello, rowRepeat, rowRich, rowFlood, rowChanged, rowFirst, rowForged, rowSession, rowVerify, rowCall,
+	rowReference, rowJWT,
 	rowEmbedded, rowEmbeddedFirst, rowRepeatBench, rowFirstBench, rowRedisGet, rowRedisSet,
 }
 
@@ -222,6 +226,10 @@ func (s *stand) load(ctx context.Context) error {
 		}
 		s.cookies = append(s.cookies, cookie)
 	}
+	var err error
+	if s.introspection, err = s.usher.prepareIntrospection(ctx, s.people.Repeat); err != nil {
+		return err
+	}
 	return s.database.settle(ctx, s.people.Raw)
 }
 
@@ -323,6 +331,8 @@ func (s *stand) steps() []step {
 			callers := span{s.people.Repeat.First, min(s.people.Repeat.Count, 500)}
 			return s.usher.signIns(callers, usual, load{Random: true, Call: true, Want: http.StatusNoContent})
 		}),
+		s.introspected(rowReference, "reference"),
+		s.introspected(rowJWT, "jwt"),
 		s.driven(rowEmbedded, s.embedded.process, 20_000, func() load {
 			return s.embedded.signIns(s.embeddedPeople, usual, load{Random: true})
 		}),
@@ -339,6 +349,16 @@ func (s *stand) steps() []step {
 		steps = append(steps, step{"redis-benchmark", s.redisBenchmark})
 	}
 	return steps
+}
+
+// introspected asks what access tokens of a format are worth.
+func (s *stand) introspected(row, format string) step {
+	return s.driven(row, s.usher.process, 40_000, func() load {
+		return load{
+			Address: s.usher.address, Host: publicHost, Targets: []string{introspectPath},
+			Forms: s.introspection.questions[format], Authorization: s.introspection.authorization, Want: http.StatusOK,
+		}
+	})
 }
 
 // perConnection is how much of many connections' rate one connection reaches

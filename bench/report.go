@@ -102,6 +102,8 @@ func (r *report) hold(measured samples, c int) {
 	least("bad signature ÷ gin hello", measured.ratio(rowForged, rowHello, c), 0.5)
 	least("GET /auth/verify ÷ gin hello", measured.ratio(rowVerify, rowHello, c), 0.40)
 	least("token in the header ÷ gin hello", measured.ratio(rowCall, rowHello, c), 0.40)
+	least("introspection, reference token ÷ gin hello", measured.ratio(rowReference, rowHello, c), 0.30)
+	least("introspection, JWT ÷ gin hello", measured.ratio(rowJWT, rowHello, c), 0.20)
 	least("embedded ÷ Postgres + Redis, unchanged", measured.ratio(rowEmbedded, rowRepeat, c), 0.8)
 	most("unchanged ÷ unchanged in a flood of bad signatures", c, measured.ratio(rowRepeat, rowFlood, c), 3)
 	most("p99 ÷ p50, unchanged", c, median(each(measured[key{rowRepeat, c}], func(s sample) float64 { return s.P99 / s.P50 })), 5)
