@@ -38,6 +38,7 @@ type Redis struct {
 	cluster bool
 	prefix  string
 	now     func() time.Time
+	company gatherer
 }
 
 var _ Store = (*Redis)(nil)
@@ -74,7 +75,9 @@ func OpenRedis(url, prefix string, now func() time.Time) (*Redis, error) {
 	logging.Disable()
 	client := redis.NewUniversalClient(opts)
 	_, cluster := client.(*redis.ClusterClient)
-	return &Redis{client: client, cluster: cluster, prefix: prefix, now: now}, nil
+	r := &Redis{client: client, cluster: cluster, prefix: prefix, now: now}
+	r.company.send = r.send
+	return r, nil
 }
 
 // Ping asks the server for a sign of life.
@@ -316,8 +319,8 @@ func (r *Redis) retry(ctx context.Context, stages ...func(redis.Pipeliner)) erro
 }
 
 // inOrder runs stages one after the other. A server takes the commands of a
-// pipeline in order, so there they share one; the nodes of a Cluster do not
-// wait for each other.
+// pipeline in order, so there they share one, also with those of other calls; the
+// nodes of a Cluster do not wait for each other.
 func (r *Redis) inOrder(ctx context.Context, stages ...func(redis.Pipeliner)) error {
 	p := r.client.Pipeline()
 	for i, stage := range stages {
@@ -325,18 +328,28 @@ func (r *Redis) inOrder(ctx context.Context, stages ...func(redis.Pipeliner)) er
 		if !r.cluster && i < len(stages)-1 {
 			continue
 		}
-		cmds, err := p.Exec(ctx)
-		if err != nil && !errors.Is(err, redis.Nil) {
+		cmds := p.Cmds()
+		if r.cluster {
+			r.send(ctx, cmds)
+		} else if err := r.company.do(ctx, cmds); err != nil {
 			return err
 		}
-		// The redis.Nil of one command may hide the fault of a later one.
 		for _, cmd := range cmds {
 			if err := cmd.Err(); err != nil && !errors.Is(err, redis.Nil) {
 				return err
 			}
 		}
+		p = r.client.Pipeline()
 	}
 	return nil
+}
+
+// send sends commands in one pipeline. Each has its own answer or error then; the
+// first of the errors says nothing about the others.
+func (r *Redis) send(ctx context.Context, cmds []redis.Cmder) {
+	p := r.client.Pipeline()
+	_ = p.BatchProcess(ctx, cmds...) // only remembers them
+	_, _ = p.Exec(ctx)
 }
 
 func (r *Redis) valueKey(tenant string, key Key) string {
