@@ -301,6 +301,10 @@ func (s *sweep) changes() map[string]func(t *testing.T) change {
 			user, _ := s.user(t, nil)
 			return api("/users/"+user+"/sessions/"+s.session(t, user), nil)
 		},
+		"DELETE /admin/api/v1/users/:id/applications/:client": func(t *testing.T) change {
+			user, client := s.application(t)
+			return api("/users/"+user+"/applications/"+client, nil)
+		},
 		"POST /admin/api/v1/users/:id/sign-out": func(t *testing.T) change {
 			user, _ := s.user(t, nil)
 			return api("/users/"+user+"/sign-out", nil)
@@ -410,6 +414,10 @@ func (s *sweep) changes() map[string]func(t *testing.T) change {
 		"POST /admin/users/:id/sessions/:session/end": func(t *testing.T) change {
 			user, _ := s.user(t, nil)
 			return s.form(t, "/admin/users/"+user, "/admin/users/"+user+"/sessions/"+s.session(t, user)+"/end")
+		},
+		"POST /admin/users/:id/applications/:client/end": func(t *testing.T) change {
+			user, client := s.application(t)
+			return s.form(t, "/admin/users/"+user, "/admin/users/"+user+"/applications/"+client+"/end")
 		},
 		"POST /admin/jobs/export": func(*testing.T) change { return change{path: "/admin/jobs/export", body: url.Values{}} },
 		"POST /admin/settings/administrators": func(t *testing.T) change {

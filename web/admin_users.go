@@ -60,6 +60,11 @@ type User struct {
 	MoreOrganizations bool
 	NoOrganizations   bool
 
+	// Applications are those that may do something for the user, or were allowed it;
+	// MoreApplications says that there are others.
+	Applications     []UserApplication
+	MoreApplications bool
+
 	Credits    []UserCredit
 	Meta       string // indented JSON; "" = nothing in it
 	Identities []UserIdentity
@@ -109,6 +114,22 @@ type UserIdentity struct {
 	Email                      string // what the integration calls the person
 	Since                      time.Time
 	Newest                     time.Time // iat of the newest token applied; zero = none
+}
+
+// UserApplication is a client that a user has signed in to.
+type UserApplication struct {
+	Client         string // the id of its row
+	ClientID, Name string
+	Allowed        []string // scopes, when the user was asked
+	AllowedAt      time.Time
+	Grants         []UserGrant // live ones
+}
+
+// UserGrant is one sign-in to an application.
+type UserGrant struct {
+	Scopes      []string
+	Integration string
+	Since, Ends time.Time
 }
 
 // UserSession is a browser in which the user is signed in.

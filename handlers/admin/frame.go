@@ -53,6 +53,7 @@ var notices = map[string]string{
 	"user_erased":     "Erased. Nothing personal is left.",
 	"users_merged":    "Merged. Both ways in lead here now.",
 	"session_ended":   "The session has ended.",
+	"application_ended": "Taken away. Its tokens for this user are dead, and it has to ask again.",
 	"sign_in_undone":  "Undone. The journal of the person says what.",
 
 	"group_added":   "The group is made.",
