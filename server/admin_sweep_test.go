@@ -131,6 +131,16 @@ func (s *sweep) session(t *testing.T, user string) string {
 	return decode[struct{ Sessions []struct{ ID string } }](t, s.api(t, 200, "GET", "/users/"+user+"/sessions", nil)).Sessions[0].ID
 }
 
+// application signs somebody in to a client, and returns the ids of both.
+func (s *sweep) application(t *testing.T) (user, client string) {
+	t.Helper()
+	name := s.next()
+	cookie := s.i.signIn(t, link(s.lumen.token(person(name))), s.host)
+	c := s.i.addPeopleClient(t, nil, s.host)
+	s.i.tokensFor(t, c, cookie, "openid", s.host)
+	return s.i.userID(t, name+"@lumen.example", s.host), c.ID
+}
+
 func (s *sweep) administrator(t *testing.T) string {
 	t.Helper()
 	name := s.next()
