@@ -67,7 +67,7 @@ func (t *Tokens) identityOf(ctx context.Context, m minting, wish IdentityWish) (
 // personsClaims are the claims of scopes, without any that are not about the
 // person. ErrInvalidGrant means that the person is gone.
 func (t *Tokens) personsClaims(ctx context.Context, tenant, user string, scopes []string) (map[string]any, error) {
-	found, err := t.claimsFor(ctx, tenant, user, scopes)
+	found, err := t.ClaimsFor(ctx, tenant, user, scopes)
 	if errors.Is(err, ErrNotFound) {
 		return nil, ErrInvalidGrant
 	} else if err != nil {

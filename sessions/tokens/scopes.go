@@ -101,8 +101,10 @@ func (t *Tokens) thereOfAPI(ctx context.Context, tenant string, _ Client, _ stri
 
 // thereOfIdentity are those identity scopes that exist.
 func (t *Tokens) thereOfIdentity(ctx context.Context, tenant string, _ Client, _ string, names []string) ([]string, error) {
-	list, err := t.identityScopeNames(ctx, tenant)
-	return both(names, list), err
+	list, err := t.IdentityScopes(ctx, tenant)
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return !slices.ContainsFunc(list, func(s IdentityScope) bool { return s.Name == name })
+	}), err
 }
 
 // thereOfMemberships are those that the person has, or the client itself if it is

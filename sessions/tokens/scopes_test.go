@@ -103,7 +103,7 @@ func TestReadIdentity(t *testing.T) {
 			"a refresh token":     {p.tenant, issuer, issued.Refresh},
 			"without its claims":  {p.tenant, issuer, signed(t, p, map[string]any{"iss": issuer, "aud": "app", "sub": p.ada})},
 			"with a scope":        {p.tenant, issuer, signed(t, p, map[string]any{"iss": issuer, "aud": "app", "sub": p.ada, "sid": issued.Grant.ID, "exp": 1, "scope": "x"})},
-			"for several clients": {p.tenant, issuer, signed(t, p, map[string]any{"iss": issuer, "aud": []string{"app"}, "sub": p.ada, "sid": issued.Grant.ID, "exp": 1})},
+			"for several clients": {p.tenant, issuer, signed(t, p, map[string]any{"iss": issuer, "aud": []string{"app", "lumen"}, "sub": p.ada, "sid": issued.Grant.ID, "exp": 1})},
 		} {
 			_, err := p.first.ReadIdentity(ctx, test.tenant, test.issuer, test.token)
 			wants(t, name, err, tokens.ErrNone)
