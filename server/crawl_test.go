@@ -63,6 +63,11 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 	i.organization(t, "acme", "dev", "Development")
 	off := i.organization(t, "acme.dev", "tools", "Tools")
 	i.admin(t, http.StatusOK, "PATCH", "/organizations/"+off.ID, fields{"disabled": true})
+	i.admin(t, http.StatusCreated, "POST", "/clients", fields{
+		"name": "Switched off", "disabled": true, "access_token_format": "reference", "public": true, "integration": lumen.ID,
+		"grants": []string{"authorization_code", "refresh_token"}, "identity_scopes": []string{"openid", "profile"},
+		"redirect_uris": []string{"https://shop.example/signed-in?from=usher&to=the-shop", "com.example.shop:/back"}, "ask_consent": true,
+	})
 	second := decode[installedKey](t, i.admin(t, http.StatusCreated, "POST", "/integrations/"+lumen.ID+"/keys", fields{}))
 	for name, secret := range map[string]string{
 		"first secret": lumen.secret(), "second secret": second.Secret, "typed secret": other.secret(), "unused secret": unused.secret(),
