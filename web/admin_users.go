@@ -60,6 +60,8 @@ type User struct {
 	MoreOrganizations bool
 	NoOrganizations   bool
 
+	Claims []UserClaim // all of the tenant's own
+
 	Credits    []UserCredit
 	Meta       string // indented JSON; "" = nothing in it
 	Identities []UserIdentity

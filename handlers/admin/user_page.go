@@ -49,6 +49,9 @@ func (a *Admin) UserPage(c *gin.Context) error {
 	if err := a.addOrganizations(c, profile.ID, &page); err != nil {
 		return err
 	}
+	if err := a.addClaims(c, profile.ID, &page); err != nil {
+		return err
+	}
 	if profile.Meta != "{}" {
 		page.Meta = indented(profile.Meta)
 	}
