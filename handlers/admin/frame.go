@@ -79,6 +79,11 @@ var notices = map[string]string{
 	"secret_kept":        "The secret stays.",
 	"secret_made_before": "This form has been sent before, and this is what it made. The secret was shown once; if nobody has it, make another one.",
 
+	"identity_scope_added":   "The identity scope is made. Clients can be allowed it now.",
+	"identity_scope_deleted": "The identity scope is deleted.",
+	"claim_added":            "The claim is made. Identity scopes can have it now, and clients can require it.",
+	"claim_deleted":          "The claim is deleted.",
+
 	"jwt_made_before": "This form has been sent before, and it made a JWT, which was shown once. If nobody has it, generate another one.",
 
 	"key_waits":   "A new key is made. It stands in the JWKS already and takes over in an hour.",
