@@ -116,6 +116,7 @@ func newRoot(p program) *cobra.Command {
 		newUser(p),
 		newResource(p),
 		newClient(p),
+		newOrganization(p),
 		newAPIConnection(p),
 		newSigningKey(p),
 		newJWT(p),
