@@ -205,8 +205,8 @@ func TestAuthorizeRefusals(t *testing.T) {
 		i.wantError(t, "two states", i.get(t, good+"&state=x", holding(cookie)), "invalid_request", "")
 		i.wantError(t, "public without PKCE", i.get(t, p.authorizeURL(public, "openid", map[string]string{"code_challenge": "", "code_challenge_method": ""}),
 			holding(cookie)), "invalid_request", p.state)
-		i.admin(t, 200, "PATCH", "/clients/"+public.ID, fields{"grants": []string{"refresh_token"}})
-		i.wantError(t, "not its grant", i.get(t, p.authorizeURL(public, "openid", nil), holding(cookie)), "unauthorized_client", p.state)
+		alone := i.addPeopleClient(t, fields{"grants": []string{"client_credentials"}})
+		i.wantError(t, "not its grant", i.get(t, p.authorizeURL(alone, "openid", nil), holding(cookie)), "unauthorized_client", p.state)
 
 		// A form is led to the same address; one that is too long is told so.
 		_, query, _ := strings.Cut(good, "?")
