@@ -204,7 +204,7 @@ func TestPublicClient(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w world) {
 		i := launch(t, w)
 		cookie := i.signIn(t, link(i.install(t, nil).token(person("anna"))))
-		page := i.addPeopleClient(t, fields{"public": true, "redirect_uris": []string{clientBack, "https://App.lumen.example:443/x?y"}})
+		page := i.addPeopleClient(t, fields{"public": true, "redirect_uris": []string{clientBack, "https://app.lumen.example/x?y"}})
 		i.addPeopleClient(t, fields{"redirect_uris": []string{"https://secret.example/back"}})
 		if page.ClientSecret != "" {
 			t.Fatal("got a secret, want none")
