@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"slices"
 
 	"github.com/gin-gonic/gin"
@@ -81,14 +80,10 @@ func (a *App) v0Authenticated(c *gin.Context, sent clientCredentials) (tokens.Cl
 }
 
 // fromPageOf reports whether a browser sends a request for one of a client's own
-// pages: one on an origin to which the client's people return. "null" is none, as
-// it stands for any sandboxed page of any site.
+// pages: one on an origin to which the client's people return.
 func fromPageOf(client tokens.Client, r *http.Request) bool {
 	lines := r.Header["Origin"]
-	return len(lines) == 1 && slices.ContainsFunc(client.RedirectURIs, func(uri string) bool {
-		u, err := url.Parse(uri)
-		return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") && lines[0] == u.Scheme+"://"+u.Host
-	})
+	return len(lines) == 1 && slices.Contains(tokens.RedirectOrigins(client), lines[0])
 }
 
 // v0Methods are what a client's pages may ask for.
