@@ -65,7 +65,6 @@ var notices = map[string]string{
 	"resource_added":   "The resource is made. Below is how to embed it.",
 	"resource_deleted": "The resource is deleted.",
 
-	"client_deleted":       "The client is deleted.",
 	"organization_deleted": "The organization is deleted.",
 	"organization_in":      "The membership is saved. It counts for the next token.",
 	"organization_out":     "The membership is taken away. It counts for the next token.",
