@@ -57,7 +57,11 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 	expiring := decode[struct{ ID string }](t, i.admin(t, http.StatusCreated, "POST", "/clients/"+nightly.ID+"/secrets", fields{}))
 	i.admin(t, http.StatusNoContent, "DELETE", "/clients/"+nightly.ID+"/secrets/"+expiring.ID+"?at="+
 		time.Now().Add(48*time.Hour).UTC().Format(time.RFC3339), nil)
-	i.admin(t, http.StatusCreated, "POST", "/clients", fields{"name": "Switched off", "disabled": true, "access_token_format": "reference"})
+	i.admin(t, http.StatusCreated, "POST", "/clients", fields{
+		"name": "Switched off", "disabled": true, "access_token_format": "reference", "public": true, "integration": lumen.ID,
+		"grants": []string{"authorization_code", "refresh_token"}, "identity_scopes": []string{"openid", "profile"},
+		"redirect_uris": []string{"https://shop.example/signed-in?from=usher&to=the-shop", "com.example.shop:/back"}, "ask_consent": true,
+	})
 	acme := i.organization(t, "", "acme", `Acme "Ltd" <1>`)
 	secrets["secret of an organization"] = acme.Secret
 	i.organization(t, "acme", "dev", "Development")
