@@ -266,10 +266,11 @@ func TestAssertionMeetsAFault(t *testing.T) {
 	})
 }
 
-// FuzzAssertion: whatever is sent as an assertion proves nothing, and breaks
-// nothing.
-func FuzzAssertion(f *testing.F) {
-	s, err := store.OpenSQLite(f.TempDir()+"/usher.db", func() time.Time { return epoch })
+// fuzzTenant is a tenant of a store in a file.
+func fuzzTenant(f *testing.F) (*store.Store, *tokens.Tokens, string) {
+	f.Helper()
+	now := func() time.Time { return epoch }
+	s, err := store.OpenSQLite(f.TempDir()+"/usher.db", now)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -277,18 +278,32 @@ func FuzzAssertion(f *testing.F) {
 	if _, err := s.Migrate(f.Context()); err != nil {
 		f.Fatal(err)
 	}
-	service := open(s, func() time.Time { return epoch })
+	const tenant = "0190a8f0-0000-7000-8000-000000000001"
+	if err := s.AddTenant(f.Context(), store.Tenant{ID: tenant, Name: "T", Hosts: []string{"t.example"}, CreatedAt: epoch}, nil,
+		store.Act{By: byTest, Action: "made", Object: "test"}); err != nil {
+		f.Fatal(err)
+	}
+	return s, open(s, now), tenant
+}
+
+// FuzzAssertion: whatever is sent as an assertion proves nothing, and breaks
+// nothing.
+func FuzzAssertion(f *testing.F) {
+	_, service, tenant := fuzzTenant(f)
+	const key = `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`
+	if _, _, err := service.AddClient(f.Context(), tenant, "robot", tokens.ClientSettings{Name: ptr("Robot"), Keys: ptr(key)}, byTest); err != nil {
+		f.Fatal(err)
+	}
 	for _, seed := range []string{
 		"", "..", "eyJhbGciOiJub25lIn0.e30.", "eyJhbGciOiJFUzI1NiJ9.e30.AAAA",
-		"eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJyb2JvdCIsInN1YiI6InJvYm90IiwiYXVkIjoieCIsImV4cCI6MWUzMDAsImp0aSI6ImEifQ.AAAA",
+		"eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJyb2JvdCIsInN1YiI6InJvYm90IiwiYXVkIjoieCIsImV4cCI6MWUzMDAsImp0aSI6ImEifQ.AAAA",
 		"eyJhbGciOiJFUzI1NiIsImNyaXQiOlsiYjY0Il0sImI2NCI6ZmFsc2V9.eyJpc3MiOiJhIn0.AAAA",
 	} {
 		f.Add(seed)
 	}
-	const tenant = "0190a8f0-0000-7000-8000-000000000001"
 	f.Fuzz(func(t *testing.T, assertion string) {
 		c, err := service.AuthenticateAssertion(t.Context(), tenant, "", assertion, []string{tokenEndpoint})
-		if !errors.Is(err, tokens.ErrInvalidClient) || c.ID != "" {
+		if !errors.Is(err, tokens.ErrInvalidClient) || c.Name != "" {
 			t.Errorf("got client %q, error %v", c.ID, err)
 		}
 	})
