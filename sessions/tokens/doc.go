@@ -26,6 +26,16 @@
 // Of a JWT nothing is kept unless it is taken back. Whatever the form, its client
 // and its scopes are looked up at every introspection.
 //
+// What a person gives a client is a grant, from which all of its tokens come:
+//
+//	session → Tokens.Authorize → code → Tokens.RedeemCode → tokens
+//	refresh token → Tokens.Refresh → tokens
+//	partner's token → Tokens.GrantPerson → tokens
+//	access token → Tokens.Exchange → access token of another client
+//
+// A grant is looked up at every use, together with the person and whatever else
+// its worth hangs on (see Grant).
+//
 // What a signing key is good for follows from the times in its row: next, active,
 // retired, gone. All instances read the same times and so agree, without telling
 // one another anything.

@@ -96,6 +96,48 @@ func TestPeoplesTokensDieAtOnce(t *testing.T) {
 	})
 }
 
+// TestGoneKeepNoGrants: of who is erased, or merged into another, nothing that
+// clients were given stays.
+func TestGoneKeepNoGrants(t *testing.T) {
+	eachPeople(t, func(t *testing.T, p *people) {
+		ctx := t.Context()
+		s := p.db.Open(t, func() time.Time { return *p.at })
+		act := store.Act{By: byTest, Action: "gone", Object: "test"}
+		entry := func() store.JournalEntry {
+			return store.JournalEntry{ID: newID(t), Reference: "r", Actor: "test", What: "gone", Detail: "{}"}
+		}
+		for name, happen := range map[string]func() error{
+			"erased": func() error {
+				nothing := func(string) []byte { return []byte{1} }
+				_, err := s.Erase(ctx, p.tenant, p.ada, store.Erasure{
+					Subject: func(string, string) []byte { return []byte{2} }, Email: nothing,
+				}, entry(), act)
+				return err
+			},
+			"merged": func() error {
+				_, err := s.MergeUsers(ctx, p.tenant, newPerson(t, p.db, p.tenant, `{}`), p.ada, func(store.MergeSide, store.MergeSide) (store.Merger, error) {
+					return store.Merger{Meta: "{}", KeepEntry: entry(), GoneEntry: entry(), Act: act}, nil
+				})
+				return err
+			},
+		} {
+			p.ada = newPerson(t, p.db, p.tenant, `{}`)
+			beside := *p
+			beside.ada = newPerson(t, p.db, p.tenant, `{}`)
+			others := beside.signIn(t, tokens.FormatJWT, everything)
+			issued := p.signIn(t, tokens.FormatReference, everything)
+			if err := happen(); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			p.over(t, name, issued)
+			if rows := p.db.Rows(t, `SELECT id FROM token_grants WHERE user_id = $1`, p.ada); len(rows) != 0 {
+				t.Errorf("%s: got grants %q, want none", name, rows)
+			}
+			p.alive(t, name+": beside", others)
+		}
+	})
+}
+
 // TestRevokedTokens: an access token dies alone, a refresh token with its family,
 // and neither by another client's wish.
 func TestRevokedTokens(t *testing.T) {

@@ -4,7 +4,9 @@ import "strings"
 
 // ownClaims are the names that we give a meaning in one of our tokens, or that a
 // standard does: RFC 7519 §4.1, RFC 9068 §2.2, RFC 8693 §4, OpenID Connect Core
-// §2 and §3.3.2.11, RFC 7800 §3.1, RFC 8417 §2.2.
+// §2 and §3.3.2.11, RFC 7800 §3.1, RFC 8417 §2.2. The claim username, of the third wire
+// form, is not among them: clients of the second attach one of their own, and in a
+// token that says sub it names nobody to us (see presented.name).
 var ownClaims = []string{
 	"iss", "sub", "aud", "exp", "iat", "nbf", "jti",
 	"client_id", "scope", "azp", "act", "may_act",

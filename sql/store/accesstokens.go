@@ -117,11 +117,15 @@ const tokenLives = `t.expires_at > $1 AND t.revoked_at IS NULL
 // ErrNotFound: it has run out or been taken back, its client is disabled or gone,
 // or its grant is not live.
 func (s *Store) LiveAccessToken(ctx context.Context, tenant string, digest []byte, connection string, at time.Time) (LiveToken, error) {
-	return s.liveToken(ctx, `
+	return s.liveToken(ctx, s.dialect.liveAccessTokenQuery(), at.UTC(), connection, digest, tenant)
+}
+
+func (d dialect) liveAccessTokenQuery() string {
+	return `
 SELECT t.tenant_id, t.digest, t.id, t.client, t.scope, t.created_at, t.expires_at,
-       c.client_id, c.api_scopes, `+s.dialect.scopesAt("$2", "t.created_at")+`, `+grantColumns+`
-  FROM access_tokens t JOIN clients c ON c.id = t.client AND c.tenant_id = t.tenant_id`+grantOfToken+`
- WHERE t.digest = $3 AND t.tenant_id = $4 AND NOT c.disabled AND `+tokenLives, at.UTC(), connection, digest, tenant)
+       c.client_id, c.api_scopes, ` + d.scopesAt("$2", "t.created_at") + `, ` + grantColumns + `
+  FROM access_tokens t JOIN clients c ON c.id = t.client AND c.tenant_id = t.tenant_id` + grantOfToken + `
+ WHERE t.digest = $3 AND t.tenant_id = $4 AND NOT c.disabled AND ` + tokenLives
 }
 
 // LiveJWT returns what a client's own JWT is worth at an API connection that was
@@ -140,12 +144,15 @@ SELECT c.tenant_id, c.id AS client, c.client_id, c.api_scopes, `+s.dialect.scope
 
 // LivePersonsJWT is LiveJWT for a JWT of a grant, which has to be live at a time.
 func (s *Store) LivePersonsJWT(ctx context.Context, tenant, id, grant, connection string, made, at time.Time) (LiveToken, error) {
-	return s.liveToken(ctx, `
-SELECT c.tenant_id, c.id AS client, c.client_id, c.api_scopes, `+s.dialect.scopesAt("$1", "$2")+`, `+grantColumns+`
-  FROM token_grants g JOIN clients c ON c.id = g.client AND c.tenant_id = g.tenant_id`+grantTables+`
- WHERE g.id = $3 AND g.tenant_id = $4 AND g.expires_at > $5 AND NOT c.disabled AND `+grantLives+`
-   AND NOT EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $6 AND r.tenant_id = g.tenant_id)`,
-		connection, made.UTC(), grant, tenant, at.UTC(), id)
+	return s.liveToken(ctx, s.dialect.livePersonsJWTQuery(), connection, made.UTC(), grant, tenant, at.UTC(), id)
+}
+
+func (d dialect) livePersonsJWTQuery() string {
+	return `
+SELECT c.tenant_id, c.id AS client, c.client_id, c.api_scopes, ` + d.scopesAt("$1", "$2") + `, ` + grantColumns + `
+  FROM token_grants g JOIN clients c ON c.id = g.client AND c.tenant_id = g.tenant_id` + grantTables + `
+ WHERE g.id = $3 AND g.tenant_id = $4 AND g.expires_at > $5 AND NOT c.disabled AND ` + grantLives + `
+   AND NOT EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $6 AND r.tenant_id = g.tenant_id)`
 }
 
 func (s *Store) liveToken(ctx context.Context, query string, args ...any) (LiveToken, error) {

@@ -166,6 +166,7 @@ UPDATE identities SET user_id = $1, fingerprint = NULL WHERE tenant_id = $2 AND 
 		`DELETE FROM group_members WHERE tenant_id = $1 AND user_id = $2`,
 		`DELETE FROM grants WHERE tenant_id = $1 AND user_id = $2`,
 		`DELETE FROM consents WHERE tenant_id = $1 AND user_id = $2`, // whoever stays is asked
+		`DELETE FROM token_grants WHERE tenant_id = $1 AND user_id = $2`,
 	} {
 		if _, err := tx.ExecContext(ctx, statement, tenant, gone); err != nil {
 			return err

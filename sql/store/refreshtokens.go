@@ -18,15 +18,17 @@ type RefreshToken struct {
 	Successor []byte     // sealed; nil = none, or kept no longer
 }
 
+const refreshTokenQuery = `
+SELECT k.digest, k.grant_id, k.created_at, k.expires_at, k.used_at, k.successor, ` + found + `
+  FROM refresh_tokens k
+  JOIN token_grants g ON g.id = k.grant_id AND g.tenant_id = k.tenant_id
+  LEFT JOIN clients c ON c.id = g.client AND c.tenant_id = g.tenant_id` + grantTables + `
+ WHERE k.digest = $2 AND k.tenant_id = $3`
+
 // RefreshToken returns a refresh token and its grant, whatever has become of
 // either, or ErrNotFound.
 func (s *Store) RefreshToken(ctx context.Context, tenant string, digest []byte, at time.Time) (RefreshToken, Found, error) {
-	stmt, err := s.stmt(ctx, s.read, `
-SELECT k.digest, k.grant_id, k.created_at, k.expires_at, k.used_at, k.successor, `+found+`
-  FROM refresh_tokens k
-  JOIN token_grants g ON g.id = k.grant_id AND g.tenant_id = k.tenant_id
-  LEFT JOIN clients c ON c.id = g.client AND c.tenant_id = g.tenant_id`+grantTables+`
- WHERE k.digest = $2 AND k.tenant_id = $3`)
+	stmt, err := s.stmt(ctx, s.read, refreshTokenQuery)
 	if err != nil {
 		return RefreshToken{}, Found{}, fault(err)
 	}

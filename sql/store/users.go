@@ -307,6 +307,7 @@ INSERT INTO tombstones (tenant_id, digest, user_id) VALUES ($1, $2, $3) ON CONFL
 			`DELETE FROM grants WHERE tenant_id = $1 AND user_id = $2`,
 			`DELETE FROM claim_values WHERE tenant_id = $1 AND user_id = $2`,
 			`DELETE FROM consents WHERE tenant_id = $1 AND user_id = $2`,
+			`DELETE FROM token_grants WHERE tenant_id = $1 AND user_id = $2`, // their attributes can say anything
 			// Its details quote names and e-mails, and so do those of the users
 			// who were merged into this one.
 			`DELETE FROM journal WHERE tenant_id = $1 AND (user_id = $2
