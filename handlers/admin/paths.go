@@ -33,6 +33,9 @@ const (
 	signingKeysPath = tokensPath + "/signing-keys"
 	jwtPath         = tokensPath + "/jwt"
 
+	identityScopesPath = tokensPath + "/identity-scopes"
+	claimsPath         = tokensPath + "/claims"
+
 	organizationsPath = tokensPath + "/organizations"
 
 	settingsPath       = homePath + "/settings"

@@ -16,6 +16,8 @@ var tokenPages = []struct {
 	{"Clients", clientsPath, admins.ReadTokens},
 	{"Organizations", organizationsPath, admins.ReadTokens},
 	{"API connections", connectionsPath, admins.ReadTokens},
+	{"Identity scopes", identityScopesPath, admins.ReadTokens},
+	{"Claims", claimsPath, admins.ReadTokens},
 	{"Signing keys", signingKeysPath, admins.ReadTokens},
 	{"Generate a JWT", jwtPath, admins.WriteTokens},
 }

@@ -52,6 +52,9 @@ func (a *Admin) UserPage(c *gin.Context) error {
 	if err := a.addApplications(c, n, profile.ID, &page); err != nil {
 		return err
 	}
+	if err := a.addClaims(c, profile.ID, &page); err != nil {
+		return err
+	}
 	if profile.Meta != "{}" {
 		page.Meta = indented(profile.Meta)
 	}
