@@ -78,19 +78,11 @@ var notices = map[string]string{
 	"secret_expires":     "The secret will end by itself. Until then you can keep it after all.",
 	"secret_kept":        "The secret stays.",
 	"secret_made_before": "This form has been sent before, and this is what it made. The secret was shown once; if nobody has it, make another one.",
-	"client_made":            "The client is made. Below is what its configuration needs.",
-	"client_deleted":         "The client is deleted.",
-	"connection_deleted":     "The API connection is deleted.",
-	"scope_added":            "The scope is added. Clients can be allowed it now.",
+
 	"identity_scope_added":   "The identity scope is made. Clients can be allowed it now.",
 	"identity_scope_deleted": "The identity scope is deleted.",
 	"claim_added":            "The claim is made. Identity scopes can have it now, and clients can require it.",
 	"claim_deleted":          "The claim is deleted.",
-	"scope_deleted":          "The scope is deleted.",
-	"secret_retired":         "The secret is retired: it is refused.",
-	"secret_expires":         "The secret will end by itself. Until then you can keep it after all.",
-	"secret_kept":            "The secret stays.",
-	"secret_made_before":     "This form has been sent before, and this is what it made. The secret was shown once; if nobody has it, make another one.",
 
 	"jwt_made_before": "This form has been sent before, and it made a JWT, which was shown once. If nobody has it, generate another one.",
 
