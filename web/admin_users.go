@@ -64,7 +64,7 @@ type User struct {
 	// MoreApplications says that there are others.
 	Applications     []UserApplication
 	MoreApplications bool
-	Claims []UserClaim // all of the tenant's own
+	Claims           []UserClaim // all of the tenant's own
 
 	Credits    []UserCredit
 	Meta       string // indented JSON; "" = nothing in it
