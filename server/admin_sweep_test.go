@@ -465,6 +465,7 @@ func (s *sweep) changes() map[string]func(t *testing.T) change {
 	maps.Copy(changes, s.accountChanges())
 	maps.Copy(changes, s.workChanges())
 	maps.Copy(changes, s.organizationChanges())
+	maps.Copy(changes, s.identityChanges())
 	maps.Copy(changes, s.secretChanges("clients", s.client))
 	maps.Copy(changes, s.secretChanges("api-connections", s.connection))
 	return changes
@@ -780,7 +781,8 @@ func TestOtherTenantsAreOutOfReach(t *testing.T) {
 		_, withPasskey := s.passkey(t)
 		its := strings.NewReplacer(
 			"integrations/:id", "integrations/"+a.lumen.ID, ":kid", a.lumen.kid(), "groups/:id", "groups/"+s.group(t),
-			"credits/:id", "credits/"+s.credit(t), "resources/:kind/:id", "resources/vote/"+s.resource(t), "users/:id/merge", "users/"+a.user+"/merge?from="+b.user, "users/:id", "users/"+a.user,
+			"credits/:id", "credits/"+s.credit(t), "resources/:kind/:id", "resources/vote/"+s.resource(t), "users/:id/merge", "users/"+a.user+"/merge?from="+b.user,
+			"users/:id/claims/:claim", strings.TrimPrefix(s.userClaim(t), "/"), "users/:id", "users/"+a.user,
 			":group", s.group(t), "jobs/:id", "jobs/"+s.export(t), "alerts/:id", "alerts/"+s.alert(t),
 			"administrators/:id", "administrators/"+s.administrator(t), ":reference", entry, "tenants/:id", "tenants/"+tenant,
 			"api-keys/:id", "api-keys/"+s.id(t, "POST", "/api-keys", fields{"name": s.next(), "scopes": []string{"users:read"}}),
@@ -790,6 +792,7 @@ func TestOtherTenantsAreOutOfReach(t *testing.T) {
 			"api-connections/:id/scopes/:scope", strings.TrimPrefix(s.scope(t), "/"),
 			"organizations/:id/secrets/:secret", "organizations/"+s.organizationSecret(t),
 			"organizations/:id", "organizations/"+s.organization(t),
+			"identity-scopes/:scope", "identity-scopes/"+s.identityScope(t), "claims/:claim", "claims/"+s.claim(t),
 			"clients/:id", "clients/"+s.client(t), "api-connections/:id", "api-connections/"+s.connection(t),
 		)
 		for _, route := range everyRoute(t) {

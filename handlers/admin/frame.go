@@ -70,6 +70,7 @@ var notices = map[string]string{
 	"organization_out":     "The membership is taken away. It counts for the next token.",
 
 	"client_made":        "The client is made. Below is what its configuration needs.",
+	"client_deleted":     "The client is deleted.",
 	"connection_deleted": "The API connection is deleted.",
 	"scope_added":        "The scope is added. Clients can be allowed it now.",
 	"scope_deleted":      "The scope is deleted.",
