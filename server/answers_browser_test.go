@@ -36,7 +36,8 @@ func TestAnswersInBrowser(t *testing.T) {
 	job := decode[struct{ Jobs []struct{ ID string } }](t, i.admin(t, http.StatusOK, "GET", "/jobs", nil)).Jobs[0].ID
 	group := decode[struct{ Groups []struct{ ID string } }](t, i.admin(t, http.StatusOK, "GET", "/groups", nil)).Groups[0].ID
 
-	client := "/admin/tokens/clients/" + decode[struct{ Clients []struct{ ID string } }](t, i.admin(t, http.StatusOK, "GET", "/clients", nil)).Clients[0].ID
+	client := "/admin/tokens/clients/" + decode[struct{ ID string }](t, i.admin(t, http.StatusCreated, "POST", "/clients", fields{"name": "Answering"})).ID
+	organization := "/admin/tokens/organizations/" + i.organization(t, "acme", "answering", "Answering").ID
 	connection := "/admin/tokens/api-connections/" + decode[struct {
 		Connections []struct{ ID string } `json:"api_connections"`
 	}](t, i.admin(t, http.StatusOK, "GET", "/api-connections", nil)).Connections[0].ID
@@ -72,6 +73,15 @@ func TestAnswersInBrowser(t *testing.T) {
 		{"client-not-changed", client, client, fields{"name": ""}, 422},
 		{"client-not-deleted", client + "/delete", client + "/delete", nil, 422},
 		{"client-secret-made", client, client + "/secrets", nil, 200},
+		{"organization-made", "/admin/tokens/organizations/new?parent=acme", "/admin/tokens/organizations", fields{"name": "made"}, 200},
+		{"organization-refused", "/admin/tokens/organizations/new", "/admin/tokens/organizations", fields{"parent": "none", "name": "A"}, 422},
+		{"organization-not-changed", organization, organization, fields{"display_name": ""}, 422},
+		{"organization-nobody-in", organization, organization + "/members", fields{"user": "nobody@lumen.example"}, 422},
+		{"organization-member", organization, organization + "/members", fields{"user": "p7@lumen.example", "role": "owner"}, 200},
+		{"organization-secret-made", organization, organization + "/secrets", nil, 200},
+		{"organization-not-deleted", organization + "/delete", organization + "/delete", nil, 422},
+		{"organizations-below-none", "/admin/tokens/organizations?under=nobody", "", nil, 200},
+		{"organizations-refused", "/admin/tokens/organizations?under=a%25", "", nil, 422},
 		{"connection-refused", "/admin/tokens/api-connections/new", "/admin/tokens/api-connections", fields{"name": "Billing"}, 422},
 		{"connection-not-renamed", connection, connection, fields{"display_name": ""}, 422},
 		{"connection-not-deleted", connection + "/delete", connection + "/delete", nil, 422},

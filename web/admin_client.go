@@ -51,17 +51,19 @@ func (NewClient) template() string { return "admin/client_new" }
 // ClientPage is one client.
 type ClientPage struct {
 	Frame
-	Tabs      []NavItem
-	Write     bool
-	Path      string
-	Facts     ClientFacts
-	Addresses []Address
-	Revision  int64
-	Fault     string
-	Parts     []FieldGroup // nil = it cannot be changed by this actor
-	Faults    int
-	Secrets   *Secrets // nil = it has none
-	Try       string   // a shell's line that asks for a token; "" = it gets none by itself
+	Tabs  []NavItem
+	Write bool
+	Path  string
+	// Organization is the path of the organization that it is; "" for none.
+	Organization string
+	Facts        ClientFacts
+	Addresses    []Address
+	Revision     int64
+	Fault        string
+	Parts        []FieldGroup // nil = it cannot be changed by this actor
+	Faults       int
+	Secrets      *Secrets // nil = it has none
+	Try          string   // a shell's line that asks for a token; "" = it gets none by itself
 }
 
 func (ClientPage) template() string { return "admin/client" }

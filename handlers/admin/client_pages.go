@@ -56,7 +56,10 @@ func (a *Admin) showClientPage(c *gin.Context, status int, fault string, sent *c
 	holder := a.clientHolder(c, k)
 	page := web.ClientPage{
 		Frame: a.tokenFrame(c, k.Name), Tabs: tokenTabs(c, clientsPath), Write: actorOf(c).May(admins.WriteTokens),
-		Path: holder.path, Addresses: a.clientAddresses(c, k), Revision: k.Revision, Fault: fault,
+		Path: clientsPath + "/" + k.ID, Addresses: a.clientAddresses(c, k), Revision: k.Revision, Fault: fault,
+	}
+	if k.Kind == tokens.KindOrganization {
+		page.Organization = holder.path
 	}
 	if page.Facts, err = a.clientFacts(c, k); err != nil {
 		return err
