@@ -2,8 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestClientsByCommands adds, changes, rotates and deletes clients and API
@@ -76,5 +80,52 @@ func TestClientsByCommands(t *testing.T) {
 		refused(`--confirm "nightly"`, "client", "delete", "nightly")
 		command(t, w, exitOK, "client", "delete", "nightly", "--confirm", "nightly")
 		command(t, w, exitNotFound, "client", "show", "nightly")
+	})
+}
+
+// TestClientsOfPeopleByCommands: what is typed of a client that people sign in to.
+func TestClientsOfPeopleByCommands(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w world) {
+		keys := filepath.Join(t.TempDir(), "keys.json")
+		if err := os.WriteFile(keys, []byte(publicKeyOfTests), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		made, _ := command(t, w, exitOK, "client", "add", "shop", "--name", "Shop", "--grant", "authorization_code,refresh_token,token-exchange",
+			"--redirect-uri", "https://shop.example/a,b", "--redirect-uri", "https://shop.example/c", "--post-logout-uri", "https://shop.example/",
+			"--identity-scope", "openid,profile", "--code-life", "30s", "--refresh-life", "24h", "--refresh-idle", "1h", "--jwks", keys, "--json")
+		var k listedClient
+		if err := json.Unmarshal([]byte(made), &k); err != nil {
+			t.Fatalf("got %s, error %v", made, err)
+		}
+		want := listedClient{
+			ID: k.ID, ClientID: "shop", Kind: "application", Name: "Shop", JWKS: json.RawMessage(publicKeyOfTests),
+			RedirectURIs: []string{"https://shop.example/a,b", "https://shop.example/c"}, PostLogoutURIs: []string{"https://shop.example/"},
+			Grants:    []string{"authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:token-exchange"},
+			APIScopes: []string{}, IdentityScopes: []string{"openid", "profile"}, RequiredClaims: []string{}, AccessTokenFormat: "jwt",
+			AccessTokenLife: 3000, CodeLife: 30, IdentityTokenLife: 300, RefreshLife: 86400, RefreshIdle: 3600, CreatedAt: k.CreatedAt,
+		}
+		if diff := cmp.Diff(want, k); diff != "" {
+			t.Error(diff)
+		}
+		shown, _ := command(t, w, exitOK, "client", "change", "shop", "--public", "--jwks", "", "--grant", "authorization_code", "--post-logout-uri", "")
+		for _, part := range []string{"public", "https://shop.example/a,b", "code 30s", "openid profile", "After sign-out:   none"} {
+			if !strings.Contains(shown, part) {
+				t.Errorf("got\n%s\nwithout %q", shown, part)
+			}
+		}
+		for says, args := range map[string][]string{
+			"redirect_uris": {"--redirect-uri", "http://shop.example/"},
+			"grants":        {"--grant", "client_credentials"},
+			"no such file":  {"--jwks", keys + ".none"},
+			"unknown flag":  {"--user", "somebody"},
+			"integration":   {"--integration", "none"},
+		} {
+			if _, stderr := command(t, w, exitUsage, append([]string{"client", "change", "shop"}, args...)...); !strings.Contains(stderr, says) {
+				t.Errorf("%q: got %q, want it to say %q", args, stderr, says)
+			}
+		}
+		if _, stderr := command(t, w, exitUsage, "client", "add", "--name", "P", "--user", "somebody"); !strings.Contains(stderr, "user_id") {
+			t.Errorf("a program of nobody: got %q", stderr)
+		}
 	})
 }
