@@ -54,10 +54,10 @@ func (t *Tokens) RedeemCode(ctx context.Context, tenant, issuer string, client C
 }
 
 // redeemCode is RedeemCode for every wire form. m says everything but the grant.
-func (t *Tokens) redeemCode(ctx context.Context, m minting, code, redirectURI, verifier string, make mint) (Issued, error) {
+func (t *Tokens) redeemCode(ctx context.Context, m minting, code, redirectURI, verifier string, form mint) (Issued, error) {
 	// Of two in one moment, the second finds that it is the second.
 	for range 2 {
-		issued, err := t.redeemOnce(ctx, m, code, redirectURI, verifier, make)
+		issued, err := t.redeemOnce(ctx, m, code, redirectURI, verifier, form)
 		if !errors.Is(err, errMoved) {
 			return issued, err
 		}
@@ -68,7 +68,7 @@ func (t *Tokens) redeemCode(ctx context.Context, m minting, code, redirectURI, v
 // errMoved means that what was looked at has been used meanwhile.
 var errMoved = errors.New("used meanwhile")
 
-func (t *Tokens) redeemOnce(ctx context.Context, m minting, code, redirectURI, verifier string, make mint) (Issued, error) {
+func (t *Tokens) redeemOnce(ctx context.Context, m minting, code, redirectURI, verifier string, form mint) (Issued, error) {
 	if !isOpaque(code) {
 		return Issued{}, ErrInvalidGrant
 	}
@@ -89,7 +89,7 @@ func (t *Tokens) redeemOnce(ctx context.Context, m minting, code, redirectURI, v
 	g := found.Grant
 	g.ExpiresAt = grantEnd(m.client, g.Scopes, now)
 	m.grant, m.scopes, m.nonce = g, g.Scopes, kept.Nonce
-	made, err := make(ctx, m)
+	made, err := form(ctx, m)
 	if err != nil {
 		return Issued{}, err
 	}

@@ -3,6 +3,7 @@ package tokens_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -182,7 +183,7 @@ func TestAuthorizeRefused(t *testing.T) {
 			test.change(&a)
 			_, _, err := p.first.Authorize(ctx, p.tenant, a)
 			wants(t, name, err, test.want)
-			if test.want == tokens.ErrInvalidGrant && !a.Client.Public {
+			if errors.Is(test.want, tokens.ErrInvalidGrant) && !a.Client.Public {
 				_, err = p.first.GrantPerson(ctx, p.tenant, issuer, a.Client, a.Person, a.Scopes)
 				wants(t, name+" without a code", err, test.want)
 			}

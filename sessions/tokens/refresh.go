@@ -25,10 +25,10 @@ func (t *Tokens) Refresh(ctx context.Context, tenant, issuer string, client Clie
 }
 
 // refresh is Refresh for every wire form. m says everything but the grant.
-func (t *Tokens) refresh(ctx context.Context, m minting, refresh, scope string, make mint) (Issued, error) {
+func (t *Tokens) refresh(ctx context.Context, m minting, refresh, scope string, form mint) (Issued, error) {
 	// Who is not the first finds what the first has left.
 	for range 2 {
-		issued, err := t.refreshOnce(ctx, m, refresh, scope, make)
+		issued, err := t.refreshOnce(ctx, m, refresh, scope, form)
 		if !errors.Is(err, errMoved) {
 			return issued, err
 		}
@@ -36,7 +36,7 @@ func (t *Tokens) refresh(ctx context.Context, m minting, refresh, scope string, 
 	return Issued{}, ErrInvalidGrant
 }
 
-func (t *Tokens) refreshOnce(ctx context.Context, m minting, refresh, scope string, make mint) (Issued, error) {
+func (t *Tokens) refreshOnce(ctx context.Context, m minting, refresh, scope string, form mint) (Issued, error) {
 	now := t.moment()
 	kept, g, err := t.goodRefresh(ctx, m.tenant, m.client, refresh, now)
 	if err != nil {
@@ -46,7 +46,7 @@ func (t *Tokens) refreshOnce(ctx context.Context, m minting, refresh, scope stri
 	if m.scopes, err = t.scopesNow(ctx, m, scope); err != nil {
 		return Issued{}, err
 	}
-	made, err := make(ctx, m)
+	made, err := form(ctx, m)
 	if err != nil {
 		return Issued{}, err
 	}

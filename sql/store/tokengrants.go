@@ -66,10 +66,10 @@ type grantRow struct {
 	RevokedAt   *time.Time `db:"g_revoked_at"`
 }
 
-// grant is nil where there is none.
+// grant is nil where there is none, which is no error.
 func (r grantRow) grant(tenant string) (*TokenGrant, error) {
 	if r.ID == nil {
-		return nil, nil //nolint:nilnil // no grant is no error
+		return nil, nil
 	}
 	g := &TokenGrant{
 		TenantID: tenant, ID: *r.ID, Family: *r.Family, Client: *r.Client, User: *r.User, Integration: text(r.Integration),

@@ -20,25 +20,33 @@ func TestGrantsAreFoundByKeys(t *testing.T) {
 		"a JWT":             {s.dialect.livePersonsJWTQuery(), []any{"connection", at, "grant", "tenant", at, "jti"}},
 		"a refresh token":   {refreshTokenQuery, []any{at, []byte{1}, "tenant"}},
 	} {
-		rows, err := s.read.QueryxContext(t.Context(), "EXPLAIN QUERY PLAN "+test.query, test.args...)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
+		if steps := searches(t, s, name, test.query, test.args); steps < 5 {
+			t.Errorf("%s: got %d steps, want the whole plan", name, steps)
 		}
-		steps := 0
-		for rows.Next() {
-			var id, parent, unused int
-			var step string
-			if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
-				t.Fatal(err)
-			}
-			steps++
-			if strings.HasPrefix(step, "SCAN ") {
-				t.Errorf("%s: got %q, want a search by a key", name, step)
-			}
-		}
-		if err := rows.Err(); err != nil || steps < 5 {
-			t.Errorf("%s: got %d steps, error %v, want the whole plan", name, steps, err)
-		}
-		_ = rows.Close()
 	}
+}
+
+// searches wants no step of a query's plan to read a whole table, and counts them.
+func searches(t *testing.T, s *Store, name, query string, args []any) (steps int) {
+	t.Helper()
+	rows, err := s.read.QueryxContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			t.Fatal(err)
+		}
+		steps++
+		if strings.HasPrefix(step, "SCAN ") {
+			t.Errorf("%s: got %q, want a search by a key", name, step)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return steps
 }
