@@ -118,6 +118,8 @@ func newRoot(p program) *cobra.Command {
 		newClient(p),
 		newOrganization(p),
 		newAPIConnection(p),
+		newIdentityScope(p),
+		newClaim(p),
 		newSigningKey(p),
 		newJWT(p),
 		newAudit(p),
