@@ -110,6 +110,29 @@ func TestAuthorizeSignsIn(t *testing.T) {
 	})
 }
 
+// TestAuthorizeAsksForClaims: what a client requires of a person is asked for
+// before anything else.
+func TestAuthorizeAsksForClaims(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w world) {
+		i := launch(t, w)
+		n := i.install(t, nil)
+		cookie := i.signIn(t, link(n.token(person("anna"))))
+		i.admin(t, http.StatusCreated, "POST", "/claims", fields{"name": "shoe_size", "display_name": "Shoe size", "type": "number"})
+		lumen := i.addPeopleClient(t, fields{"required_claims": []string{"shoe_size"}, "ask_consent": true})
+		p := newProof()
+		asks := p.authorizeURL(lumen, "openid", nil)
+		to, said := cameBack(t, i.get(t, asks, holding(cookie)))
+		if to != "/connect/details" || said.Get("client_id") != lumen.ClientID || !sameQuery(t, said.Get("next"), asks) {
+			t.Errorf("got %s with %v, want the form for what is missing", to, said)
+		}
+		i.wantError(t, "silently", i.get(t, p.authorizeURL(lumen, "openid", map[string]string{"prompt": "none"}), holding(cookie)), "interaction_required", p.state)
+		i.admin(t, http.StatusOK, "PUT", "/users/"+i.userID(t, "anna@lumen.example")+"/claims/shoe_size", fields{"value": 41})
+		if a := i.get(t, asks, holding(cookie)); a.status != http.StatusOK || !strings.Contains(a.body, "Allow Lumen Library?") {
+			t.Errorf("got %v, want the question", a)
+		}
+	})
+}
+
 // TestAuthorizeWhileTheDatabaseIsAway: a fault is neither a yes nor a no; the
 // browser can ask again.
 func TestAuthorizeWhileTheDatabaseIsAway(t *testing.T) {
