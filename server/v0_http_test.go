@@ -110,7 +110,16 @@ func TestV0Refresh(t *testing.T) {
 			i.wantMessage(t, name, i.send(t, "POST", "/api/v0/token/"+shop.ClientID, body), 400, "bad_request", "JSON")
 		}
 		i.v0Refresh(t, server, kept, "API_SECRET_KEY: "+server.ClientSecret).given(t)
-		last = i.v0Refresh(t, shop, last.RefreshToken, "X-Unknown: 1").given(t)
+		// An administrator takes the leave away, and gives it again.
+		for _, may := range []bool{false, true} {
+			i.admin(t, http.StatusOK, "PATCH", "/clients/"+shop.ID, fields{"browser_tokens": may})
+			a := i.v0Refresh(t, shop, last.RefreshToken)
+			if !may {
+				i.wantMessage(t, "without leave", a, 401, "invalid_client", "")
+				continue
+			}
+			last = a.given(t)
+		}
 
 		// Whoever may not any more, at once.
 		i.admin(t, http.StatusOK, "PATCH", "/users/"+user.(string), fields{"disabled": true})

@@ -76,7 +76,7 @@ type ClientFacts struct {
 	Format                                       string // "jwt", "at+jwt" or "reference"
 	Life, CodeLife, IdentityTokenLife            time.Duration
 	RefreshLife, RefreshIdle                     time.Duration
-	People, AskConsent, Disabled                 bool // People = they sign in to it
+	People, AskConsent, BrowserTokens, Disabled  bool // People = they sign in to it
 	CreatedAt, UpdatedAt                         time.Time
 }
 

@@ -15,7 +15,7 @@ func (a *Admin) clientFacts(c *gin.Context, k tokens.Client) (web.ClientFacts, e
 	facts := web.ClientFacts{
 		Kind: clientKind(k), UserID: k.User, Proof: clientProves(k), Grants: grantNames(k),
 		IdentityScopes: k.IdentityScopes, Scopes: k.APIScopes, RequiredClaims: k.RequiredClaims,
-		RedirectURIs: k.RedirectURIs, PostLogoutURIs: k.PostLogoutURIs, AskConsent: k.AskConsent,
+		RedirectURIs: k.RedirectURIs, PostLogoutURIs: k.PostLogoutURIs, AskConsent: k.AskConsent, BrowserTokens: k.BrowserTokens,
 		Format: k.AccessTokenFormat, Life: k.AccessTokenLife, CodeLife: k.CodeLife, IdentityTokenLife: k.IdentityTokenLife,
 		RefreshLife: k.RefreshLife, RefreshIdle: k.RefreshIdle, Disabled: k.Disabled, CreatedAt: k.CreatedAt, UpdatedAt: k.UpdatedAt,
 		People: speaksForPeople(k),

@@ -126,6 +126,10 @@ func clientProof(f clientForm) []web.Field {
 			Name: "jwks", Label: "Its public keys", Type: "textarea", Value: f.keys,
 			Hint: "For private_key_jwt: a JSON Web Key Set of RSA (2048 bits or more), P-256, P-384 or Ed25519 keys. Empty: none. A client that is made with keys gets no secret.",
 		},
+		{
+			Name: "browser_tokens", Label: "Its own pages get tokens without the secret", Type: "checkbox", Checked: f.browserTokens,
+			Hint: "At /api/v0/token, for clients that refresh in the browser: whoever has a refresh token of it needs nothing else.",
+		},
 	}
 }
 

@@ -17,7 +17,7 @@ type clientForm struct {
 	name, keys, redirects, postLogout, integration    string
 	format, access, code, idToken, refresh, idle      string
 	grants, apiScopes, identityScopes, requiredClaims []string
-	public, askConsent, disabled                      bool
+	public, askConsent, browserTokens, disabled       bool
 	earlier                                           bool // an earlier version has shown it, without people's part
 }
 
@@ -32,7 +32,7 @@ func sentClient(c *gin.Context) clientForm {
 		format: c.PostForm("access_token_format"), access: c.PostForm("access_token_life"), code: c.PostForm("code_life"),
 		idToken: c.PostForm("identity_token_life"), refresh: c.PostForm("refresh_life"), idle: c.PostForm("refresh_idle"),
 		grants: list("grants"), apiScopes: list("api_scopes"), identityScopes: list("identity_scopes"), requiredClaims: list("required_claims"),
-		public: c.PostForm("public") == "yes", askConsent: c.PostForm("ask_consent") != "", disabled: c.PostForm("disabled") != "",
+		public: c.PostForm("public") == "yes", askConsent: c.PostForm("ask_consent") != "", browserTokens: c.PostForm("browser_tokens") != "", disabled: c.PostForm("disabled") != "",
 	}
 }
 
@@ -43,7 +43,7 @@ func storedClient(k tokens.Client) clientForm {
 		integration: k.Integration, format: k.AccessTokenFormat, access: seconds(k.AccessTokenLife), code: seconds(k.CodeLife),
 		idToken: seconds(k.IdentityTokenLife), refresh: seconds(k.RefreshLife), idle: seconds(k.RefreshIdle),
 		grants: k.Grants, apiScopes: k.APIScopes, identityScopes: k.IdentityScopes, requiredClaims: k.RequiredClaims,
-		public: k.Public, askConsent: k.AskConsent, disabled: k.Disabled,
+		public: k.Public, askConsent: k.AskConsent, browserTokens: k.BrowserTokens, disabled: k.Disabled,
 	}
 }
 
@@ -60,7 +60,7 @@ func (f clientForm) settings() tokens.ClientSettings {
 	}
 	return tokens.ClientSettings{
 		Name: &f.name, Public: &f.public, Keys: &keys, RedirectURIs: lines(f.redirects), PostLogoutURIs: lines(f.postLogout),
-		Integration: &f.integration, AskConsent: &f.askConsent,
+		Integration: &f.integration, AskConsent: &f.askConsent, BrowserTokens: &f.browserTokens,
 		Grants: f.grants, APIScopes: f.apiScopes, IdentityScopes: f.identityScopes, RequiredClaims: f.requiredClaims,
 		AccessTokenFormat: &f.format, AccessTokenLife: life(f.access), CodeLife: life(f.code), IdentityTokenLife: life(f.idToken),
 		RefreshLife: life(f.refresh), RefreshIdle: life(f.idle), Disabled: &f.disabled,
