@@ -233,6 +233,8 @@ func (s *sweep) changes() map[string]func(t *testing.T) change {
 		"DELETE /admin/api/v1/api-connections/:id/scopes/:scope": func(t *testing.T) change { return api(s.scope(t), nil) },
 		"POST /admin/api/v1/signing-keys/rotate":                 func(*testing.T) change { return api("/signing-keys/rotate", fields{"now": true}) },
 		"POST /admin/api/v1/jwts": func(t *testing.T) change {
+			// The key that signs them is made beforehand: that is an act of its own.
+			s.api(t, http.StatusCreated, "POST", "/signing-keys/rotate", fields{"algorithm": "ES384", "now": true})
 			return api("/jwts", fields{"client_id": s.clientID(t), "audience": "portal"})
 		},
 		"POST /admin/tokens/jwt": func(t *testing.T) change {

@@ -87,6 +87,7 @@ func TestAnswersInBrowser(t *testing.T) {
 		{"connection-not-deleted", connection + "/delete", connection + "/delete", nil, 422},
 		{"scope-refused", connection, connection + "/scopes", fields{"name": "openid"}, 422},
 		{"scope-not-deleted", connection + "/scopes/billing:write", connection + "/scopes/billing:write/delete", nil, 422},
+		{"jwt-asked", "/admin/tokens/jwt", "/admin/tokens/jwt", fields{"client_id": "nightly", "scope": "billing"}, 200},
 		{"settings-refused", "/admin/settings", "/admin/settings", fields{"name": ""}, 422},
 		{"tenant-refused", "/admin/settings/tenants", "/admin/settings/tenants", nil, 422},
 		{"import-refused", "/admin/import", "/admin/import", nil, 422},

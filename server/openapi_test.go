@@ -22,7 +22,7 @@ import (
 const apiRoot = "/admin/api/v1"
 
 // ownRoots are where the described paths are that have servers of their own.
-var ownRoots = []string{"/api/", "/connect/"}
+var ownRoots = []string{"/api/", "/connect/", "/v1/oauth/"}
 
 // described reports whether the description has to know a path.
 func described(path string) bool {
