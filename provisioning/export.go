@@ -29,6 +29,7 @@ type exportedUser struct {
 	Identities    []exportedIdentity   `json:"identities"`
 	Groups        []exportedMembership `json:"groups"`
 	Credits       []exportedGrant      `json:"credits"`
+	Claims        []exportedValue      `json:"claims"` // those that were entered
 }
 
 type exportedIdentity struct {
@@ -50,6 +51,13 @@ type exportedGrant struct {
 	GrantedAt   time.Time  `json:"granted_at"`
 	RevokedAt   *time.Time `json:"revoked_at"`
 	ConsumedAt  *time.Time `json:"consumed_at"`
+}
+
+type exportedValue struct {
+	Claim     string          `json:"claim"`
+	Value     json.RawMessage `json:"value"`
+	ByPerson  bool            `json:"by_person"` // else by an administrator
+	UpdatedAt time.Time       `json:"updated_at"`
 }
 
 // exportUsers writes the next people into a part of their own, sealed. Those who
@@ -106,6 +114,12 @@ func exportLine(u store.ExportedUser) exportedUser {
 		LastName: u.LastName, Name: u.Name, Phone: u.Phone, Birthdate: u.Birthdate, Locale: u.Locale,
 		Picture: u.Picture, Meta: json.RawMessage(u.Meta), CreatedAt: u.CreatedAt.UTC(), UpdatedAt: u.UpdatedAt.UTC(),
 		Identities: []exportedIdentity{}, Groups: []exportedMembership{}, Credits: []exportedGrant{},
+		Claims: []exportedValue{},
+	}
+	for _, v := range u.Values {
+		line.Claims = append(line.Claims, exportedValue{
+			Claim: v.Claim, Value: json.RawMessage(v.Value), ByPerson: v.EnteredBy == store.EnteredByPerson, UpdatedAt: v.UpdatedAt.UTC(),
+		})
 	}
 	for _, id := range u.Identities {
 		line.Identities = append(line.Identities, exportedIdentity{

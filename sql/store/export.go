@@ -15,6 +15,7 @@ type ExportedUser struct {
 	Identities []Identity
 	Members    []Member
 	Grants     []ExportedGrant
+	Values     []ClaimValue // entered, by claim
 }
 
 // ExportedGrant is a grant with its times; the revoked ones are there too.
@@ -29,7 +30,7 @@ type ExportedGrant struct {
 }
 
 // ExportUsers returns users with an id after the given one ("" = from the
-// first), in that order, at most limit, in four statements for all of them.
+// first), in that order, at most limit, in five statements for all of them.
 func (l *Look) ExportUsers(ctx context.Context, after string, limit int) ([]ExportedUser, error) {
 	if after == "" {
 		after = ManualSource // before every id
@@ -91,6 +92,18 @@ SELECT user_id, integration_id, order_id, credit_id, granted_at, revoked_at, con
 	for _, g := range grants {
 		if u := at[g.UserID]; u != nil {
 			u.Grants = append(u.Grants, g)
+		}
+	}
+	var values []ClaimValue
+	err = l.tx.SelectContext(ctx, &values, `
+SELECT `+claimValueColumns+` FROM claim_values WHERE tenant_id = $1 AND user_id >= $2 AND user_id <= $3
+ ORDER BY user_id, claim`, l.tenant, first, last)
+	if err != nil {
+		return nil, fault(err)
+	}
+	for _, v := range values {
+		if u := at[v.UserID]; u != nil {
+			u.Values = append(u.Values, v)
 		}
 	}
 	return users, nil
