@@ -192,11 +192,11 @@ func memberRows(members []tokens.Member) []web.OrganizationMember {
 func organizationCalls(origin, globalID string) []web.Call {
 	return []web.Call{
 		{ID: "call-token", Label: "An access token for the organization", Text: "curl -d grant_type=client_credentials -d client_id=" + globalID +
-			" -d client_secret=SECRET " + origin + "/v1/oauth/access_token"},
+			" -d client_secret=SECRET " + origin + handlers.V1AccessTokenPath},
 		{ID: "call-jwt", Label: "With it, a JWT that says so to an API", Text: "curl -H 'Authorization: token TOKEN' '" + origin +
-			"/v1/oauth/jwt?scope=memberof:" + globalID + "&aud=AUDIENCE'"},
+			handlers.V1JWTPath + "?scope=memberof:" + globalID + "&aud=AUDIENCE'"},
 		{ID: "call-person", Label: "Where to send a person who shall prove to be a member", Text: origin +
-			"/v1/oauth/authorize?response_type=code&client_id=CLIENT_ID&redirect_uri=CALLBACK_URL&scope=user:memberof:" + globalID + "&state=STATE"},
+			handlers.V1AuthorizePath + "?response_type=code&client_id=CLIENT_ID&redirect_uri=CALLBACK_URL&scope=user:memberof:" + globalID + "&state=STATE"},
 	}
 }
 

@@ -62,7 +62,7 @@ func memberScope(name string) (globalID string, ok bool) {
 // MemberOf says of each of these organizations, named by global ids in any case,
 // whether an active user belongs to it: as a member or owner of it or of one
 // below it. A disabled organization counts for nothing, and neither does what is
-// only below it.
+// only below it. Nobody belongs to those beyond the first 100.
 func (t *Tokens) MemberOf(ctx context.Context, tenant, user string, orgs []string) (map[string]bool, error) {
 	is := make(map[string]bool, len(orgs))
 	asked := make([]string, 0, len(orgs))
