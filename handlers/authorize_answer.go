@@ -57,7 +57,7 @@ func answerURL(redirectURI, mode string, answer url.Values) string {
 // (OAuth 2.0 Form Post Response Mode 1.0). It can post nowhere else.
 func (a *App) deliverForm(c *gin.Context, r authorizeRequest, answer url.Values) error {
 	allowForms(c, formTarget(r.redirectURI))
-	page := web.FormPost{Action: r.redirectURI, To: host(r.redirectURI), Values: hidden(answer)}
+	page := web.FormPost{Action: r.redirectURI, To: leadsTo(r.redirectURI), Values: hidden(answer)}
 	return a.show(c, page)
 }
 
@@ -99,8 +99,8 @@ func notInSource(c rune) bool {
 	return !(c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == ':')
 }
 
-// host is where a redirect URI leads, for people: a host, or an app's own scheme.
-func host(redirectURI string) string {
+// leadsTo is where a redirect URI leads, for people: a host, or an app's own scheme.
+func leadsTo(redirectURI string) string {
 	u, err := url.Parse(redirectURI)
 	switch {
 	case err != nil:

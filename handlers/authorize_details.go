@@ -26,6 +26,6 @@ func (a *App) completeFirst(c *gin.Context, r authorizeRequest, rules authorizeR
 		return &authorizeError{authorizeInteractionRequired, "The person has to say something that the client requires."}, false, nil
 	}
 	c.Header("Cache-Control", "no-store")
-	seeOther(c, DetailsPath+"?"+url.Values{paramClientID: {r.client.ClientID}, "next": {again(r, rules)}}.Encode())
+	seeOther(c, DetailsPath+"?"+url.Values{paramClientID: {r.client.ClientID}, "next": {sameRequest(r, rules)}}.Encode())
 	return nil, true, nil
 }

@@ -28,7 +28,7 @@ func (a *App) signInFirst(c *gin.Context, r authorizeRequest, rules authorizeRul
 	}
 	s := siteOf(c)
 	places, _ := a.Provisioning.Places(c.Request.Context(), s.tenant, beginning.Integration.ID, s.own)
-	target, warning := places.Resolve(again(r, rules))
+	target, warning := places.Resolve(sameRequest(r, rules))
 	if warning != nil {
 		return tooLong(), nil
 	}
@@ -49,7 +49,7 @@ func (a *App) beginFor(c *gin.Context, client tokens.Client) (provisioning.Begin
 	return a.Provisioning.Begin(c.Request.Context(), siteOf(c).tenant, "")
 }
 
-// again is the address at which a request goes on.
-func again(r authorizeRequest, rules authorizeRules) string {
+// sameRequest is the address at which a request goes on.
+func sameRequest(r authorizeRequest, rules authorizeRules) string {
 	return rules.path + "?" + r.values().Encode()
 }

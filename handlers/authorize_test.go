@@ -183,7 +183,7 @@ func TestFormTarget(t *testing.T) {
 		if got := formTarget(test.uri); got != test.target {
 			t.Errorf("%s: got the target %q, want %q", test.uri, got, test.target)
 		}
-		if got := host(test.uri); got != test.host {
+		if got := leadsTo(test.uri); got != test.host {
 			t.Errorf("%s: got the host %q, want %q", test.uri, got, test.host)
 		}
 	}

@@ -103,7 +103,7 @@ func (a *App) consentPage(c *gin.Context, r authorizeRequest, rules authorizeRul
 	values := r.values()
 	values.Set(fieldSeen, q.seen())
 	return web.Consent{
-		Client: r.client.Name, Person: a.personName(c, q.session), Wishes: wishes, To: host(r.redirectURI),
+		Client: r.client.Name, Person: a.personName(c, q.session), Wishes: wishes, To: leadsTo(r.redirectURI),
 		Action: rules.consentPath, Values: hidden(values),
 	}, nil
 }

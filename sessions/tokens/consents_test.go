@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"usher/sessions/tokens"
+	"usher/sql/store"
 	"usher/sql/store/storetest"
 )
 
@@ -185,6 +186,42 @@ func TestWithdrawConsent(t *testing.T) {
 		// Without a consent, as of a client that does not ask, the tokens go.
 		if err := service.WithdrawConsent(ctx, tenant, ben, shop.ID, byTest); err != nil || live(his) {
 			t.Errorf("without a consent: got error %v, live %v", err, live(his))
+		}
+	})
+}
+
+// TestConsentsGoWithPeople: whoever is erased or merged leaves none behind.
+func TestConsentsGoWithPeople(t *testing.T) {
+	t.Parallel()
+	storetest.EachDatabase(t, func(t *testing.T, db *storetest.Database) {
+		s := db.Open(t, fixed)
+		service, ctx := open(s, fixed), t.Context()
+		tenant := newTenant(t, s)
+		shop := newAskingClient(t, service, tenant, "shop")
+		erased, merged, stays := newPerson(t, db, tenant, "{}"), newPerson(t, db, tenant, "{}"), newPerson(t, db, tenant, "{}")
+		for _, user := range []string{erased, merged, stays} {
+			if err := service.GiveConsent(ctx, tenant, shop, user, []string{"openid"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		act := store.Act{By: byTest, Action: "gone", Object: "test"}
+		entry := func() store.JournalEntry {
+			return store.JournalEntry{ID: newID(t), Reference: "r", Actor: "test", What: "gone", Detail: "{}"}
+		}
+		_, err := s.Erase(ctx, tenant, erased, store.Erasure{
+			Subject: func(string, string) []byte { return []byte{1} }, Email: func(string) []byte { return []byte{2} },
+		}, entry(), act)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.MergeUsers(ctx, tenant, stays, merged, func(store.MergeSide, store.MergeSide) (store.Merger, error) {
+			return store.Merger{Meta: "{}", KeepEntry: entry(), GoneEntry: entry(), Act: act}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := db.Rows(t, `SELECT user_id FROM consents`), []string{stays}; !cmp.Equal(got, want) {
+			t.Errorf("got consents of %q, want of %q alone", got, want)
 		}
 	})
 }
