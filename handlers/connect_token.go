@@ -71,7 +71,8 @@ func answerIssued(c *gin.Context, issued tokens.Issued) tokenAnswer {
 // grantFault says over HTTP why there are no tokens. A fault of a store stays
 // what it is.
 func grantFault(err error) error {
-	switch {
+	switch fault, _ := errors.AsType[*Fault](err); {
+	case fault != nil:
 	case errors.Is(err, tokens.ErrInvalidGrant):
 		return &Fault{Code: OAuthInvalidGrant, Err: err}
 	case errors.Is(err, tokens.ErrScope):

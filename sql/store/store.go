@@ -11,6 +11,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"math/rand/v2"
 	"net/url"
 	"path/filepath"
@@ -178,17 +179,25 @@ func (s *Store) Close() error {
 	defer s.mu.Unlock()
 	var errs []error
 	for _, stmt := range s.prepared {
-		errs = append(errs, stmt.Close())
+		errs = append(errs, unlessCut(stmt.Close()))
 	}
 	s.prepared = map[preparedKey]*sqlx.Stmt{}
-	errs = append(errs, s.write.Close())
+	errs = append(errs, unlessCut(s.write.Close()))
 	if s.read != s.write {
-		errs = append(errs, s.read.Close())
+		errs = append(errs, unlessCut(s.read.Close()))
 	}
 	if s.fast != s.write {
-		errs = append(errs, s.fast.Close())
+		errs = append(errs, unlessCut(s.fast.Close()))
 	}
 	return errors.Join(errs...)
+}
+
+// unlessCut passes over that the server has closed a connection before us.
+func unlessCut(err error) error {
+	if _, cut := errors.AsType[*net.OpError](err); cut {
+		return nil
+	}
+	return err
 }
 
 // Ping asks the database for a sign of life.
