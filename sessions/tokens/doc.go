@@ -36,6 +36,10 @@
 // A grant is looked up at every use, together with the person and whatever else
 // its worth hangs on (see Grant).
 //
+// Holders of access tokens make JWTs of them to hand on:
+//
+//	access token, or such a JWT → Tokens.MakeJWT → JWT → Tokens.RefreshJWT → JWT
+//
 // What a signing key is good for follows from the times in its row: next, active,
 // retired, gone. All instances read the same times and so agree, without telling
 // one another anything.
