@@ -51,10 +51,14 @@ func TestConnectEndSession(t *testing.T) {
 			"our own form": {map[string]string{"id_token_hint": mine}, "POST", []string{"Sec-Fetch-Site: same-origin"}, "", "You are signed out", true, 0},
 			"the answer to the question": {
 				map[string]string{"client_id": lumen.ClientID, "post_logout_redirect_uri": clientGoodbye},
-				"POST", []string{"Sec-Fetch-Site: same-origin"}, clientGoodbye, "", true, 0,
+				"POST",
+				[]string{"Sec-Fetch-Site: same-origin"},
+				clientGoodbye, "", true, 0,
 			},
 			"another site's form": {
-				map[string]string{"client_id": lumen.ClientID}, "POST", []string{"Sec-Fetch-Site: cross-site"},
+				map[string]string{"client_id": lumen.ClientID},
+				"POST",
+				[]string{"Sec-Fetch-Site: cross-site"},
 				path + "?client_id=" + lumen.ClientID, "", false, 0,
 			},
 			"a prefetch": {map[string]string{"id_token_hint": mine}, "GET", []string{"Sec-Purpose: prefetch"}, "", "", false, 503},
@@ -77,7 +81,9 @@ func TestConnectEndSession(t *testing.T) {
 			"too long":              {map[string]string{"state": strings.Repeat("x", 17<<10)}, "POST", []string{"Sec-Fetch-Site: same-origin"}, "", "too long", false, 400},
 			"the form of the question, elsewhere": {
 				map[string]string{"client_id": lumen.ClientID, "post_logout_redirect_uri": "https://evil.example"},
-				"POST", []string{"Sec-Fetch-Site: same-origin"}, "", "not registered", false, 400,
+				"POST",
+				[]string{"Sec-Fetch-Site: same-origin"},
+				"", "not registered", false, 400,
 			},
 		} {
 			cookie := signIn("anna")
