@@ -28,8 +28,12 @@ func (a *Admin) ClientsPage(c *gin.Context) error {
 func clientRows(clients []tokens.Client) []web.ClientRow {
 	rows := make([]web.ClientRow, 0, len(clients))
 	for _, k := range clients {
+		path := clientsPath + "/" + k.ID
+		if k.Kind == tokens.KindOrganization {
+			path = organizationsPath + "/" + k.ID
+		}
 		rows = append(rows, web.ClientRow{
-			Path: clientsPath + "/" + k.ID, ClientID: k.ClientID, Name: k.Name, Kind: clientKind(k), Scopes: k.APIScopes, Format: k.AccessTokenFormat,
+			Path: path, ClientID: k.ClientID, Name: k.Name, Kind: clientKind(k), Scopes: k.APIScopes, Format: k.AccessTokenFormat,
 			Disabled: k.Disabled,
 		})
 	}

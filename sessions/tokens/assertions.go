@@ -14,10 +14,6 @@ import (
 	"usher/sql/store"
 )
 
-// AssertionType is what a request says when it proves by an assertion who it
-// comes from (RFC 7523 §2.2).
-const AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-
 // Limits of assertions.
 const (
 	maxAssertion = 8 << 10
