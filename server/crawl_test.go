@@ -62,6 +62,14 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 		"grants": []string{"authorization_code", "refresh_token"}, "identity_scopes": []string{"openid", "profile"},
 		"redirect_uris": []string{"https://shop.example/signed-in?from=usher&to=the-shop", "com.example.shop:/back"}, "ask_consent": true,
 	})
+	for name, kind := range map[string]string{"shelf": "text", "size": "number", "member": "boolean", "born": "date", "home": "url"} {
+		i.admin(t, http.StatusCreated, "POST", "/claims", fields{"name": name, "display_name": "Your <" + name + ">", "type": kind, "meta_path": "library." + name})
+	}
+	i.admin(t, http.StatusCreated, "POST", "/identity-scopes", fields{"name": "library", "display_name": `Your "card" <1>`, "claims": []string{"shelf", "size", "locale"}})
+	i.admin(t, http.StatusCreated, "POST", "/clients", fields{
+		"name": "Library", "grants": []string{"authorization_code"}, "redirect_uris": []string{clientBack},
+		"identity_scopes": []string{"openid", "library"}, "required_claims": []string{"shelf"},
+	})
 	acme := i.organization(t, "", "acme", `Acme "Ltd" <1>`)
 	secrets["secret of an organization"] = acme.Secret
 	i.organization(t, "acme", "dev", "Development")
