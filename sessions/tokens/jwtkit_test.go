@@ -2,6 +2,7 @@ package tokens_test
 
 import (
 	"encoding/json"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -128,7 +129,7 @@ func (p *jwtPlace) jwt(t *testing.T, token string, wish tokens.JWTWish) string {
 // refused wants no JWT of a token.
 func (p *jwtPlace) refused(t *testing.T, token string, want error, scopes ...string) {
 	t.Helper()
-	if signed, err := p.service.MakeJWT(t.Context(), p.tenant, jwtIssuer, token, tokens.JWTWish{Scopes: scopes}); err != want { //nolint:errorlint // as it is
+	if signed, err := p.service.MakeJWT(t.Context(), p.tenant, jwtIssuer, token, tokens.JWTWish{Scopes: scopes}); !errors.Is(err, want) {
 		t.Errorf("MakeJWT(%v): got %q, error %v, want %v", scopes, signed, err, want)
 	}
 }
@@ -161,7 +162,7 @@ func (p *jwtPlace) read(t *testing.T, signed string) map[string]any {
 func (p *jwtPlace) active(t *testing.T, token string) []string {
 	t.Helper()
 	found, err := p.service.Introspect(t.Context(), p.tenant, jwtIssuer, p.library, token)
-	if err != nil && err != tokens.ErrNone { //nolint:errorlint // as it is
+	if err != nil && !errors.Is(err, tokens.ErrNone) {
 		t.Fatal(err)
 	}
 	return found.Scopes
