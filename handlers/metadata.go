@@ -72,7 +72,7 @@ func (a *App) Metadata(c *gin.Context) error {
 		PromptValues: []string{"none", "login", "consent", "select_account"},
 		SubjectTypes: []string{"public"}, IdentityTokenAlgs: tokens.Algorithms()[:1],
 		Scopes: append(scopes, "offline_access"), Claims: once(claims),
-		TokenAuth: auth, TokenAuthAlgs: assertionAlgs, IntrospectionAuth: secret, RevocationAuth: auth, RevocationAuthAlgs: assertionAlgs,
+		TokenAuth: auth, TokenAuthAlgs: tokens.AssertionAlgorithms(), IntrospectionAuth: secret, RevocationAuth: auth, RevocationAuthAlgs: tokens.AssertionAlgorithms(),
 		ChallengeMethods: []string{"S256"}, NamesIssuer: true,
 	})
 	if err != nil {
@@ -81,9 +81,6 @@ func (a *App) Metadata(c *gin.Context) error {
 	servePublic(c, document)
 	return nil
 }
-
-// assertionAlgs are the algorithms under which a client's own key may sign.
-var assertionAlgs = []string{"ES256", "ES384", "RS256", "PS256", "EdDSA"}
 
 // once returns each text of a list once, in the order in which they come first.
 func once(list []string) []string {
