@@ -48,6 +48,9 @@ func originOf(uri string) string {
 		return ""
 	}
 	host := strings.TrimSuffix(strings.ToLower(u.Host), map[string]string{"https": ":443", "http": ":80"}[u.Scheme])
+	if host == "" {
+		return ""
+	}
 	return u.Scheme + "://" + host
 }
 
