@@ -44,6 +44,7 @@ var contract = sync.OnceValues(func() (routers.Router, error) {
 		return nil, err
 	}
 	openapi3filter.RegisterBodyDecoder("application/jsonl", openapi3filter.FileBodyDecoder) // as text
+	openapi3filter.RegisterBodyDecoder("application/jwt", openapi3filter.FileBodyDecoder)
 	doc.Servers = openapi3.Servers{{URL: "/"}}
 	for path, item := range doc.Paths.Map() {
 		if len(item.Servers) == 0 {

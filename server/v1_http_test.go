@@ -207,3 +207,39 @@ func TestV1Person(t *testing.T) {
 		}
 	})
 }
+
+// TestV1WhileTheDatabaseIsAway: that is neither a yes nor a no, and nothing is
+// used up.
+func TestV1WhileTheDatabaseIsAway(t *testing.T) {
+	t.Parallel()
+	if !haveServers() {
+		return // the embedded one is never away
+	}
+	base := serversWorld(t)
+	g := newGate(t, base.database)
+	i := launch(t, worldAt(g.url, base.redis), "USHER_DRAIN_TIMEOUT=5s")
+	n := i.install(t, nil)
+	i.signIn(t, link(n.token(person("anna"))))
+	script := decode[clientUnderTest](t, i.admin(t, http.StatusCreated, "POST", "/clients", fields{
+		"name": "Anna's script", "kind": "person", "user_id": i.userID(t, "anna@lumen.example"),
+		"grants": []string{"client_credentials", "refresh_token"}, "identity_scopes": []string{"user:name"},
+	}))
+	token := i.loggedIn(t, script, url.Values{"scope": {"offline_access,user:name"}})
+	signed, _ := i.jwt(t, i.makeJWT(t, token.AccessToken, []string{"offline_access"}, nil))
+	g.shut()
+	for what, a := range map[string]answer{
+		"access token": i.login(t, script, nil),
+		"JWT":          i.makeJWT(t, token.AccessToken, nil, nil),
+		"JWT of a JWT": i.get(t, "/v1/oauth/jwt", "Authorization: bearer "+signed),
+		"refresh":      i.get(t, "/v1/oauth/jwt/refresh", "Authorization: bearer "+signed),
+	} {
+		if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || a.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: got %v with %v, want 503 and Retry-After", what, a, a.header)
+		}
+	}
+	g.open(t)
+	i.jwt(t, i.makeJWT(t, token.AccessToken, []string{"user:name"}, nil))
+	if _, claims := i.jwt(t, i.get(t, "/v1/oauth/jwt/refresh", "Authorization: bearer "+signed)); claims["refresh_token"] == nil {
+		t.Errorf("got %v, want it refreshed", claims)
+	}
+}
