@@ -30,6 +30,8 @@ type authorizeRules struct {
 	alwaysConsent bool
 	// commas says that scopes may stand with commas between them.
 	commas bool
+	// anyCase says that organizations may be written in any case (client_id).
+	anyCase bool
 }
 
 // connectRules are those of OpenID Connect.
@@ -109,7 +111,13 @@ func (a *App) asked(c *gin.Context, values url.Values, rules authorizeRules) (r 
 	if id == "" || !once {
 		return r, nil, authorizeFault("The parameter client_id is missing, or there more than once.", nil)
 	}
-	client, err := a.Tokens.AskingClient(c.Request.Context(), siteOf(c).tenant.ID, id)
+	ctx, tenant := c.Request.Context(), siteOf(c).tenant.ID
+	if rules.anyCase {
+		if id, err = a.Tokens.ClientIDAsStored(ctx, tenant, id); err != nil {
+			return r, nil, err
+		}
+	}
+	client, err := a.Tokens.AskingClient(ctx, tenant, id)
 	if client.ID != "" {
 		Note(c, slog.String("client", client.ID))
 	}

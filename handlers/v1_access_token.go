@@ -36,7 +36,12 @@ func (a *App) v1Client(c *gin.Context, parameters url.Values) (tokens.Client, er
 	if err != nil {
 		return tokens.Client{}, err
 	}
-	client, err := a.Tokens.AuthenticateClient(c.Request.Context(), siteOf(c).tenant.ID, credentials.id, credentials.secret)
+	ctx, tenant := c.Request.Context(), siteOf(c).tenant.ID
+	id, err := a.Tokens.ClientIDAsStored(ctx, tenant, credentials.id)
+	if err != nil {
+		return tokens.Client{}, err
+	}
+	client, err := a.Tokens.AuthenticateClient(ctx, tenant, id, credentials.secret)
 	if client.ID != "" {
 		Note(c, slog.String("client", client.ID))
 	}

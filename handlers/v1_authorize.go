@@ -6,6 +6,7 @@ import "github.com/gin-gonic/gin"
 // token comes by the browser.
 var v1Rules = authorizeRules{
 	path: V1AuthorizePath, consentPath: V1ConsentPath, responseTypes: []string{typeCode}, alwaysConsent: true, commas: true,
+	anyCase: true,
 }
 
 // V1Authorize asks a person's browser for the person, on behalf of a client: GET

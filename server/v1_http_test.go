@@ -57,6 +57,7 @@ func TestV1Organization(t *testing.T) {
 		form := url.Values{"grant_type": {"client_credentials"}, "client_id": {dev.ClientID}, "client_secret": {dev.ClientSecret}}
 		for name, a := range map[string]answer{
 			"form":             i.send(t, "POST", "/v1/oauth/access_token", form.Encode(), isForm),
+			"in capitals":      i.send(t, "POST", "/v1/oauth/access_token?client_id=ACME.Dev&client_secret="+dev.ClientSecret+"&grant_type=client_credentials", ""),
 			"basic":            i.send(t, "POST", "/v1/oauth/access_token", wantsClientToken, isForm, dev.asks()),
 			"basic and query":  i.send(t, "POST", "/v1/oauth/access_token?"+wantsClientToken, "", dev.asks()),
 			"scope by commas":  i.login(t, dev, url.Values{"scope": {"library,memberof:acme,memberof:acme.dev,offline_access"}}),

@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -129,6 +130,22 @@ func (t *Tokens) OrganizationByGlobalID(ctx context.Context, tenant, globalID st
 		return Organization{}, ErrNotFound
 	}
 	return t.store.OrganizationByGlobalID(ctx, tenant, globalID)
+}
+
+// ClientIDAsStored is the client id that somebody means who may write the global id
+// of an organization in any case. What names no organization stays as it is.
+func (t *Tokens) ClientIDAsStored(ctx context.Context, tenant, clientID string) (string, error) {
+	if lowered(clientID) == clientID {
+		return clientID, nil
+	}
+	n, err := t.OrganizationByGlobalID(ctx, tenant, clientID)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return clientID, nil
+	case err != nil:
+		return "", err
+	}
+	return n.GlobalID(), nil
 }
 
 // OrganizationUse counts what hangs on an organization.
