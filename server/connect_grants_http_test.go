@@ -59,6 +59,14 @@ func TestPartnersTokenAsGrant(t *testing.T) {
 			t.Errorf("got %+v, want openid alone", second)
 		}
 
+		// Nobody is there to be asked for what the client requires.
+		i.admin(t, 201, "POST", "/claims", fields{"name": "shoe_size", "type": "number", "meta_path": "shoe"})
+		curious := i.addPeopleClient(t, wish.with(fields{"required_claims": []string{"shoe_size"}}))
+		if a := i.assert(t, curious, token, ""); a.status != 400 || a.oauthReason(t) != "invalid_grant" || !strings.Contains(a.body, "needs to know more") {
+			t.Errorf("a claim is missing: got %v, want invalid_grant", a)
+		}
+		i.assert(t, curious, n.vouches(person("dora").with(fields{"meta": fields{"shoe": 39}})), "").issued(t)
+
 		other := i.addPeopleClient(t, nil)
 		stranger := i.addTenant(t, "acme", "a.localhost")
 		before := len(i.records(t, "refused"))

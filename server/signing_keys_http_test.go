@@ -24,6 +24,8 @@ func TestPublicDocuments(t *testing.T) {
 		i := launch(t, w)
 		acme, bolt := i.addTenant(t, "acme", "acme.localhost"), i.addTenant(t, "bolt", "bolt.localhost")
 		i.admin(t, http.StatusCreated, "POST", "/signing-keys/rotate", fields{"algorithm": "RS256", "now": true}, acme.host)
+		i.admin(t, http.StatusCreated, "POST", "/claims", fields{"name": "school_year", "display_name": "School year", "type": "number"}, acme.host)
+		i.admin(t, http.StatusCreated, "POST", "/identity-scopes", fields{"name": "pupils", "display_name": "Pupils", "claims": []string{"school_year"}}, acme.host)
 		var kids []string
 		for _, path := range handlers.JWKSPaths() {
 			a := i.get(t, path, acme.host, "Origin: https://anybody.example")
@@ -85,10 +87,10 @@ func TestPublicDocuments(t *testing.T) {
 				"prompt_values_supported":  []any{"none", "login", "consent", "select_account"},
 				"subject_types_supported":  []any{"public"}, "id_token_signing_alg_values_supported": []any{"ES256"},
 				"scopes_supported": []any{
-					"openid", "profile", "name", "phone", "email", "groups", "user:name", "user:email", "user:phone", "offline_access",
+					"openid", "profile", "name", "phone", "email", "groups", "user:name", "user:email", "user:phone", "pupils", "offline_access",
 				},
 				"claims_supported": []any{
-					"iss", "sub", "aud", "exp", "nbf", "iat", "auth_time", "amr", "nonce", "sid", "email", "name", "phone", "email_verified", "groups",
+					"iss", "sub", "aud", "exp", "nbf", "iat", "auth_time", "amr", "nonce", "sid", "email", "name", "phone", "email_verified", "groups", "school_year",
 				},
 				"token_endpoint_auth_methods_supported": auth, "token_endpoint_auth_signing_alg_values_supported": algs,
 				"introspection_endpoint_auth_methods_supported": secret,
