@@ -20,7 +20,7 @@ const maxKeyFile = 64 << 10
 // clientFlags are the settings of a client on the command line. What the service
 // accepts of them, it says itself.
 type clientFlags struct {
-	kind, user                                          string
+	user                                                string
 	name, format, integration, keys                     string
 	grants, scopes, identity, required                  []string
 	redirects, postLogout                               []string

@@ -39,47 +39,6 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 		i.admin(t, http.StatusCreated, "POST", "/resources", fields{"kind": "vote-widget", "id": id}.with(r))
 	}
 	i.admin(t, http.StatusNoContent, "DELETE", "/integrations/"+removed.ID, nil)
-	billing := decode[struct{ ID, Secret string }](t, i.admin(t, http.StatusCreated, "POST", "/api-connections", fields{
-		"name": "billing", "display_name": "Billing & <b>more</b>",
-	}))
-	secrets["secret of an API connection"] = billing.Secret
-	i.admin(t, http.StatusCreated, "POST", "/api-connections/"+billing.ID+"/scopes", fields{"name": "billing:write"})
-	outgoing := decode[struct{ ID string }](t, i.admin(t, http.StatusCreated, "POST", "/api-connections/"+billing.ID+"/secrets", fields{}))
-	i.admin(t, http.StatusNoContent, "DELETE", "/api-connections/"+billing.ID+"/secrets/"+outgoing.ID+"?at="+
-		time.Now().Add(time.Hour).UTC().Format(time.RFC3339), nil)
-	nightly := decode[struct {
-		ID     string
-		Secret string `json:"client_secret"`
-	}](t, i.admin(t, http.StatusCreated, "POST", "/clients", fields{
-		"client_id": "nightly", "name": `Nightly "job" <1>`, "api_scopes": []string{"billing", "billing:write"},
-	}))
-	secrets["secret of a client"] = nightly.Secret
-	expiring := decode[struct{ ID string }](t, i.admin(t, http.StatusCreated, "POST", "/clients/"+nightly.ID+"/secrets", fields{}))
-	i.admin(t, http.StatusNoContent, "DELETE", "/clients/"+nightly.ID+"/secrets/"+expiring.ID+"?at="+
-		time.Now().Add(48*time.Hour).UTC().Format(time.RFC3339), nil)
-	i.admin(t, http.StatusCreated, "POST", "/clients", fields{
-		"name": "Switched off", "disabled": true, "access_token_format": "reference", "public": true, "integration": lumen.ID,
-		"grants": []string{"authorization_code", "refresh_token"}, "identity_scopes": []string{"openid", "profile"},
-		"redirect_uris": []string{"https://shop.example/signed-in?from=usher&to=the-shop", "com.example.shop:/back"}, "ask_consent": true,
-	})
-	for name, kind := range map[string]string{"shelf": "text", "size": "number", "member": "boolean", "born": "date", "home": "url"} {
-		i.admin(t, http.StatusCreated, "POST", "/claims", fields{"name": name, "display_name": "Your <" + name + ">", "type": kind, "meta_path": "library." + name})
-	}
-	i.admin(t, http.StatusCreated, "POST", "/identity-scopes", fields{"name": "library", "display_name": `Your "card" <1>`, "claims": []string{"shelf", "size", "locale"}})
-	i.admin(t, http.StatusCreated, "POST", "/clients", fields{
-		"name": "Library", "grants": []string{"authorization_code"}, "redirect_uris": []string{clientBack},
-		"identity_scopes": []string{"openid", "library"}, "required_claims": []string{"shelf"},
-	})
-	acme := i.organization(t, "", "acme", `Acme "Ltd" <1>`)
-	secrets["secret of an organization"] = acme.Secret
-	i.organization(t, "acme", "dev", "Development")
-	off := i.organization(t, "acme.dev", "tools", "Tools")
-	i.admin(t, http.StatusOK, "PATCH", "/organizations/"+off.ID, fields{"disabled": true})
-	i.admin(t, http.StatusCreated, "POST", "/clients", fields{
-		"name": "Switched off", "disabled": true, "access_token_format": "reference", "public": true, "integration": lumen.ID,
-		"grants": []string{"authorization_code", "refresh_token"}, "identity_scopes": []string{"openid", "profile"},
-		"redirect_uris": []string{"https://shop.example/signed-in?from=usher&to=the-shop", "com.example.shop:/back"}, "ask_consent": true,
-	})
 	second := decode[installedKey](t, i.admin(t, http.StatusCreated, "POST", "/integrations/"+lumen.ID+"/keys", fields{}))
 	for name, secret := range map[string]string{
 		"first secret": lumen.secret(), "second secret": second.Secret, "typed secret": other.secret(), "unused secret": unused.secret(),
@@ -118,10 +77,11 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 	secrets["drifting secret"] = drifting.secret()
 	for _, groups := range [][]string{{"algebra-1"}, {}} {
 		for _, name := range []string{"d1", "d2"} {
-			i.signIn(t, link(drifting.token(person(name).with(fields{"groups": groups}))))
+			secrets["cookie of "+name] = i.signIn(t, link(drifting.token(person(name).with(fields{"groups": groups}))))
 		}
 	}
 	i.admin(t, http.StatusCreated, "POST", "/jobs", fields{"kind": "export_users"})
+	inhabitTokens(t, i, lumen, secrets)
 	for _, refused := range []string{
 		lumen.token(person("late").with(fields{"iat": time.Now().Unix() - 3600})),
 		lumen.token(person("soon").with(fields{"iat": time.Now().Unix() + 3600})),
