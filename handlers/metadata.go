@@ -70,7 +70,7 @@ func (a *App) Metadata(c *gin.Context) error {
 		IntrospectionEndpoint: own + ConnectIntrospectPath, RevocationEndpoint: own + ConnectRevocationPath, JWKSURI: own + JWKSPath,
 		GrantTypes: grantTypes(), ResponseTypes: connectRules.responseTypes, ResponseModes: []string{"query", "fragment", "form_post"},
 		PromptValues: []string{"none", "login", "consent", "select_account"},
-		SubjectTypes: []string{"public"}, IdentityTokenAlgs: tokens.Algorithms()[:1],
+		SubjectTypes: []string{"public"}, IdentityTokenAlgs: tokens.Algorithms(),
 		Scopes: append(scopes, "offline_access"), Claims: once(claims),
 		TokenAuth: auth, TokenAuthAlgs: tokens.AssertionAlgorithms(), IntrospectionAuth: secret, RevocationAuth: auth, RevocationAuthAlgs: tokens.AssertionAlgorithms(),
 		ChallengeMethods: []string{"S256"}, NamesIssuer: true,

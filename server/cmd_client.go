@@ -61,6 +61,7 @@ type listedClient struct {
 	AccessTokenFormat string          `json:"access_token_format"`
 	AccessTokenLife   int64           `json:"access_token_life"`
 	CodeLife          int64           `json:"code_life"`
+	IdentityTokenAlg  string          `json:"identity_token_algorithm"`
 	IdentityTokenLife int64           `json:"identity_token_life"`
 	RefreshLife       int64           `json:"refresh_life"`
 	RefreshIdle       int64           `json:"refresh_idle"`
@@ -77,7 +78,7 @@ func listClient(k tokens.Client) listedClient {
 		RedirectURIs: k.RedirectURIs, PostLogoutURIs: k.PostLogoutURIs, Integration: k.Integration, AskConsent: k.AskConsent, BrowserTokens: k.BrowserTokens,
 		Grants: k.Grants, APIScopes: k.APIScopes, IdentityScopes: k.IdentityScopes, RequiredClaims: k.RequiredClaims,
 		AccessTokenFormat: k.AccessTokenFormat, AccessTokenLife: seconds(k.AccessTokenLife), CodeLife: seconds(k.CodeLife),
-		IdentityTokenLife: seconds(k.IdentityTokenLife), RefreshLife: seconds(k.RefreshLife), RefreshIdle: seconds(k.RefreshIdle),
+		IdentityTokenAlg: k.IdentityTokenAlg, IdentityTokenLife: seconds(k.IdentityTokenLife), RefreshLife: seconds(k.RefreshLife), RefreshIdle: seconds(k.RefreshIdle),
 		Disabled: k.Disabled, CreatedAt: k.CreatedAt.UTC(),
 	}
 }

@@ -21,7 +21,7 @@ const maxKeyFile = 64 << 10
 // accepts of them, it says itself.
 type clientFlags struct {
 	user                                                string
-	name, format, integration, keys                     string
+	name, format, algorithm, integration, keys          string
 	grants, scopes, identity, required                  []string
 	redirects, postLogout                               []string
 	life, code, idToken, refresh, idle                  time.Duration
@@ -45,6 +45,7 @@ func (f *clientFlags) on(c *cobra.Command) {
 	c.Flags().StringVar(&f.format, "format", tokens.FormatJWT, "of its access tokens: "+strings.Join(tokens.Formats(), ", "))
 	c.Flags().DurationVar(&f.life, "life", tokens.DefaultAccessTokenLife, "how long its access tokens are good, 1m to 24h")
 	c.Flags().DurationVar(&f.code, "code-life", tokens.DefaultCodeLife, "how long its codes are good, 30s to 10m")
+	c.Flags().StringVar(&f.algorithm, "identity-token-algorithm", tokens.Algorithms()[0], "which signs its identity tokens: "+strings.Join(tokens.Algorithms(), ", "))
 	c.Flags().DurationVar(&f.idToken, "identity-token-life", tokens.DefaultIdentityTokenLife, "how long its identity tokens are good, 1m to 24h")
 	c.Flags().DurationVar(&f.refresh, "refresh-life", tokens.DefaultRefreshLife, "when the last refresh token ends after a sign-in, to 8760h")
 	c.Flags().DurationVar(&f.idle, "refresh-idle", tokens.DefaultRefreshIdle, "how long a refresh token is good that is not used")
@@ -89,26 +90,27 @@ func filled(list []string) []string {
 // settings are those of the flags that were given.
 func (f *clientFlags) settings(c *cobra.Command) (wish tokens.ClientSettings, given bool, err error) {
 	for name, set := range map[string]func(){
-		"user":                func() { wish.User, wish.Kind = &f.user, ptrTo(tokens.KindPerson) },
-		"name":                func() { wish.Name = &f.name },
-		"public":              func() { wish.Public = &f.public },
-		"jwks":                func() { wish.Keys, err = readKeys(f.keys) },
-		"redirect-uri":        func() { wish.RedirectURIs = filled(f.redirects) },
-		"post-logout-uri":     func() { wish.PostLogoutURIs = filled(f.postLogout) },
-		"integration":         func() { wish.Integration = &f.integration },
-		"ask-consent":         func() { wish.AskConsent = &f.askConsent },
-		"browser-tokens":      func() { wish.BrowserTokens = &f.browserTokens },
-		"grant":               func() { wish.Grants = grantsTyped(f.grants) },
-		"scope":               func() { wish.APIScopes = filled(f.scopes) },
-		"identity-scope":      func() { wish.IdentityScopes = filled(f.identity) },
-		"required-claim":      func() { wish.RequiredClaims = filled(f.required) },
-		"format":              func() { wish.AccessTokenFormat = &f.format },
-		"life":                func() { wish.AccessTokenLife = &f.life },
-		"code-life":           func() { wish.CodeLife = &f.code },
-		"identity-token-life": func() { wish.IdentityTokenLife = &f.idToken },
-		"refresh-life":        func() { wish.RefreshLife = &f.refresh },
-		"refresh-idle":        func() { wish.RefreshIdle = &f.idle },
-		"disabled":            func() { wish.Disabled = &f.disabled },
+		"user":                     func() { wish.User, wish.Kind = &f.user, ptrTo(tokens.KindPerson) },
+		"name":                     func() { wish.Name = &f.name },
+		"public":                   func() { wish.Public = &f.public },
+		"jwks":                     func() { wish.Keys, err = readKeys(f.keys) },
+		"redirect-uri":             func() { wish.RedirectURIs = filled(f.redirects) },
+		"post-logout-uri":          func() { wish.PostLogoutURIs = filled(f.postLogout) },
+		"integration":              func() { wish.Integration = &f.integration },
+		"ask-consent":              func() { wish.AskConsent = &f.askConsent },
+		"browser-tokens":           func() { wish.BrowserTokens = &f.browserTokens },
+		"grant":                    func() { wish.Grants = grantsTyped(f.grants) },
+		"scope":                    func() { wish.APIScopes = filled(f.scopes) },
+		"identity-scope":           func() { wish.IdentityScopes = filled(f.identity) },
+		"required-claim":           func() { wish.RequiredClaims = filled(f.required) },
+		"format":                   func() { wish.AccessTokenFormat = &f.format },
+		"life":                     func() { wish.AccessTokenLife = &f.life },
+		"code-life":                func() { wish.CodeLife = &f.code },
+		"identity-token-algorithm": func() { wish.IdentityTokenAlg = &f.algorithm },
+		"identity-token-life":      func() { wish.IdentityTokenLife = &f.idToken },
+		"refresh-life":             func() { wish.RefreshLife = &f.refresh },
+		"refresh-idle":             func() { wish.RefreshIdle = &f.idle },
+		"disabled":                 func() { wish.Disabled = &f.disabled },
 	} {
 		if flag := c.Flags().Lookup(name); flag != nil && flag.Changed {
 			set()
@@ -152,8 +154,8 @@ func clientRows(k tokens.Client, origin string) [][2]string {
 			[2]string{"Required claims:", inLine(k.RequiredClaims)},
 			[2]string{"Redirect URIs:", inLine(k.RedirectURIs)},
 			[2]string{"After sign-out:", inLine(k.PostLogoutURIs)},
-			[2]string{"Lives:", fmt.Sprintf("code %s, identity token %s, refresh token %s and %s unused",
-				k.CodeLife, k.IdentityTokenLife, k.RefreshLife, k.RefreshIdle)})
+			[2]string{"Lives:", fmt.Sprintf("code %s, identity token %s (%s), refresh token %s and %s unused",
+				k.CodeLife, k.IdentityTokenLife, k.IdentityTokenAlg, k.RefreshLife, k.RefreshIdle)})
 	}
 	return append(rows,
 		[2]string{"Tokens:", fmt.Sprintf("%s, good for %s", k.AccessTokenFormat, k.AccessTokenLife)},

@@ -92,7 +92,7 @@ func TestClientsOfPeopleByCommands(t *testing.T) {
 		}
 		made, _ := command(t, w, exitOK, "client", "add", "shop", "--name", "Shop", "--grant", "authorization_code,refresh_token,token-exchange",
 			"--redirect-uri", "https://shop.example/a,b", "--redirect-uri", "https://shop.example/c", "--post-logout-uri", "https://shop.example/",
-			"--identity-scope", "openid,profile", "--code-life", "30s", "--refresh-life", "24h", "--refresh-idle", "1h", "--jwks", keys, "--json")
+			"--identity-scope", "openid,profile", "--code-life", "30s", "--identity-token-algorithm", "RS256", "--refresh-life", "24h", "--refresh-idle", "1h", "--jwks", keys, "--json")
 		var k listedClient
 		if err := json.Unmarshal([]byte(made), &k); err != nil {
 			t.Fatalf("got %s, error %v", made, err)
@@ -102,7 +102,7 @@ func TestClientsOfPeopleByCommands(t *testing.T) {
 			RedirectURIs: []string{"https://shop.example/a,b", "https://shop.example/c"}, PostLogoutURIs: []string{"https://shop.example/"},
 			Grants:    []string{"authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:token-exchange"},
 			APIScopes: []string{}, IdentityScopes: []string{"openid", "profile"}, RequiredClaims: []string{}, AccessTokenFormat: "jwt",
-			AccessTokenLife: 3000, CodeLife: 30, IdentityTokenLife: 300, RefreshLife: 86400, RefreshIdle: 3600, CreatedAt: k.CreatedAt,
+			AccessTokenLife: 3000, CodeLife: 30, IdentityTokenAlg: "RS256", IdentityTokenLife: 300, RefreshLife: 86400, RefreshIdle: 3600, CreatedAt: k.CreatedAt,
 		}
 		if diff := cmp.Diff(want, k); diff != "" {
 			t.Error(diff)

@@ -85,7 +85,7 @@ func TestPublicDocuments(t *testing.T) {
 				"response_types_supported": []any{"code", "code id_token"},
 				"response_modes_supported": []any{"query", "fragment", "form_post"},
 				"prompt_values_supported":  []any{"none", "login", "consent", "select_account"},
-				"subject_types_supported":  []any{"public"}, "id_token_signing_alg_values_supported": []any{"ES256"},
+				"subject_types_supported":  []any{"public"}, "id_token_signing_alg_values_supported": []any{"ES256", "ES384", "RS256"},
 				"scopes_supported": []any{
 					"openid", "profile", "name", "phone", "email", "groups", "user:name", "user:email", "user:phone", "pupils", "offline_access",
 				},

@@ -74,6 +74,7 @@ type ClientFacts struct {
 	Grants, IdentityScopes, Scopes               []string
 	RequiredClaims, RedirectURIs, PostLogoutURIs []string
 	Format                                       string // "jwt", "at+jwt" or "reference"
+	IdentityTokenAlg                             string // "ES256", "ES384" or "RS256"
 	Life, CodeLife, IdentityTokenLife            time.Duration
 	RefreshLife, RefreshIdle                     time.Duration
 	People, AskConsent, BrowserTokens, Disabled  bool // People = they sign in to it

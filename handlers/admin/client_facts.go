@@ -16,7 +16,7 @@ func (a *Admin) clientFacts(c *gin.Context, k tokens.Client) (web.ClientFacts, e
 		Kind: clientKind(k), UserID: k.User, Proof: clientProves(k), Grants: grantNames(k),
 		IdentityScopes: k.IdentityScopes, Scopes: k.APIScopes, RequiredClaims: k.RequiredClaims,
 		RedirectURIs: k.RedirectURIs, PostLogoutURIs: k.PostLogoutURIs, AskConsent: k.AskConsent, BrowserTokens: k.BrowserTokens,
-		Format: k.AccessTokenFormat, Life: k.AccessTokenLife, CodeLife: k.CodeLife, IdentityTokenLife: k.IdentityTokenLife,
+		Format: k.AccessTokenFormat, Life: k.AccessTokenLife, CodeLife: k.CodeLife, IdentityTokenLife: k.IdentityTokenLife, IdentityTokenAlg: k.IdentityTokenAlg,
 		RefreshLife: k.RefreshLife, RefreshIdle: k.RefreshIdle, Disabled: k.Disabled, CreatedAt: k.CreatedAt, UpdatedAt: k.UpdatedAt,
 		People: speaksForPeople(k),
 	}

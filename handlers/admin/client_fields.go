@@ -17,6 +17,13 @@ var formatWords = map[string]string{
 	tokens.FormatReference:      "Reference: an API asks here each time, and a revocation counts at once",
 }
 
+// algorithmWords say when to choose an algorithm for identity tokens.
+var algorithmWords = map[string]string{
+	tokens.ES256: "ES256: short, and read by every library of today",
+	tokens.ES384: "ES384: with a longer key",
+	tokens.RS256: "RS256: for libraries that expect it",
+}
+
 // grantWords say what the grants are for.
 var grantWords = map[string]web.Option{
 	tokens.GrantAuthorizationCode: {Label: "authorization_code", Hint: "people sign in and come back to it"},
@@ -139,6 +146,13 @@ func clientLives(f clientForm) []web.Field {
 	for _, one := range tokens.Formats() {
 		format.Options = append(format.Options, web.Option{Value: one, Label: formatWords[one], Chosen: one == f.format})
 	}
+	algorithm := web.Field{
+		Name: "identity_token_algorithm", Label: "Identity tokens are signed with", Type: "select",
+		Hint: "RS256 for libraries that expect it unless they are told otherwise, such as openid-client before version 6.",
+	}
+	for _, one := range tokens.Algorithms() {
+		algorithm.Options = append(algorithm.Options, web.Option{Value: one, Label: algorithmWords[one], Chosen: one == f.algorithm})
+	}
 	life := func(name, label, value, hint string) web.Field {
 		return web.Field{Name: name, Label: label, Type: "number", Value: value, Hint: hint}
 	}
@@ -146,6 +160,7 @@ func clientLives(f clientForm) []web.Field {
 		format,
 		life("access_token_life", "Access tokens are good for (seconds)", f.access, "60 to 86400."),
 		life("code_life", "Codes are good for (seconds)", f.code, "30 to 600."),
+		algorithm,
 		life("identity_token_life", "Identity tokens are good for (seconds)", f.idToken, "60 to 86400."),
 		life("refresh_life", "Refresh tokens end after the sign-in (seconds)", f.refresh, "60 to 31536000, which is a year. 2592000 are 30 days."),
 		life("refresh_idle", "Refresh tokens end unused (seconds)", f.idle, "60 to what stands above. 1296000 are 15 days."),

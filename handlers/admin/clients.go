@@ -32,6 +32,7 @@ type clientAnswer struct {
 	AccessTokenFormat string          `json:"access_token_format"`
 	AccessTokenLife   int64           `json:"access_token_life"`
 	CodeLife          int64           `json:"code_life"`
+	IdentityTokenAlg  string          `json:"identity_token_algorithm"`
 	IdentityTokenLife int64           `json:"identity_token_life"`
 	RefreshLife       int64           `json:"refresh_life"`
 	RefreshIdle       int64           `json:"refresh_idle"`
@@ -48,7 +49,7 @@ func answerClient(k tokens.Client) clientAnswer {
 		RedirectURIs: k.RedirectURIs, PostLogoutURIs: k.PostLogoutURIs, Integration: orNull(k.Integration), AskConsent: k.AskConsent, BrowserTokens: k.BrowserTokens,
 		Grants: k.Grants, APIScopes: k.APIScopes, IdentityScopes: k.IdentityScopes, RequiredClaims: k.RequiredClaims,
 		AccessTokenFormat: k.AccessTokenFormat, AccessTokenLife: secondsOf(k.AccessTokenLife), CodeLife: secondsOf(k.CodeLife),
-		IdentityTokenLife: secondsOf(k.IdentityTokenLife), RefreshLife: secondsOf(k.RefreshLife), RefreshIdle: secondsOf(k.RefreshIdle),
+		IdentityTokenAlg: k.IdentityTokenAlg, IdentityTokenLife: secondsOf(k.IdentityTokenLife), RefreshLife: secondsOf(k.RefreshLife), RefreshIdle: secondsOf(k.RefreshIdle),
 		Disabled: k.Disabled, CreatedAt: k.CreatedAt.UTC(), UpdatedAt: k.UpdatedAt.UTC(),
 	}
 	if k.Keys != "" {
@@ -76,6 +77,7 @@ type clientFields struct {
 	AccessTokenFormat given[string]          `json:"access_token_format"`
 	AccessTokenLife   given[int64]           `json:"access_token_life"`
 	CodeLife          given[int64]           `json:"code_life"`
+	IdentityTokenAlg  given[string]          `json:"identity_token_algorithm"`
 	IdentityTokenLife given[int64]           `json:"identity_token_life"`
 	RefreshLife       given[int64]           `json:"refresh_life"`
 	RefreshIdle       given[int64]           `json:"refresh_idle"`
@@ -89,7 +91,7 @@ func (f clientFields) settings() tokens.ClientSettings {
 		Integration: f.Integration.pointer(), AskConsent: f.AskConsent.pointer(), BrowserTokens: f.BrowserTokens.pointer(),
 		Grants: orNone(f.Grants), APIScopes: orNone(f.APIScopes), IdentityScopes: orNone(f.IdentityScopes), RequiredClaims: orNone(f.RequiredClaims),
 		AccessTokenFormat: f.AccessTokenFormat.pointer(), AccessTokenLife: spanGiven(f.AccessTokenLife), CodeLife: spanGiven(f.CodeLife),
-		IdentityTokenLife: spanGiven(f.IdentityTokenLife), RefreshLife: spanGiven(f.RefreshLife), RefreshIdle: spanGiven(f.RefreshIdle),
+		IdentityTokenAlg: f.IdentityTokenAlg.pointer(), IdentityTokenLife: spanGiven(f.IdentityTokenLife), RefreshLife: spanGiven(f.RefreshLife), RefreshIdle: spanGiven(f.RefreshIdle),
 		Disabled: f.Disabled.pointer(),
 	}
 	if f.JWKS.there {

@@ -36,6 +36,7 @@ func clientAudited(c Client) map[string]any {
 		"access_token_format":       c.AccessTokenFormat,
 		"access_token_life":         int64(c.AccessTokenLife / time.Second),
 		"code_life":                 int64(c.CodeLife / time.Second),
+		"identity_token_algorithm":  c.IdentityTokenAlg,
 		"identity_token_life":       int64(c.IdentityTokenLife / time.Second),
 		"refresh_life":              int64(c.RefreshLife / time.Second),
 		"refresh_idle":              int64(c.RefreshIdle / time.Second),

@@ -73,6 +73,7 @@ func (t *Tokens) AddClient(ctx context.Context, tenant, clientID string, wish Cl
 	if err != nil {
 		return Client{}, "", err
 	}
+	t.readyAlgorithm(ctx, wished)
 	return wished, secret, nil
 }
 
@@ -82,7 +83,7 @@ func NewClientDefaults() Client {
 		Kind: KindApplication, Grants: []string{GrantClientCredentials},
 		RedirectURIs: []string{}, PostLogoutURIs: []string{}, APIScopes: []string{}, IdentityScopes: []string{}, RequiredClaims: []string{},
 		AccessTokenFormat: FormatJWT, AccessTokenLife: DefaultAccessTokenLife, CodeLife: DefaultCodeLife,
-		IdentityTokenLife: DefaultIdentityTokenLife, RefreshLife: DefaultRefreshLife, RefreshIdle: DefaultRefreshIdle, Revision: 1,
+		IdentityTokenLife: DefaultIdentityTokenLife, IdentityTokenAlg: Algorithms()[0], RefreshLife: DefaultRefreshLife, RefreshIdle: DefaultRefreshIdle, Revision: 1,
 	}
 }
 
@@ -175,6 +176,9 @@ func (t *Tokens) ChangeClient(ctx context.Context, tenant, id string, wish Clien
 		return store.Act{By: by, Action: "client_changed", Object: "client " + id, Detail: detail}, nil
 	})
 	t.clients.forget(tenant)
+	if err == nil {
+		t.readyAlgorithm(ctx, c)
+	}
 	return c, err
 }
 

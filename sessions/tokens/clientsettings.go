@@ -45,6 +45,7 @@ type ClientSettings struct {
 	IdentityScopes    []string // names of identity scopes
 	RequiredClaims    []string // names of custom claims
 	AccessTokenFormat *string
+	IdentityTokenAlg  *string // of Algorithms
 	// Lives, in whole seconds.
 	AccessTokenLife   *time.Duration // 60 s to 24 h
 	CodeLife          *time.Duration // 30 s to 600 s
@@ -73,7 +74,7 @@ func (wish ClientSettings) apply(c *Client, known store.ClientNeeds) error {
 	set(&c.BrowserTokens, wish.BrowserTokens)
 	set(&c.Disabled, wish.Disabled)
 	errs = append(errs, wish.applyKeys(c), wish.applyURIs(c), wish.applyIntegration(c, known), wish.applyNames(c, known),
-		wish.applyFormat(c), wish.applyLives(c))
+		wish.applyFormat(c), wish.applyAlgorithm(c), wish.applyLives(c))
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
@@ -161,6 +162,16 @@ func (wish ClientSettings) applyFormat(c *Client) error {
 	}
 	if c.AccessTokenFormat = *wish.AccessTokenFormat; !slices.Contains(Formats(), c.AccessTokenFormat) {
 		return invalid("access_token_format", "%s, %s or %s", FormatJWT, FormatAccessTokenJWT, FormatReference)
+	}
+	return nil
+}
+
+func (wish ClientSettings) applyAlgorithm(c *Client) error {
+	if wish.IdentityTokenAlg == nil {
+		return nil
+	}
+	if c.IdentityTokenAlg = *wish.IdentityTokenAlg; !slices.Contains(Algorithms(), c.IdentityTokenAlg) {
+		return invalid("identity_token_algorithm", "%s, %s or %s", ES256, ES384, RS256)
 	}
 	return nil
 }

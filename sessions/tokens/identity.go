@@ -21,7 +21,7 @@ type IdentityWish struct {
 }
 
 // IdentityToken makes an identity token (OpenID Connect Core §2) with the claims
-// of the grant's scopes as they are now.
+// of the grant's scopes as they are now, signed with the client's algorithm for them.
 func (t *Tokens) IdentityToken(ctx context.Context, tenant, issuer string, client Client, g Grant, wish IdentityWish) (string, error) {
 	return t.identityToken(ctx, minting{tenant: tenant, issuer: issuer, client: client, grant: g, scopes: g.Scopes}, wish)
 }
@@ -31,7 +31,7 @@ func (t *Tokens) identityToken(ctx context.Context, m minting, wish IdentityWish
 	if err != nil {
 		return "", err
 	}
-	return t.Sign(ctx, m.tenant, "", typeJWT, claims)
+	return t.Sign(ctx, m.tenant, m.client.IdentityTokenAlg, typeJWT, claims)
 }
 
 // identityClaims are those of an identity token, with the attributes of its grant.
@@ -54,8 +54,9 @@ func (t *Tokens) identityOf(ctx context.Context, m minting, wish IdentityWish) (
 	claims["nbf"], claims["iat"], claims["exp"] = now.Unix(), now.Unix(), now.Add(m.client.IdentityTokenLife).Unix()
 	claims["iss"], claims["aud"], claims["sub"] = m.issuer, m.client.ClientID, m.grant.User
 	claims["sid"], claims["auth_time"], claims["amr"] = m.grant.ID, m.grant.AuthTime.Unix(), m.grant.Methods
+	algorithm := m.client.IdentityTokenAlg
 	for name, value := range map[string]string{
-		"nonce": wish.Nonce, "c_hash": leftHalf(Algorithms()[0], wish.Code), "at_hash": leftHalf(Algorithms()[0], wish.AccessToken),
+		"nonce": wish.Nonce, "c_hash": leftHalf(algorithm, wish.Code), "at_hash": leftHalf(algorithm, wish.AccessToken),
 	} {
 		if value != "" {
 			claims[name] = value
@@ -83,8 +84,8 @@ func (t *Tokens) personsClaims(ctx context.Context, tenant, user string, scopes 
 }
 
 // leftHalf is the left half of a hash in base64url, as c_hash and at_hash have it
-// (OpenID Connect Core §3.3.2.11): of the hash function of the algorithm with
-// which the identity token is signed. Of "" it is "".
+// (OpenID Connect Core §3.1.3.6, §3.3.2.11): of the hash function of the algorithm
+// with which the identity token is signed. Of "" it is "".
 func leftHalf(algorithm, text string) string {
 	if text == "" {
 		return ""

@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -168,7 +169,8 @@ func (s *keySet) signer(algorithm string, now time.Time) *ringKey {
 }
 
 // ensureKey returns keys among which one signs with an algorithm. It makes the
-// first key: nobody has kept a JWKS without it, so it is active at once.
+// first key, which is active at once: nobody has kept a JWKS without the tenant's
+// first, and who has kept one without that of another algorithm misses its kid.
 func (t *Tokens) ensureKey(ctx context.Context, tenant, algorithm string) (*keySet, *ringKey, error) {
 	set, err := t.keys(ctx, tenant)
 	if err != nil {
@@ -190,6 +192,19 @@ func (t *Tokens) ensureKey(ctx context.Context, tenant, algorithm string) (*keyS
 		return set, key, nil
 	}
 	return nil, nil, store.ErrUnavailable // another instance is changing them
+}
+
+// readyAlgorithm makes the first key for the algorithm of a client's identity
+// tokens, so that it stands in the JWKS before the first of them. The JWKS has one
+// for ES256 in any case. What fails now is done when the first of them is signed.
+func (t *Tokens) readyAlgorithm(ctx context.Context, c Client) {
+	if c.IdentityTokenAlg == Algorithms()[0] {
+		return
+	}
+	if _, _, err := t.ensureKey(ctx, c.TenantID, c.IdentityTokenAlg); err != nil {
+		t.log.WarnContext(ctx, "the first signing key for an algorithm is not made yet",
+			slog.String("tenant", c.TenantID), slog.String("algorithm", c.IdentityTokenAlg), slog.Any("error", err))
+	}
 }
 
 // addFirst makes a key for an algorithm for which none signs.

@@ -41,8 +41,9 @@ type Client struct {
 	IdentityScopes []string // the same
 	RequiredClaims []string // names of custom claims that a person must have, sorted
 
-	// What it gets, and for how long that is good: whole seconds.
+	// What it gets, and for how long that is good, in whole seconds.
 	AccessTokenFormat string
+	IdentityTokenAlg  string // which signs its identity tokens (RFC 7518 §3.1)
 	AccessTokenLife   time.Duration
 	CodeLife          time.Duration
 	IdentityTokenLife time.Duration
@@ -218,7 +219,8 @@ UPDATE clients SET name = :name, grants = :grants, api_scopes = :api_scopes, acc
        redirect_uris = :redirect_uris, post_logout_uris = :post_logout_uris, identity_scopes = :identity_scopes,
        required_claims = :required_claims, code_life = :code_life, identity_token_life = :identity_token_life,
        refresh_life = :refresh_life, refresh_idle = :refresh_idle, integration_id = :integration_id,
-       ask_consent = :ask_consent, public = :public, keys = :keys, browser_tokens = :browser_tokens
+       ask_consent = :ask_consent, public = :public, keys = :keys, browser_tokens = :browser_tokens,
+       identity_token_algorithm = :identity_token_algorithm
  WHERE id = :id AND tenant_id = :tenant_id`, row)
 	return err
 }
