@@ -54,11 +54,7 @@ func (t *Tokens) IssueAccess(ctx context.Context, tenant, issuer string, client 
 	if err != nil {
 		return Access{}, err
 	}
-	id, err := store.NewID()
-	if err != nil {
-		return Access{}, err
-	}
-	access := Access{ID: id, Life: client.AccessTokenLife}
+	access := Access{Life: client.AccessTokenLife}
 	now := t.now()
 	// A token is not older than its client and its scopes, even if another
 	// instance, whose clock was ahead, has just made them.
@@ -67,9 +63,12 @@ func (t *Tokens) IssueAccess(ctx context.Context, tenant, issuer string, client 
 		access.Scopes = append(access.Scopes, s.Scope)
 		made = latest(made, s.CreatedAt)
 	}
+	if access.ID, err = store.NewIDAt(made); err != nil {
+		return Access{}, err
+	}
 	if client.AccessTokenFormat == FormatReference {
 		access.Token, err = t.reference(ctx, store.AccessToken{
-			TenantID: tenant, ID: id, Client: client.ID, Scope: strings.Join(access.Scopes, " "),
+			TenantID: tenant, ID: access.ID, Client: client.ID, Scope: strings.Join(access.Scopes, " "),
 			CreatedAt: made, ExpiresAt: now.Add(access.Life),
 		})
 		return access, err
@@ -78,7 +77,7 @@ func (t *Tokens) IssueAccess(ctx context.Context, tenant, issuer string, client 
 	access.Token, err = t.Sign(ctx, tenant, "", typ, accessClaims{
 		NotBefore: now.Unix(), Expires: now.Add(access.Life).Unix(), IssuedAt: made.Unix(),
 		Issuer: issuer, Audience: audience(issuer, granted),
-		ClientID: client.ClientID, Subject: client.ClientID, Scope: scopeClaim(typ, access.Scopes), ID: id,
+		ClientID: client.ClientID, Subject: client.ClientID, Scope: scopeClaim(typ, access.Scopes), ID: access.ID,
 	})
 	return access, err
 }

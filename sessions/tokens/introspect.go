@@ -60,7 +60,7 @@ func (t *Tokens) introspectJWT(ctx context.Context, tenant, issuer string, calle
 	}
 	found := Introspection{
 		ID: claims.ID, Issuer: issuer, ClientID: claims.ClientID, Subject: claims.Subject,
-		NotBefore: time.Unix(claims.NotBefore, 0), IssuedAt: time.Unix(claims.IssuedAt, 0), Expire: claims.end(),
+		NotBefore: claims.notBefore(), IssuedAt: time.Unix(claims.IssuedAt, 0), Expire: claims.end(),
 	}
 	if claims.Session == "" {
 		live, err := t.store.LiveJWT(ctx, tenant, claims.ID, claims.ClientID, caller.ID, claims.made())
@@ -118,10 +118,22 @@ type presented struct {
 	payload []byte
 }
 
-// made is when it was made at the latest: iat has no fractions, and what it hangs
-// on may have been made within its second.
+// made is when it was made at the latest: within the millisecond of its jti, or
+// when that one and iat are not of the same second, within that of iat. What it
+// hangs on was there then; what has come under the same name later is another.
 func (p presented) made() time.Time {
+	if at := store.MadeAt(p.ID); at.Unix() == p.IssuedAt {
+		return at.Add(time.Millisecond - time.Microsecond)
+	}
 	return time.Unix(p.IssuedAt, 0).Add(time.Second - time.Microsecond)
+}
+
+// notBefore is when it begins to count. A JWT to hand on does not say it.
+func (p presented) notBefore() time.Time {
+	if p.NotBefore == 0 {
+		return time.Unix(p.IssuedAt, 0)
+	}
+	return time.Unix(p.NotBefore, 0)
 }
 
 func (p presented) end() time.Time { return time.Unix(p.Expires, 0) }
@@ -145,7 +157,7 @@ func (t *Tokens) readTimely(ctx context.Context, tenant, issuer, token string) (
 	if err != nil {
 		return presented{}, err
 	}
-	if now := t.now(); claims.Issuer != issuer || !now.Before(claims.end()) || now.Add(clockSkew).Before(time.Unix(claims.NotBefore, 0)) {
+	if now := t.now(); claims.Issuer != issuer || !now.Before(claims.end()) || now.Add(clockSkew).Before(claims.notBefore()) {
 		return presented{}, ErrNone
 	}
 	return claims, nil

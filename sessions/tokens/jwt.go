@@ -133,16 +133,17 @@ func (t *Tokens) branch(ctx context.Context, h holder, scopes []string) (holder,
 
 // signJWT makes the JWT of a wish whose scopes the holder has.
 func (t *Tokens) signJWT(ctx context.Context, tenant, issuer string, h holder, wish JWTWish) (string, error) {
-	id, err := store.NewID()
+	now := t.now()
+	// It is not older than its client, whose row may be of a clock that is ahead.
+	made := latest(now, h.client.CreatedAt)
+	id, err := store.NewIDAt(made)
 	if err != nil {
 		return "", err
 	}
-	now := t.now()
 	claims := jwtClaims{
 		GlobalID: h.client.ClientID, Scope: append([]string{}, wish.Scopes...), Issuer: issuer,
 		Audience: each(append([]string{h.client.ClientID}, wish.Audience...)), AuthorizedParty: h.client.ClientID,
-		// It is not older than its client, whose row may be of a clock that is ahead.
-		IssuedAt: latest(now, h.client.CreatedAt).Unix(), ID: id, RefreshToken: h.refresh,
+		IssuedAt: made.Unix(), ID: id, RefreshToken: h.refresh,
 	}
 	ends := h.ends
 	if wish.Validity > 0 {

@@ -61,11 +61,11 @@ func (t *Tokens) mintAccess(ctx context.Context, m minting) (minted, error) {
 	if err != nil {
 		return minted{}, err
 	}
-	id, err := store.NewID()
+	w := t.windowOf(m, offered)
+	id, err := store.NewIDAt(w.issued)
 	if err != nil {
 		return minted{}, err
 	}
-	w := t.windowOf(m, offered)
 	made := minted{access: Access{ID: id, Scopes: m.scopes, Life: w.end.Sub(w.now)}}
 	if m.client.AccessTokenFormat == FormatReference {
 		made.access.Token = randomHex()

@@ -71,11 +71,11 @@ func (t *Tokens) mintV0(ctx context.Context, m minting) (minted, error) {
 	if err != nil {
 		return minted{}, err
 	}
-	id, err := store.NewID()
+	w := t.windowOf(m, offered)
+	id, err := store.NewIDAt(w.issued)
 	if err != nil {
 		return minted{}, err
 	}
-	w := t.windowOf(m, offered)
 	identifier := identifierV0(identity, m.grant)
 	signed, err := withAttributes(accessV0{
 		NotBefore: w.now.Unix(), Expires: w.end.Unix(), IssuedAt: w.issued.Unix(), Issuer: m.issuer, Audience: m.client.ClientID,

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 )
 
@@ -50,23 +49,6 @@ const (
 	WhatIdentityDetached = "identity_detached" // detail: identity, integration, sub, email
 	WhatSubjectUnset     = "subject_unset"     // detail: identity, integration, sub
 )
-
-// NewID returns a fresh UUIDv7 (RFC 9562 §5.7): random, and in the order of
-// time, so that new rows land at the end of an index.
-func NewID() (string, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return "", fmt.Errorf("store: %w", err)
-	}
-	return id.String(), nil
-}
-
-// IsID reports whether a text can be the id of a row: a UUID in the one form in
-// which they are written here.
-func IsID(text string) bool {
-	id, err := uuid.Parse(text)
-	return err == nil && id.String() == text
-}
 
 func insertJournal(ctx context.Context, tx *sqlx.Tx, tenant, user string, at time.Time, e JournalEntry) error {
 	_, err := tx.ExecContext(ctx, `
