@@ -119,7 +119,7 @@ func (a *App) asked(c *gin.Context, values url.Values, rules authorizeRules) (r 
 	}
 	client, err := a.Tokens.AskingClient(ctx, tenant, id)
 	if client.ID != "" {
-		Note(c, slog.String("client", client.ID))
+		Note(c, slog.String("oauth_client", client.ID))
 	}
 	if errors.Is(err, tokens.ErrInvalidClient) {
 		return r, nil, authorizeFault("There is no such application here, or it has been switched off (client_id).", err)

@@ -43,7 +43,7 @@ func (a *App) client(c *gin.Context) (tokens.Client, url.Values, error) {
 		client, err = a.Tokens.AuthenticateClient(ctx, tenant, credentials.id, credentials.secret)
 	}
 	if client.ID != "" {
-		Note(c, slog.String("client", client.ID))
+		Note(c, slog.String("oauth_client", client.ID))
 	}
 	return client, form, connectFault(err)
 }

@@ -17,6 +17,9 @@ import (
 // claimField begins the names of the fields for claims in the form of Details.
 const claimField = "claim."
 
+// fieldPerson names whom the form asks.
+const fieldPerson = "person"
+
 // goesOn are the addresses to which a person can go on from Details: those that
 // had sent them there.
 var goesOn = []string{ConnectAuthorizePath + "?", "/v1/oauth/authorize?"}
@@ -64,6 +67,10 @@ func (a *App) EnterDetails(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	if person, _ := single(form[fieldPerson]); person != d.session.User && len(missing) > 0 {
+		// Somebody else has signed in since: what is on the form is not about them.
+		return d.ask(c, http.StatusConflict, missing, nil, nil)
+	}
 	err = a.Tokens.EnterMissing(c.Request.Context(), siteOf(c).tenant.ID, d.client, d.session.User, said)
 	if wrong := faultsOf(err); wrong != nil {
 		return d.ask(c, http.StatusUnprocessableEntity, missing, said, wrong)
@@ -106,7 +113,7 @@ func (a *App) detailsFor(c *gin.Context, values url.Values) (details, error) {
 	} else if err != nil {
 		return details{}, err
 	}
-	Note(c, slog.String("client", client.ID))
+	Note(c, slog.String("oauth_client", client.ID))
 	return details{app: a, session: session, client: client, next: next}, nil
 }
 
@@ -162,7 +169,7 @@ func faultsOf(err error) map[string]string {
 func (d details) ask(c *gin.Context, status int, missing []tokens.CustomClaim, said, wrong map[string]string) error {
 	page := web.Details{
 		Client: d.client.Name, Person: d.app.personName(c, d.session), Action: DetailsPath,
-		ClientID: d.client.ClientID, Next: d.next, Faulty: len(wrong) > 0,
+		PersonID: d.session.User, ClientID: d.client.ClientID, Next: d.next, Faulty: len(wrong) > 0,
 	}
 	found := false // a fault, for the eye to begin at
 	for _, claim := range missing {

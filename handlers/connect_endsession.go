@@ -129,7 +129,7 @@ func (a *App) readLogout(c *gin.Context, values url.Values) (logout, error) {
 		}
 		if err == nil && !client.Disabled {
 			wish.client = client
-			Note(c, slog.String("client", client.ID))
+			Note(c, slog.String("oauth_client", client.ID))
 		}
 	}
 	if wish.back != "" && !slices.Contains(wish.client.PostLogoutURIs, wish.back) {

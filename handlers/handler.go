@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -221,7 +222,16 @@ type noteKey struct{}
 // Note adds attributes (the tenant, the integration) to the log lines of this
 // request. Whatever is noted is logged: never note a token or a secret.
 func Note(c *gin.Context, attrs ...slog.Attr) {
-	c.Set(noteKey{}, append(noted(c), attrs...))
+	all := noted(c)
+	for _, a := range attrs {
+		// A line says each thing once, or readers of it take the one or the other.
+		if i := slices.IndexFunc(all, func(b slog.Attr) bool { return b.Key == a.Key }); i >= 0 {
+			all[i] = a
+		} else {
+			all = append(all, a)
+		}
+	}
+	c.Set(noteKey{}, all)
 }
 
 func noted(c *gin.Context) []slog.Attr {

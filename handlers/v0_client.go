@@ -31,7 +31,7 @@ func (a *App) v0Client(c *gin.Context) (tokens.Client, error) {
 	}
 	client, err := a.Tokens.BrowserClient(c.Request.Context(), siteOf(c).tenant.ID, id)
 	if client.ID != "" {
-		Note(c, slog.String("client", client.ID))
+		Note(c, slog.String("oauth_client", client.ID))
 	}
 	if err != nil {
 		return tokens.Client{}, connectFault(err)
@@ -74,7 +74,7 @@ func (a *App) v0Authenticated(c *gin.Context, sent clientCredentials) (tokens.Cl
 	}
 	client, err := a.Tokens.AuthenticateClient(c.Request.Context(), siteOf(c).tenant.ID, credentials.id, credentials.secret)
 	if client.ID != "" {
-		Note(c, slog.String("client", client.ID))
+		Note(c, slog.String("oauth_client", client.ID))
 	}
 	return client, connectFault(err)
 }

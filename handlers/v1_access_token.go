@@ -43,7 +43,7 @@ func (a *App) v1Client(c *gin.Context, parameters url.Values) (tokens.Client, er
 	}
 	client, err := a.Tokens.AuthenticateClient(ctx, tenant, id, credentials.secret)
 	if client.ID != "" {
-		Note(c, slog.String("client", client.ID))
+		Note(c, slog.String("oauth_client", client.ID))
 	}
 	return client, connectFault(err)
 }

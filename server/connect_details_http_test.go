@@ -62,13 +62,20 @@ func TestPeopleAreAskedForWhatIsMissing(t *testing.T) {
 		}
 		say := func(more map[string]string, header ...string) answer {
 			t.Helper()
-			form := url.Values{"client_id": {values.Get("client_id")}, "next": {values.Get("next")}}
+			form := url.Values{"client_id": {values.Get("client_id")}, "next": {values.Get("next")}, "person": {i.userID(t, "anna@lumen.example")}}
 			for name, value := range more {
 				form.Set(name, value)
 			}
 			return i.send(t, "POST", "/connect/details", form.Encode(), append(header, isForm, wantsPage)...)
 		}
 		all := map[string]string{"claim.size": "42.50", "claim.born": "1990-02-28", "claim.member": "false", "claim.shelf": "C 1"}
+
+		// What somebody else typed in this browser, before this person signed in, is
+		// not kept about them.
+		berta := i.signIn(t, link(lumen.token(person("berta"))))
+		if other := say(all, holding(berta)); other.status != http.StatusConflict || strings.Contains(other.body, "42.50") || !strings.Contains(other.body, i.userID(t, "berta@lumen.example")) {
+			t.Errorf("another person's form: got %v, want 409 and an empty form", other)
+		}
 
 		// A form with a fault is shown again with what was typed, and nothing is kept.
 		wrong := say(map[string]string{"claim.size": "tall <b>", "claim.born": "1990-02-28", "claim.member": "false"}, holding(cookie))

@@ -171,8 +171,44 @@ func launch(t testing.TB, w world, more ...string) *instance {
 		if code := i.exited(); code != exitOK {
 			t.Errorf("got exit code %d at the end, want 0; log:\n%s", code, i.log)
 		}
+		for line := range strings.Lines(i.log.String()) {
+			if name := saidTwice(line); name != "" {
+				t.Errorf("got a log line that says %q twice: %s", name, line)
+			}
+		}
 	})
 	return i
+}
+
+// saidTwice is a member that a line of JSON has twice, or "".
+func saidTwice(line string) string {
+	decoder := json.NewDecoder(strings.NewReader(line))
+	names := map[string]bool{}
+	for depth, expectsName := 0, false; ; {
+		token, err := decoder.Token()
+		if err != nil {
+			return ""
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+			expectsName = depth == 1
+			continue
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+			expectsName = depth == 1
+			continue
+		}
+		if depth != 1 {
+			continue
+		}
+		if name, _ := token.(string); expectsName && names[name] {
+			return name
+		} else if expectsName {
+			names[name] = true
+		}
+		expectsName = !expectsName
+	}
 }
 
 // freeAddress is a loopback address that was free a moment ago.

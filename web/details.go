@@ -5,6 +5,7 @@ package web
 type Details struct {
 	Client   string // the application's name
 	Person   string // who is signed in; "" = not known
+	PersonID string // the user's id
 	Action   string
 	ClientID string
 	Next     string // where the person goes on to

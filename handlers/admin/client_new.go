@@ -105,6 +105,9 @@ func (a *Admin) AddClientForm(c *gin.Context) error {
 	wish := form.settings()
 	if preset, ok := presetOf(form.as); ok {
 		wish.Kind, wish.User = &preset.kind, &form.user
+		if err := forPerson(c, form.user); err != nil {
+			return err
+		}
 	}
 	k, secret, err := a.Tokens.AddClient(c.Request.Context(), handlers.TenantOf(c).ID, form.id, wish, by(c))
 	if errors.Is(err, tokens.ErrTaken) {

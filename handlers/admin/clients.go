@@ -151,6 +151,11 @@ func (a *Admin) AddClient(c *gin.Context) error {
 	}
 	wish := body.settings()
 	wish.Kind, wish.User = body.Kind.pointer(), body.UserID.pointer()
+	if wish.User != nil {
+		if err := forPerson(c, *wish.User); err != nil {
+			return err
+		}
+	}
 	k, secret, err := a.Tokens.AddClient(c.Request.Context(), handlers.TenantOf(c).ID, body.ClientID, wish, by(c))
 	if err != nil {
 		return explain(err)

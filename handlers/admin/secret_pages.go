@@ -121,6 +121,9 @@ func (a *Admin) AddSecretForm(of tokens.Holder) handlers.Handler {
 		if err != nil {
 			return err
 		}
+		if err := a.forPersonOf(c, of); err != nil {
+			return err
+		}
 		_, secret, err := a.Tokens.AddSecret(c.Request.Context(), handlers.TenantOf(c).ID, of, h.id, by(c))
 		if wrong, ok := faultsOf(err); ok {
 			return a.showHolder(c, of, http.StatusUnprocessableEntity, wrong)

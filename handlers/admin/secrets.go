@@ -43,6 +43,9 @@ func (a *Admin) AddSecret(of tokens.Holder) handlers.Handler {
 		if err := read(c, &struct{}{}); err != nil {
 			return err
 		}
+		if err := a.forPersonOf(c, of); err != nil {
+			return err
+		}
 		k, secret, err := a.Tokens.AddSecret(c.Request.Context(), handlers.TenantOf(c).ID, of, c.Param("id"), by(c))
 		if err != nil {
 			return explain(err)

@@ -62,7 +62,7 @@ func (a *Admin) ChangeUser(c *gin.Context) error {
 		return err
 	}
 	if err := a.Provisioning.SetDisabled(c.Request.Context(), handlers.TenantOf(c), profile.ID, *body.Disabled, by(c)); err != nil {
-		return explain(err)
+		return a.unfinished(err, halfDone)
 	}
 	return a.User(c)
 }
@@ -74,7 +74,7 @@ func (a *Admin) EraseUser(c *gin.Context) error {
 		return err
 	}
 	if err := a.Provisioning.Erase(c.Request.Context(), handlers.TenantOf(c), profile.ID, by(c)); err != nil {
-		return explain(err)
+		return a.unfinished(err, halfDone)
 	}
 	return noContent(c)
 }

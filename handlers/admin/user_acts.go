@@ -174,7 +174,7 @@ func (a *Admin) userActForm(c *gin.Context, act userAct) error {
 
 // halfDone is what to do when the stores did not take a whole act: each can be
 // done again.
-const halfDone = "It is not known to be done in full: not every session may have ended. Send the form again until it succeeds."
+const halfDone = "It is not known to be done in full: not every session may have ended. Send it again until it succeeds."
 
 // EndSessionForm: POST /admin/users/:id/sessions/:session/end.
 func (a *Admin) EndSessionForm(c *gin.Context) error {

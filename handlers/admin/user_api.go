@@ -107,7 +107,7 @@ func (a *Admin) UserSessions(c *gin.Context) error {
 // EndSessionOfUser: DELETE /admin/api/v1/users/:id/sessions/:session.
 func (a *Admin) EndSessionOfUser(c *gin.Context) error {
 	if err := a.Provisioning.EndSession(c.Request.Context(), handlers.TenantOf(c), c.Param("id"), c.Param("session"), by(c)); err != nil {
-		return explain(err)
+		return a.unfinished(err, halfDone)
 	}
 	return noContent(c)
 }
@@ -115,7 +115,7 @@ func (a *Admin) EndSessionOfUser(c *gin.Context) error {
 // SignOutUser: POST /admin/api/v1/users/:id/sign-out.
 func (a *Admin) SignOutUser(c *gin.Context) error {
 	if err := a.Provisioning.SignOut(c.Request.Context(), handlers.TenantOf(c), c.Param("id"), by(c)); err != nil {
-		return explain(err)
+		return a.unfinished(err, halfDone)
 	}
 	return noContent(c)
 }

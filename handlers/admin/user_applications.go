@@ -115,7 +115,11 @@ func (a *Admin) addApplications(c *gin.Context, n names, user string, page *web.
 	}
 	for _, g := range grants {
 		one := of(g.Client, g.ClientID, g.ClientName)
-		one.Grants = append(one.Grants, web.UserGrant{Scopes: g.Scopes, Since: g.CreatedAt, Ends: g.ExpiresAt, Integration: n.of(g.Integration)})
+		grant := web.UserGrant{Scopes: g.Scopes, Since: g.CreatedAt, Ends: g.ExpiresAt}
+		if g.Integration != "" {
+			grant.Integration = n.of(g.Integration)
+		}
+		one.Grants = append(one.Grants, grant)
 	}
 	for _, given := range consents {
 		one := of(given.Client, given.ClientID, given.Name)
