@@ -191,6 +191,43 @@ func TestTokenExchange(t *testing.T) {
 	})
 }
 
+// TestExchangeAsksNobody: a client that people are asked about gets by an exchange
+// only what the person has allowed it.
+func TestExchangeAsksNobody(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w world) {
+		i := launch(t, w)
+		i.addConnection(t, "library", nil)
+		archive := i.addConnection(t, "archive", []string{"archive:write"})
+		n := i.install(t, nil)
+		anna, ben := i.signIn(t, link(n.token(person("anna")))), i.signIn(t, link(n.token(person("ben"))))
+		page := i.addPeopleClient(t, fields{"api_scopes": []string{"library"}})
+		back := i.addPeopleClient(t, fields{
+			"grants": []string{"authorization_code", tokenExchange}, "api_scopes": []string{"archive", "archive:write"}, "ask_consent": true,
+		})
+		first := i.tokensFor(t, page, anna, "openid library").AccessToken
+		refused := func(what, token, scope string) {
+			t.Helper()
+			a := i.exchange(t, back, token, map[string]string{"scope": scope})
+			if a.status != 400 || a.oauthReason(t) != "invalid_grant" || !strings.Contains(a.body, "has not allowed the client") {
+				t.Errorf("%s: got %v, want invalid_grant and why", what, a)
+			}
+		}
+		refused("never asked", first, "archive")
+		refused("never asked, without a wish", first, "")
+		p := newProof()
+		_, form := i.asksFor(t, "the client itself", p.authorizeURL(back, "openid archive", nil), anna)
+		wantCode(t, "yes", i.says(t, "allow", form, holding(anna)), p)
+		got := i.exchange(t, back, first, map[string]string{"scope": "archive"}).issued(t)
+		if found := decode[introspected](t, i.introspect(t, archive, got.AccessToken)); found.Scope != "archive" {
+			t.Errorf("got %+v, want what was allowed", found)
+		}
+		refused("more than was allowed", first, "archive archive:write")
+		refused("somebody else", i.tokensFor(t, page, ben, "openid library").AccessToken, "archive")
+		i.admin(t, 204, "DELETE", "/users/"+i.userID(t, "anna@lumen.example")+"/applications/"+back.ID, nil)
+		refused("taken back", i.tokensFor(t, page, anna, "openid library").AccessToken, "archive")
+	})
+}
+
 // TestRefreshInParallel: twenty that refresh at once at two instances get one
 // successor, and it is good.
 func TestRefreshInParallel(t *testing.T) {

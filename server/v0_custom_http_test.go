@@ -187,9 +187,22 @@ func TestV0CustomRefuses(t *testing.T) {
 			i.wantMessage(t, name, i.customize(t, shop, mine.AccessToken, mine.RefreshToken, fields{name: "x"}), 400, "bad_request", name)
 			wish[name] = "x"
 		}
-		i.wantMessage(t, "email, which is granted", i.customize(t, shop, mine.AccessToken, "", fields{"email": "x"}), 400, "bad_request", "email")
+		// Claims about the person, whether they were granted and have a value or not,
+		// and the tenant's own.
+		i.admin(t, 201, "POST", "/claims", fields{"name": "shelf", "type": "text"})
+		personal := []string{
+			"email", "email_verified", "name", "given_name", "family_name", "phone", "phone_number", "groups", "birthdate", "locale",
+			"picture", "address", "preferred_username", "shelf", "Email", "SHELF",
+		}
+		robot := i.addClient(t, "jwt", []string{i.addConnection(t, "library", nil).Name})
+		its := i.accessToken(t, robot)
+		for _, name := range personal {
+			i.wantMessage(t, name, i.customize(t, shop, mine.AccessToken, mine.RefreshToken, fields{name: "x"}), 400, "bad_request", name)
+			i.wantMessage(t, name+" of a client", i.customize(t, robot, its, "", fields{name: "x"}), 400, "bad_request", name)
+			wish[name] = "x"
+		}
 		a := i.customize(t, shop, mine.IdentityToken, "", wish)
-		i.wantMessage(t, "all", a, 400, "bad_request", strings.Join(slices.Sorted(slices.Values(reserved)), ", "))
+		i.wantMessage(t, "all", a, 400, "bad_request", strings.Join(slices.Sorted(slices.Values(append(reserved, personal...))), ", "))
 		if strings.Contains(a.body, "role") {
 			t.Errorf("got %v, want no name that is free", a)
 		}
@@ -284,4 +297,67 @@ func TestV0WithoutStores(t *testing.T) {
 	i.customize(t, shop, mine.AccessToken, mine.RefreshToken, asPublished).made(t)
 	i.v0Refresh(t, shop, mine.RefreshToken).given(t)
 	i.signIn(t, link(lumen.token(person("ben"))))
+}
+
+// TestV0CustomLeavesJWTsToHandOn: nobody writes into a JWT of the third wire form,
+// whose readers take the person from username.
+func TestV0CustomLeavesJWTsToHandOn(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w world) {
+		i := launch(t, w)
+		lumen := i.install(t, nil)
+		cookie := i.signIn(t, link(lumen.token(person("anna"))))
+		acme := i.addOrganization(t, "", "acme", nil)
+		user := i.userID(t, "anna@lumen.example")
+		i.addMember(t, acme, user)
+		anna := i.tokensFor(t, acme, cookie, "user:name user:memberof:acme")
+		for what, from := range map[string]struct {
+			token  string
+			scopes []string
+		}{
+			"a person's":         {anna.AccessToken, []string{"user:name", "user:memberof:acme"}},
+			"an organization's":  {i.loggedIn(t, acme, nil).AccessToken, []string{"memberof:acme"}},
+			"one without scopes": {anna.AccessToken, nil},
+		} {
+			signed, _ := i.jwt(t, i.makeJWT(t, from.token, from.scopes, []string{"portal"}))
+			for _, wish := range []fields{{"username": "eve"}, {"user:name": "Eve"}, {"role": "admin"}, {}} {
+				i.wantMessage(t, fmt.Sprint(what, " with ", wish), i.customize(t, acme, signed, "", wish), 401, "token_invalid", "not valid")
+			}
+		}
+		// A username in a token of the other forms is none of a JWT to hand on.
+		custom := i.customize(t, acme, i.tokensFor(t, acme, cookie, "openid").AccessToken, "", fields{"username": "eve"}).made(t)
+		head, err := base64.RawURLEncoding.DecodeString(custom.Token[:strings.IndexByte(custom.Token, '.')])
+		if claims := claimsIn(t, custom.Token); err != nil || !strings.Contains(string(head), `"ES256"`) || claims["azp"] != nil || claims["username"] != "eve" {
+			t.Errorf("got header %s and claims %v, error %v, want ES256 and no azp", head, claims, err)
+		}
+		if _, claims := i.jwt(t, i.makeJWT(t, custom.Token, nil, nil)); claims["username"] != user {
+			t.Errorf("got a JWT of it that says %v, want username %s", claims, user)
+		}
+	})
+}
+
+// TestClaimsBeforeAttributes: a claim that a tenant makes later takes its name from
+// the attributes that refresh tokens carry.
+func TestClaimsBeforeAttributes(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w world) {
+		i := launch(t, w)
+		lumen := i.install(t, nil)
+		cookie := i.signIn(t, link(lumen.token(person("anna"))))
+		shop := i.addPageClient(t, nil)
+		first := i.tokensFor(t, shop, cookie, "openid offline_access")
+		custom := i.customize(t, shop, first.AccessToken, first.RefreshToken, fields{"shelf": "A3", "role": "admin"}).made(t)
+		given := i.v0Refresh(t, shop, custom.RefreshToken).given(t)
+		if got := claimsIn(t, given.AccessToken); got["shelf"] != "A3" {
+			t.Errorf("got %v, want the attribute", got)
+		}
+		i.admin(t, 201, "POST", "/claims", fields{"name": "shelf", "type": "text"})
+		given = i.v0Refresh(t, shop, given.RefreshToken).given(t)
+		issued := i.refresh(t, shop, given.RefreshToken).issued(t)
+		for what, token := range map[string]string{
+			"access": given.AccessToken, "identity": given.IDToken, "access of the first form": issued.AccessToken, "identity of the first form": issued.IdentityToken,
+		} {
+			if got := claimsIn(t, token); got["shelf"] != nil || got["role"] != "admin" {
+				t.Errorf("%s: got %v, want no shelf, which is the tenant's to say now", what, got)
+			}
+		}
+	})
 }

@@ -1,17 +1,16 @@
 package tokens
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 )
 
 // withAttributes returns claims with the attributes of a grant beside them, nil =
 // none. An attribute never takes the place of a claim, nor of one that could be
-// there.
-func withAttributes(claims any, attributes json.RawMessage) (any, error) {
+// there: that is asked again each time, as a tenant may have made a claim since.
+func (t *Tokens) withAttributes(ctx context.Context, tenant string, claims any, attributes json.RawMessage) (any, error) {
 	if len(attributes) == 0 {
 		return claims, nil
 	}
@@ -26,11 +25,42 @@ func withAttributes(claims any, attributes json.RawMessage) (any, error) {
 	if err := json.Unmarshal(attributes, &some); err != nil {
 		return nil, fmt.Errorf("tokens: attributes of a grant: %w", err)
 	}
-	taken := slices.Collect(maps.Keys(all))
+	custom, err := t.customClaimNames(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
 	for name, value := range some {
-		if !isOwnClaim(name) && !slices.ContainsFunc(taken, func(one string) bool { return strings.EqualFold(one, name) }) {
+		if isFree(name, custom) {
 			all[name] = value
 		}
 	}
 	return all, nil
+}
+
+// customClaimNames are those of a tenant's own claims.
+func (t *Tokens) customClaimNames(ctx context.Context, tenant string) ([]string, error) {
+	claims, err := t.CustomClaims(ctx, tenant)
+	names := make([]string, 0, len(claims))
+	for _, claim := range claims {
+		names = append(names, claim.Name)
+	}
+	return names, err
+}
+
+// isFree reports whether a client may call an attribute so, in a tenant whose
+// custom claims have these names.
+func isFree(name string, custom []string) bool {
+	return !isOwnClaim(name) && !isPersonalClaim(name) && !isOneOf(name, custom)
+}
+
+// isOneOf reports whether a claim would be mixed up with one of a list. Names that
+// differ in case alone count as the same: there are readers of JSON, Go's among
+// them, that mix them up.
+func isOneOf(name string, names []string) bool {
+	for _, one := range names {
+		if strings.EqualFold(name, one) {
+			return true
+		}
+	}
+	return false
 }

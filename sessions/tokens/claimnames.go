@@ -23,4 +23,6 @@ func isClaimName(text string) bool {
 
 // hasOwnMeaning reports whether a claim says something about a token or its
 // person already, so that no tenant can give it another meaning.
-func hasOwnMeaning(name string) bool { return isOwnClaim(name) || isStandardClaim(name) }
+func hasOwnMeaning(name string) bool {
+	return isOwnClaim(name) || isStandardClaim(name) || name == claimUsername
+}

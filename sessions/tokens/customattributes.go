@@ -24,8 +24,32 @@ const (
 // they were sent, so that numbers keep their digits.
 type attributes map[string]json.RawMessage
 
-// readAttributes reads a JSON object of attributes. The error is an *Invalid.
-func readAttributes(object json.RawMessage) (attributes, error) {
+// readAttributes reads a JSON object of attributes that a client wants, in a tenant
+// whose custom claims have these names. The error is an *Invalid.
+func readAttributes(object json.RawMessage, custom []string) (attributes, error) {
+	read, err := boundedAttributes(object)
+	if err != nil {
+		return nil, err
+	}
+	var ours []string
+	for name := range read {
+		if name == "" || len(name) > maxAttributeName || strings.ContainsFunc(name, unicode.IsControl) {
+			return nil, invalid(fieldAttributes, "names of 1 to %d bytes without control characters", maxAttributeName)
+		}
+		if !isFree(name, custom) {
+			ours = append(ours, name)
+		}
+	}
+	if len(ours) > 0 {
+		slices.Sort(ours)
+		return nil, invalid(fieldAttributes, "other names than those of claims about the token or the person, which are made here: %s", strings.Join(ours, ", "))
+	}
+	return read, nil
+}
+
+// boundedAttributes reads a JSON object that is no larger than attributes may be.
+// The error is an *Invalid.
+func boundedAttributes(object json.RawMessage) (attributes, error) {
 	var compact bytes.Buffer
 	var read attributes
 	if json.Compact(&compact, object) != nil || json.Unmarshal(object, &read) != nil || read == nil {
@@ -40,25 +64,7 @@ func readAttributes(object json.RawMessage) (attributes, error) {
 	if depthOf(object) > maxAttributeDepth {
 		return nil, invalid(fieldAttributes, "at most %d levels of objects and lists", maxAttributeDepth)
 	}
-	var ours []string
-	for name := range read {
-		if name == "" || len(name) > maxAttributeName || strings.ContainsFunc(name, unicode.IsControl) {
-			return nil, invalid(fieldAttributes, "names of 1 to %d bytes without control characters", maxAttributeName)
-		}
-		if isOwnClaim(name) {
-			ours = append(ours, name)
-		}
-	}
-	if len(ours) > 0 {
-		return nil, notTheirs(ours)
-	}
 	return read, nil
-}
-
-// notTheirs refuses attributes under names of claims that we make.
-func notTheirs(names []string) *Invalid {
-	slices.Sort(names)
-	return invalid(fieldAttributes, "other names than those of claims that are made here: %s", strings.Join(names, ", "))
 }
 
 // depthOf counts how deep objects and lists are in one another. It ends beyond

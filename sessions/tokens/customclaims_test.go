@@ -103,7 +103,7 @@ func TestCustomClaims(t *testing.T) {
 		}
 		for _, name := range append(tokens.StandardClaims(), "sub", "iss", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "azp",
 			"auth_time", "amr", "acr", "sid", "nonce", "at_hash", "c_hash", "act", "cnf", "events", "typ", "type", "client_user_id",
-			"authentication_method", "identifier", "globalid", "refresh_token") {
+			"authentication_method", "identifier", "globalid", "refresh_token", "username") {
 			if got := fieldsOf(add(tokens.NewCustomClaim{Name: name, Type: "text"})); !cmp.Equal(got, []string{"name"}) {
 				t.Errorf("a claim called %s: got faults of %v", name, got)
 			}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"strings"
 )
 
 // maxCustomToken bounds, in bytes, a token with attributes: attributes can be
@@ -32,11 +31,12 @@ func (t *Tokens) Customize(ctx context.Context, tenant, issuer string, client Cl
 	if err != nil {
 		return Customized{}, err
 	}
-	added, err := readAttributes(object)
+	custom, err := t.customClaimNames(ctx, tenant)
 	if err != nil {
 		return Customized{}, err
 	}
-	if err := t.leavesClaims(ctx, tenant, live.grant, added); err != nil {
+	added, err := readAttributes(object, custom)
+	if err != nil {
 		return Customized{}, err
 	}
 	maps.Copy(live.claims, added)
@@ -67,36 +67,11 @@ func (t *Tokens) forkFor(ctx context.Context, tenant string, client Client, of *
 	if err != nil {
 		return "", err
 	}
-	if _, err := readAttributes(merged); err != nil {
+	if _, err := boundedAttributes(merged); err != nil {
 		return "", err
 	}
 	_, made, err := t.fork(ctx, client, g, object)
 	return made, err
-}
-
-// leavesClaims refuses attributes under names of what we say about the person.
-func (t *Tokens) leavesClaims(ctx context.Context, tenant string, g *Grant, added attributes) error {
-	if g == nil {
-		return nil
-	}
-	said, err := t.personsClaims(ctx, tenant, g.User, g.Scopes)
-	if errors.Is(err, ErrInvalidGrant) {
-		return ErrNone
-	} else if err != nil {
-		return err
-	}
-	var ours []string
-	for name := range added {
-		for one := range said {
-			if strings.EqualFold(name, one) {
-				ours = append(ours, name)
-			}
-		}
-	}
-	if len(ours) > 0 {
-		return notTheirs(ours)
-	}
-	return nil
 }
 
 // ownToken is a token of ours that its client has shown, and that is live.
@@ -107,7 +82,8 @@ type ownToken struct {
 }
 
 // presentedBy reads an access or identity token of a client, or returns ErrNone
-// when it is not live at this moment.
+// when it is not live at this moment. A JWT to hand on is neither: whoever reads
+// one takes username from it.
 func (t *Tokens) presentedBy(ctx context.Context, tenant, issuer string, client Client, token string) (ownToken, error) {
 	payload, header, err := t.VerifyOwn(ctx, tenant, token)
 	if errors.Is(err, ErrInvalid) {
@@ -117,6 +93,9 @@ func (t *Tokens) presentedBy(ctx context.Context, tenant, issuer string, client 
 	}
 	own := ownToken{header: header}
 	if json.Unmarshal(payload, &own.claims) != nil {
+		return ownToken{}, ErrNone
+	}
+	if _, handedOn := own.claims["azp"]; handedOn {
 		return ownToken{}, ErrNone
 	}
 	if own.claims["aud"], err = listOf(own.claims["aud"]); err != nil {

@@ -62,6 +62,10 @@ func TestJWTOfOrganization(t *testing.T) {
 		if diff := cmp.Diff([]string{"library"}, p.active(t, signed)); diff != "" {
 			t.Errorf("introspection (-want +got):\n%s", diff)
 		}
+		found, err := p.service.Introspect(ctx, p.tenant, jwtIssuer, p.library, signed)
+		if err != nil || !found.NotBefore.Equal(epoch) || !found.IssuedAt.Equal(epoch) {
+			t.Errorf("introspection: got %+v, error %v, want one that counts from when it was made", found, err)
+		}
 		if scopes := p.active(t, p.jwt(t, token, tokens.JWTWish{Scopes: []string{"memberof:acme"}})); scopes != nil {
 			t.Errorf("without a scope of the library: got %v, want it inactive", scopes)
 		}

@@ -86,7 +86,7 @@ func (t *Tokens) mintAccess(ctx context.Context, m minting) (minted, error) {
 	if m.actor != "" {
 		claims.Actor = &actor{m.actor}
 	}
-	signed, err := withAttributes(claims, m.grant.Attributes)
+	signed, err := t.withAttributes(ctx, m.tenant, claims, m.grant.Attributes)
 	if err == nil {
 		made.access.Token, err = t.Sign(ctx, m.tenant, "", typ, signed)
 	}
