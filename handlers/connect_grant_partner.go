@@ -55,8 +55,7 @@ func (a *App) grantByPartner(c *gin.Context, client tokens.Client, form url.Valu
 // assertionFault says why a partner's token is no grant, in the words that the
 // callback has for it. What has nothing to do with the token stays what it is.
 func assertionFault(refusal *provisioning.Refusal) error {
-	switch refusal.Reason {
-	case provisioning.RateLimited, provisioning.StoreUnavailable:
+	if refusal.Reason == provisioning.RateLimited || refusal.Reason == provisioning.StoreUnavailable {
 		return refusal
 	}
 	outcome := outcomes[string(refusal.Reason)].atHeader()

@@ -19,7 +19,7 @@ import (
 // prefix __Host- asks for the path "/" and forbids a domain: nobody on a
 // neighbouring host can put another person's refresh token in its place.
 func refreshCookie(client tokens.Client, value string, life time.Duration) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // the client's pages are on other sites
 		Name: ourCookies + "-refresh-" + client.ClientID, Value: value, Path: "/", MaxAge: int(life / time.Second),
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteNoneMode, Partitioned: true,
 	}

@@ -14,7 +14,7 @@ import (
 const (
 	V1AuthorizePath   = "/v1/oauth/authorize"
 	V1ConsentPath     = "/v1/oauth/consent"
-	V1AccessTokenPath = "/v1/oauth/access_token" //nolint:gosec // an address
+	V1AccessTokenPath = "/v1/oauth/access_token"
 	V1JWTPath         = "/v1/oauth/jwt"
 	V1RefreshPath     = "/v1/oauth/jwt/refresh"
 )

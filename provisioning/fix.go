@@ -83,7 +83,7 @@ func (e *examiner) fix(st step, r *Refusal) string {
 		return e.fixEmail()
 	case SubjectConflict:
 		return e.fixSubject()
-	case RateLimited, StoreUnavailable:
+	case ResourceForbidden, RateLimited, StoreUnavailable:
 	}
 	return ""
 }

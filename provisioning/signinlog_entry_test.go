@@ -114,7 +114,7 @@ func TestChecksOf(t *testing.T) {
 				failed = check.ID
 			case NotReached:
 				notReached++
-			case Skipped:
+			case Skipped, Withheld:
 			}
 		}
 		if passed != test.passed || failed != test.failed || notReached != test.notReached {

@@ -264,6 +264,9 @@ func (w *window) shoot(t *testing.T, name string) {
 		return
 	}
 	picture, err := chromedp.Run(w.browser, chromedp.FullScreenshot(100))
+	if err != nil { // too long for a picture, as the reference is: its beginning
+		picture, err = chromedp.Run(w.browser, chromedp.CaptureScreenshot())
+	}
 	if err == nil {
 		err = os.WriteFile(*screens+"/"+strings.NewReplacer("/", "_", "?", "~", "&", "~", "=", "-", "%", "").Replace(name)+".png", picture, 0o600)
 	}

@@ -17,7 +17,7 @@ const EmbedCookieName = "__Host-usher-embed"
 // one site's pages (CHIPS, draft-cutler-httpbis-partitioned-cookies), which is
 // what browsers that block third-party cookies accept.
 func NewEmbedCookie(value string) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // frames are on partners' sites
 		Name: EmbedCookieName, Value: value, Path: "/",
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteNoneMode, Partitioned: true,
 	}

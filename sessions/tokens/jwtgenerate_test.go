@@ -98,7 +98,7 @@ func TestGenerateJWT(t *testing.T) {
 			t.Errorf("refused wishes changed the database (-before +after):\n%s", diff)
 		}
 		_, err = p.service.GenerateJWT(ctx, p.tenant, jwtIssuer, tokens.JWTFor{Validity: -1, Scope: "ä"}, byTest)
-		if joined, ok := err.(interface{ Unwrap() []error }); !ok || len(joined.Unwrap()) != 3 { //nolint:errorlint // as it is joined
+		if joined, ok := err.(interface{ Unwrap() []error }); !ok || len(joined.Unwrap()) != 3 {
 			t.Errorf("three faults: got %v", err)
 		}
 	})

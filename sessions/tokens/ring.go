@@ -161,6 +161,7 @@ func (s *keySet) signer(algorithm string, now time.Time) *ringKey {
 			return k
 		case KeyNext:
 			next = k
+		case KeyRetired, KeyGone:
 		}
 	}
 	// Another instance, whose clock is ahead, has destroyed the last one already;
