@@ -29,6 +29,7 @@ type peopleClient struct {
 	CodeLife       int      `json:"code_life"`
 	RefreshLife    int      `json:"refresh_life"`
 	RefreshIdle    int      `json:"refresh_idle"`
+	Algorithm      string   `json:"identity_token_algorithm"`
 	ClientSecret   string   `json:"client_secret"`
 }
 
@@ -46,7 +47,7 @@ func TestClientSettingsInTheAPI(t *testing.T) {
 			"redirect_uris": []string{"https://shop.example/back"}, "integration": lumen.ID, "identity_scopes": []string{"openid"}, "code_life": 30,
 		}))
 		if k.ClientSecret != "" || string(k.JWKS) != publicKeyOfTests || k.Integration == nil || *k.Integration != lumen.ID || k.CodeLife != 30 ||
-			k.RefreshLife != 2592000 || k.RefreshIdle != 1296000 || k.Kind != "application" || k.UserID != nil {
+			k.RefreshLife != 2592000 || k.RefreshIdle != 1296000 || k.Kind != "application" || k.UserID != nil || k.Algorithm != "ES256" {
 			t.Errorf("got %+v, want it as asked, without a secret", k)
 		}
 		of := decode[peopleClient](t, i.admin(t, 201, "POST", "/clients", fields{"name": "Anna's", "kind": "person", "user_id": anna}))
@@ -67,6 +68,8 @@ func TestClientSettingsInTheAPI(t *testing.T) {
 			"a person without one": {fields{"name": "P", "kind": "person"}, "user_id"},
 			"a life beyond a year": {fields{"refresh_life": 31536001}, "refresh_life"},
 			"a short life":         {fields{"refresh_life": 3600}, "refresh_idle"},
+			"an algorithm of none": {fields{"identity_token_algorithm": "none"}, "identity_token_algorithm"},
+			"an empty algorithm":   {fields{"identity_token_algorithm": ""}, "identity_token_algorithm"},
 			"an unknown scope":     {fields{"identity_scopes": []string{"shoe_size"}}, "identity_scopes"},
 		} {
 			method, path := "PATCH", "/clients/"+k.ID
@@ -118,7 +121,8 @@ func TestClientForms(t *testing.T) {
 				t.Errorf("got %v, want it to offer %q", asked, kind)
 			}
 		}
-		made := send("/admin/tokens/clients/new?as=web", "/admin/tokens/clients", "name", "Shop", "client_id", "shop", "redirect_uris", "https://shop.example/a,b\r\nhttps://shop.example/c\r\n")
+		made := send("/admin/tokens/clients/new?as=web", "/admin/tokens/clients", "name", "Shop", "client_id", "shop", "redirect_uris", "https://shop.example/a,b\r\nhttps://shop.example/c\r\n",
+			"identity_token_algorithm", "RS256")
 		if made.status != http.StatusOK || !strings.Contains(made.body, "uss_") {
 			t.Fatalf("a web application: got %v, want its secret", made)
 		}
@@ -157,7 +161,7 @@ func TestClientForms(t *testing.T) {
 			}
 		}
 		if !slices.Equal(shop.RedirectURIs, []string{"https://shop.example/a,b", "https://shop.example/c"}) ||
-			!slices.Equal(shop.Grants, []string{"authorization_code", "refresh_token"}) || !slices.Equal(shop.IdentityScopes, []string{"email", "openid", "profile"}) {
+			!slices.Equal(shop.Grants, []string{"authorization_code", "refresh_token"}) || !slices.Equal(shop.IdentityScopes, []string{"email", "openid", "profile"}) || shop.Algorithm != "RS256" {
 			t.Errorf("got %+v, want what the form said", shop)
 		}
 		// A form of the version before, which knew nothing of people, keeps their part.
@@ -169,6 +173,18 @@ func TestClientForms(t *testing.T) {
 		after := decode[peopleClient](t, i.admin(t, 200, "GET", "/clients/"+shop.ID, nil))
 		if !slices.Equal(after.RedirectURIs, shop.RedirectURIs) || !slices.Equal(after.IdentityScopes, shop.IdentityScopes) {
 			t.Errorf("after an earlier form: got %+v, want people's part as it was", after)
+		}
+		// So does one of the version before that, which knew of one algorithm alone.
+		next := s.form(t, path, path, "name", "Shop 3").body.(url.Values)
+		next.Del("identity_token_algorithm")
+		if a := i.post(t, path, next.Encode(), as); a.status != http.StatusSeeOther {
+			t.Errorf("a form without an algorithm: got %v", a)
+		}
+		if after := decode[peopleClient](t, i.admin(t, 200, "GET", "/clients/"+shop.ID, nil)); after.Algorithm != "RS256" {
+			t.Errorf("after a form without an algorithm: got %q, want it as it was", after.Algorithm)
+		}
+		if shown := i.get(t, path, as, wantsPage); !strings.Contains(shown.body, "signed with RS256") {
+			t.Errorf("got %v, want the algorithm on its page", shown)
 		}
 		// What another one has changed meanwhile is not written over.
 		if a := i.post(t, path, old.Encode(), as); a.status != http.StatusConflict {

@@ -2,13 +2,14 @@
 // The browser is played by fetch with the person's cookie.
 import openid from "openid-client-3";
 
-const { ISSUER, COOKIE, BACK, GOODBYE, CLIENT_ID, WAY, CLIENT_SECRET, API_NAME, API_SECRET } = process.env;
+const { ISSUER, COOKIE, BACK, GOODBYE, CLIENT_ID, WAY, CLIENT_SECRET, API_NAME, API_SECRET, ALGORITHM } = process.env;
 const { generators } = openid;
 const browse = (url) => fetch(url, { redirect: "manual", headers: { cookie: COOKIE } });
 
 const issuer = await openid.Issuer.discover(ISSUER);
 const client = new issuer.Client({
-  client_id: CLIENT_ID, id_token_signed_response_alg: "ES256", redirect_uris: [BACK],
+  client_id: CLIENT_ID, redirect_uris: [BACK],
+  ...(ALGORITHM ? { id_token_signed_response_alg: ALGORITHM } : {}), // without, it expects RS256
   ...(WAY === "public" ? { token_endpoint_auth_method: "none" } : { client_secret: CLIENT_SECRET }),
 });
 const api = new issuer.Client({ client_id: API_NAME, client_secret: API_SECRET });
