@@ -195,3 +195,34 @@ func (i *instance) allow(t *testing.T, c clientUnderTest, cookie, scope string) 
 		t.Fatalf("got %v to %q, want the person back with a code", a, a.header.Get("Location"))
 	}
 }
+
+// TestProgramsOfPeopleAskForUsers: who may not look at users cannot make what
+// speaks for one, nor another secret for it.
+func TestProgramsOfPeopleAskForUsers(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w world) {
+		i := launch(t, w)
+		lumen := i.install(t, nil)
+		i.signIn(t, link(lumen.token(person("anna"))))
+		anna := i.userID(t, "anna@lumen.example")
+		key := func(scopes ...string) string {
+			made := i.admin(t, 201, "POST", "/api-keys", fields{"name": "tokens", "scopes": scopes})
+			return "Authorization: Bearer " + decode[struct{ Key string }](t, made).Key
+		}
+		alone, both := key("tokens:read", "tokens:write"), key("tokens:read", "tokens:write", "users:read")
+		wish := jsonText(fields{"name": "Anna’s program", "kind": "person", "user_id": anna})
+		if a := i.send(t, "POST", "/admin/api/v1/clients", wish, alone); a.status != 403 || a.reason() != "not_allowed" {
+			t.Errorf("making it without users:read: got %v, want 403", a)
+		}
+		a := i.send(t, "POST", "/admin/api/v1/clients", wish, both)
+		if a.status != 201 {
+			t.Fatalf("making it with users:read: got %v, want 201", a)
+		}
+		secrets := "/admin/api/v1/clients/" + decode[clientUnderTest](t, a).ID + "/secrets"
+		if a := i.send(t, "POST", secrets, "{}", alone); a.status != 403 {
+			t.Errorf("another secret without users:read: got %v, want 403", a)
+		}
+		if a := i.send(t, "POST", secrets, "{}", both); a.status != 201 {
+			t.Errorf("another secret with users:read: got %v, want 201", a)
+		}
+	})
+}
