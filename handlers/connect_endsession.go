@@ -105,6 +105,8 @@ func logoutValues(r *http.Request) (url.Values, error) {
 
 // readLogout finds the client of a request to sign out and checks that people may
 // be sent to where it says. Anything else is a Fault, and nobody is sent anywhere.
+// When no client is known that is there and switched on, perhaps because the key of
+// the hint is gone, neither the hint nor the address counts: the person is asked.
 func (a *App) readLogout(c *gin.Context, values url.Values) (logout, error) {
 	ctx, tenant := c.Request.Context(), siteOf(c).tenant.ID
 	wish := logout{back: values.Get("post_logout_redirect_uri"), state: values.Get("state")}
@@ -131,6 +133,9 @@ func (a *App) readLogout(c *gin.Context, values url.Values) (logout, error) {
 			wish.client = client
 			Note(c, slog.String("oauth_client", client.ID))
 		}
+	}
+	if wish.client.ID == "" {
+		return logout{}, nil
 	}
 	if wish.back != "" && !slices.Contains(wish.client.PostLogoutURIs, wish.back) {
 		return logout{}, &Fault{Code: BadRequest, Public: "The application wants you to be sent to an address that is not registered for it. You have not been signed out."}

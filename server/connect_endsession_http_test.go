@@ -71,13 +71,22 @@ func TestConnectEndSession(t *testing.T) {
 			"another tenant's hint": {map[string]string{"id_token_hint": theirs.IdentityToken}, "GET", nil, "", "Sign out here too?", false, 0},
 			"an access token":       {map[string]string{"id_token_hint": berta.AccessToken}, "GET", nil, "", "Sign out here too?", false, 0},
 			"a hint that is none":   {map[string]string{"id_token_hint": "a.b.c"}, "GET", nil, "", "Sign out here too?", false, 0},
-			"back without a client": {map[string]string{"post_logout_redirect_uri": clientGoodbye}, "GET", nil, "", "not registered", false, 400},
+			"back without a client": {map[string]string{"post_logout_redirect_uri": clientGoodbye}, "GET", nil, "", "Sign out here too?", false, 0},
 			"back elsewhere":        {map[string]string{"id_token_hint": mine, "post_logout_redirect_uri": "https://evil.example"}, "GET", nil, "", "not registered", false, 400},
 			"back a little further": {map[string]string{"id_token_hint": mine, "post_logout_redirect_uri": clientGoodbye + "/"}, "GET", nil, "", "not registered", false, 400},
 			"a redirect URI":        {map[string]string{"id_token_hint": mine, "post_logout_redirect_uri": clientBack}, "GET", nil, "", "not registered", false, 400},
 			"another client":        {map[string]string{"id_token_hint": mine, "client_id": other.ClientID}, "GET", nil, "", "client_id is another", false, 400},
-			"a client that is off":  {map[string]string{"client_id": off.ClientID, "post_logout_redirect_uri": clientGoodbye}, "GET", nil, "", "not registered", false, 400},
-			"no such client":        {map[string]string{"client_id": "x y", "post_logout_redirect_uri": clientGoodbye}, "GET", nil, "", "not registered", false, 400},
+			"a client that is off":  {map[string]string{"client_id": off.ClientID, "post_logout_redirect_uri": clientGoodbye}, "GET", nil, "", "Sign out here too?", false, 0},
+			"no such client":        {map[string]string{"client_id": "x y", "post_logout_redirect_uri": clientGoodbye}, "GET", nil, "", "Sign out here too?", false, 0},
+			"back with a hint that is none": {
+				map[string]string{"id_token_hint": "a.b.c", "post_logout_redirect_uri": clientGoodbye, "state": "x"},
+				"GET", nil, "", "Sign out here too?", false, 0,
+			},
+			"the answer to that": {nil, "POST", []string{"Sec-Fetch-Site: same-origin"}, "", "You are signed out", true, 0},
+			"a client, and a hint that is none": {
+				map[string]string{"id_token_hint": "a.b.c", "client_id": lumen.ClientID, "post_logout_redirect_uri": clientGoodbye},
+				"GET", nil, "", "Lumen Library has signed you out", false, 0,
+			},
 			"too long":              {map[string]string{"state": strings.Repeat("x", 17<<10)}, "POST", []string{"Sec-Fetch-Site: same-origin"}, "", "too long", false, 400},
 			"the form of the question, elsewhere": {
 				map[string]string{"client_id": lumen.ClientID, "post_logout_redirect_uri": "https://evil.example"},
@@ -115,6 +124,20 @@ func TestConnectEndSession(t *testing.T) {
 			dead := i.refresh(t, lumen, tokens.RefreshToken).status != http.StatusOK
 			if want := test.ends && test.values["id_token_hint"] != ""; dead != want {
 				t.Errorf("%s: got the client's tokens dead: %t, want %t", name, dead, want)
+			}
+		}
+		// A hint of hers to a client that was switched off shows nothing any more.
+		anna := signIn("anna")
+		gone := i.addPeopleClient(t, fields{"post_logout_redirect_uris": []string{clientGoodbye}})
+		hint := i.tokensFor(t, gone, anna, "openid").IdentityToken
+		i.admin(t, 200, "PATCH", "/clients/"+gone.ID, fields{"disabled": true})
+		for _, query := range []map[string]string{
+			{"id_token_hint": hint, "post_logout_redirect_uri": clientGoodbye},
+			{"id_token_hint": hint, "client_id": gone.ClientID},
+		} {
+			a := i.get(t, path+"?"+ask(query), holding(anna), wantsPage)
+			if a.status != 200 || !strings.Contains(a.body, "Sign out here too?") || strings.Contains(a.body, clientGoodbye) || !i.alive(t, anna) {
+				t.Errorf("a client that is off, %v: got %v, want the question, without an address", query, a)
 			}
 		}
 		if a := i.refresh(t, lumen, berta.RefreshToken); a.status != http.StatusOK {

@@ -29,7 +29,7 @@ func (t *Tokens) Authorize(ctx context.Context, tenant string, a Authorization) 
 	if a.Client.Public && a.Challenge == "" || !store.IsID(a.Person.User) || a.Person.Integration != "" && !store.IsID(a.Person.Integration) {
 		return "", Grant{}, ErrInvalidGrant
 	}
-	g, err = t.newGrant(tenant, a.Client, a.Person, a.Scopes, t.moment().Add(a.Client.CodeLife))
+	g, err = t.newGrant(ctx, tenant, a.Client, a.Person, a.Scopes, t.moment().Add(a.Client.CodeLife))
 	if err != nil {
 		return "", Grant{}, err
 	}
@@ -88,7 +88,13 @@ func (t *Tokens) redeemOnce(ctx context.Context, m minting, code, redirectURI, v
 	}
 	g := found.Grant
 	g.ExpiresAt = grantEnd(m.client, g.Scopes, now)
-	m.grant, m.scopes, m.nonce = g, g.Scopes, kept.Nonce
+	m.grant, m.nonce = g, kept.Nonce
+	if m.scopes, err = t.fromThen(ctx, m.tenant, g.Scopes, g.CreatedAt); err != nil {
+		return Issued{}, err
+	}
+	if len(m.scopes) == 0 {
+		return Issued{}, ErrInvalidGrant
+	}
 	made, err := form(ctx, m)
 	if err != nil {
 		return Issued{}, err

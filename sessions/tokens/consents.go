@@ -16,12 +16,17 @@ type Consent = store.Consent
 var ErrConsent = errors.New("the person has not allowed the client this")
 
 // Consented reports whether a person has allowed a client all of these scopes.
+// Consented reports whether a person has allowed a client all of these scopes. What
+// was made since under the name of one of them is another scope.
 func (t *Tokens) Consented(ctx context.Context, tenant string, client Client, user string, scopes []string) (bool, error) {
-	given, err := t.store.ConsentTo(ctx, tenant, client.ID, user)
-	if err != nil {
+	given, at, err := t.store.ConsentTo(ctx, tenant, client.ID, user)
+	if err != nil || given == nil {
 		return false, err
 	}
-	return given != nil && !slices.ContainsFunc(scopes, func(scope string) bool { return !slices.Contains(given, scope) }), nil
+	if given, err = t.fromThen(ctx, tenant, given, at); err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(scopes, func(scope string) bool { return !slices.Contains(given, scope) }), nil
 }
 
 // checkConsent returns ErrConsent when people are to be asked what a client may
@@ -42,7 +47,11 @@ func (t *Tokens) checkConsent(ctx context.Context, tenant string, client Client,
 // those of earlier times. The error is ErrNotFound when the client is gone or
 // disabled by now, or the person is not active.
 func (t *Tokens) GiveConsent(ctx context.Context, tenant string, client Client, user string, scopes []string) error {
-	return t.store.GiveConsent(ctx, tenant, client.ID, user, scopes, t.moment())
+	at, err := t.notBeforeScopes(ctx, tenant, scopes, t.moment())
+	if err != nil {
+		return err
+	}
+	return t.store.GiveConsent(ctx, tenant, client.ID, user, scopes, at)
 }
 
 // Consents lists what a person has allowed, in the order of the clients' ids, at

@@ -34,6 +34,9 @@ func (t *Tokens) Exchange(ctx context.Context, tenant, issuer string, client Cli
 	if err != nil {
 		return Issued{}, err
 	}
+	if g.CreatedAt, err = t.notBeforeScopes(ctx, tenant, scopes, g.CreatedAt); err != nil {
+		return Issued{}, err
+	}
 	g.Scopes, g.Attributes = scopes, nil // the first client has attached them to its own tokens
 	made, err := t.mintAccess(ctx, minting{
 		tenant: tenant, issuer: issuer, client: client, grant: g, scopes: scopes, actor: client.ClientID,

@@ -32,6 +32,9 @@ func (t *Tokens) fork(ctx context.Context, client Client, of Grant, attributes j
 	if err != nil {
 		return Grant{}, "", err
 	}
+	if g.Scopes, err = t.fromThen(ctx, of.TenantID, of.Scopes, of.CreatedAt); err != nil {
+		return Grant{}, "", err
+	}
 	if g.Attributes, err = mergedAttributes(of.Attributes, attributes); err != nil {
 		return Grant{}, "", err
 	}
@@ -54,7 +57,7 @@ func (t *Tokens) forked(of Grant, client Client, end time.Time) (Grant, error) {
 		return Grant{}, err
 	}
 	g := of
-	g.ID, g.Client, g.CreatedAt, g.ExpiresAt = id, client.ID, t.moment(), earliest(end, of.ExpiresAt)
+	g.ID, g.Client, g.CreatedAt, g.ExpiresAt = id, client.ID, latest(t.moment(), of.CreatedAt), earliest(end, of.ExpiresAt)
 	return g, nil
 }
 

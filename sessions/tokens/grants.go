@@ -48,12 +48,15 @@ type Issued struct {
 }
 
 // newGrant makes the first grant of a family.
-func (t *Tokens) newGrant(tenant string, client Client, p Person, scopes []string, end time.Time) (Grant, error) {
+func (t *Tokens) newGrant(ctx context.Context, tenant string, client Client, p Person, scopes []string, end time.Time) (Grant, error) {
 	id, err := store.NewID()
 	if err != nil {
 		return Grant{}, err
 	}
-	now := t.moment()
+	now, err := t.notBeforeScopes(ctx, tenant, scopes, t.moment())
+	if err != nil {
+		return Grant{}, err
+	}
 	g := Grant{
 		TenantID: tenant, ID: id, Family: id, Client: client.ID, User: p.User, Integration: p.Integration,
 		Generation: p.Generation, Epoch: p.Epoch, AuthTime: p.AuthTime.UTC().Truncate(time.Microsecond),
@@ -98,7 +101,7 @@ func (t *Tokens) GrantPerson(ctx context.Context, tenant, issuer string, client 
 		return Issued{}, ErrInvalidGrant
 	}
 	now := t.moment()
-	g, err := t.newGrant(tenant, client, p, scopes, grantEnd(client, scopes, now))
+	g, err := t.newGrant(ctx, tenant, client, p, scopes, grantEnd(client, scopes, now))
 	if err != nil {
 		return Issued{}, err
 	}

@@ -134,8 +134,11 @@ func (t *Tokens) branch(ctx context.Context, h holder, scopes []string) (holder,
 // signJWT makes the JWT of a wish whose scopes the holder has.
 func (t *Tokens) signJWT(ctx context.Context, tenant, issuer string, h holder, wish JWTWish) (string, error) {
 	now := t.now()
-	// It is not older than its client, whose row may be of a clock that is ahead.
+	// It is not older than its client and its grant, whose rows may be of a clock that is ahead.
 	made := latest(now, h.client.CreatedAt)
+	if h.grant != nil {
+		made = latest(made, h.grant.CreatedAt)
+	}
 	id, err := store.NewIDAt(made)
 	if err != nil {
 		return "", err

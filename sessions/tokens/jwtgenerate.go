@@ -56,6 +56,9 @@ func (t *Tokens) GenerateJWT(ctx context.Context, tenant, issuer string, wish JW
 	}
 	if h.grant != nil {
 		h.grant.Scopes = sorted(h.scopes)
+		if h.grant.CreatedAt, err = t.notBeforeScopes(ctx, tenant, h.scopes, h.grant.CreatedAt); err != nil {
+			return "", err
+		}
 		// The JWT is worth as much as this is: until the user is disabled or signed
 		// out everywhere.
 		if err := t.store.AddTokenGrant(ctx, *h.grant, store.Given{}); err != nil {

@@ -49,7 +49,7 @@ func (t *Tokens) refreshJWT(ctx context.Context, tenant, issuer string, client C
 		return "", err
 	}
 	h := holder{
-		client: client, grant: &issued.Grant, scopes: issued.Grant.Scopes,
+		client: client, grant: &issued.Grant, scopes: issued.Access.Scopes,
 		ends: t.now().Add(client.AccessTokenLife), refresh: issued.Refresh,
 	}
 	if wish.Scopes == nil {

@@ -14,7 +14,7 @@ import (
 type LiveAccess struct {
 	Client  Client
 	Grant   *Grant   // nil = the client speaks for itself
-	Scopes  []string // what the token was given
+	Scopes  []string // what the token was given, without what was made since under an old name
 	ID      string   // jti
 	Expires time.Time
 	Claims  map[string]any // of a JWT, numbers as json.Number; nil = a reference token
@@ -23,39 +23,55 @@ type LiveAccess struct {
 // LiveAccess returns what an access token of ours is, a JWT or a reference token,
 // of a client or of a person, when it is live at this moment, or ErrNone.
 func (t *Tokens) LiveAccess(ctx context.Context, tenant, issuer, token string) (LiveAccess, error) {
-	if !isReference(token) {
-		return t.liveJWT(ctx, tenant, issuer, token)
+	find := t.liveJWT
+	if isReference(token) {
+		find = t.liveReference
 	}
-	b, err := t.store.ReferenceBearer(ctx, tenant, digestOf(token), t.now())
-	if err != nil {
-		return LiveAccess{}, noneOf(err)
-	}
-	return LiveAccess{Client: b.Owner, Grant: b.Grant, Scopes: strings.Fields(b.Scope), ID: b.ID, Expires: b.ExpiresAt}, nil
-}
-
-func (t *Tokens) liveJWT(ctx context.Context, tenant, issuer, token string) (LiveAccess, error) {
-	claims, err := t.readTimely(ctx, tenant, issuer, token)
+	live, made, err := find(ctx, tenant, issuer, token)
 	if err != nil {
 		return LiveAccess{}, err
 	}
-	live := LiveAccess{Scopes: claims.Scope, ID: claims.ID, Expires: claims.end()}
+	if live.Grant != nil {
+		made = live.Grant.CreatedAt // with which its scopes were given
+	}
+	if live.Scopes, err = t.fromThen(ctx, tenant, live.Scopes, made); err != nil {
+		return LiveAccess{}, err
+	}
+	return live, nil
+}
+
+// liveReference and liveJWT also return when the token was made.
+func (t *Tokens) liveReference(ctx context.Context, tenant, _, token string) (live LiveAccess, made time.Time, err error) {
+	b, err := t.store.ReferenceBearer(ctx, tenant, digestOf(token), t.now())
+	if err != nil {
+		return LiveAccess{}, time.Time{}, noneOf(err)
+	}
+	return LiveAccess{Client: b.Owner, Grant: b.Grant, Scopes: strings.Fields(b.Scope), ID: b.ID, Expires: b.ExpiresAt}, b.CreatedAt, nil
+}
+
+func (t *Tokens) liveJWT(ctx context.Context, tenant, issuer, token string) (live LiveAccess, made time.Time, err error) {
+	claims, err := t.readTimely(ctx, tenant, issuer, token)
+	if err != nil {
+		return LiveAccess{}, time.Time{}, err
+	}
+	live = LiveAccess{Scopes: claims.Scope, ID: claims.ID, Expires: claims.end()}
 	if live.Claims, err = claimsOf(claims.payload); err != nil {
-		return LiveAccess{}, ErrNone
+		return LiveAccess{}, time.Time{}, ErrNone
 	}
 	if claims.Session == "" {
 		b, err := t.store.JWTBearer(ctx, tenant, claims.ID, claims.ClientID, claims.made())
 		live.Client = b.Owner
-		return live, noneOf(err)
+		return live, claims.made(), noneOf(err)
 	}
 	client, g, err := t.store.LiveTokenGrant(ctx, tenant, claims.Session, claims.ID, t.now())
 	if err != nil {
-		return LiveAccess{}, noneOf(err)
+		return LiveAccess{}, time.Time{}, noneOf(err)
 	}
 	if client.ClientID != claims.ClientID || g.User != claims.Subject {
-		return LiveAccess{}, ErrNone
+		return LiveAccess{}, time.Time{}, ErrNone
 	}
 	live.Client, live.Grant, live.Scopes = client, &g, claims.scopes(g)
-	return live, nil
+	return live, claims.made(), nil
 }
 
 // UserInfo returns what the bearer of an access token may know of its person

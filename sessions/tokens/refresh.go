@@ -101,7 +101,11 @@ func (t *Tokens) scopesNow(ctx context.Context, m minting, asked string) ([]stri
 	if len(both(wanted, m.grant.Scopes)) != len(wanted) {
 		return nil, ErrScope
 	}
-	allowed, err := t.allowed(ctx, m.tenant, m.client, m.grant.User, m.grant.Scopes)
+	given, err := t.fromThen(ctx, m.tenant, m.grant.Scopes, m.grant.CreatedAt)
+	if err != nil {
+		return nil, err
+	}
+	allowed, err := t.allowed(ctx, m.tenant, m.client, m.grant.User, given)
 	if err != nil {
 		return nil, err
 	}

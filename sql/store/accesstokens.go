@@ -143,13 +143,14 @@ SELECT c.tenant_id, c.id AS client, c.client_id, c.api_scopes, `+s.dialect.scope
 }
 
 // LivePersonsJWT is LiveJWT for a JWT of a grant, which has to be live at a time.
+// The scopes may not be younger than the grant either.
 func (s *Store) LivePersonsJWT(ctx context.Context, tenant, id, grant, connection string, made, at time.Time) (LiveToken, error) {
 	return s.liveToken(ctx, s.dialect.livePersonsJWTQuery(), connection, made.UTC(), grant, tenant, at.UTC(), id)
 }
 
 func (d dialect) livePersonsJWTQuery() string {
 	return `
-SELECT c.tenant_id, c.id AS client, c.client_id, c.api_scopes, ` + d.scopesAt("$1", "$2") + `, ` + grantColumns + `
+SELECT c.tenant_id, c.id AS client, c.client_id, c.api_scopes, ` + d.scopesAt("$1", "$2 AND a.created_at <= g.created_at") + `, ` + grantColumns + `
   FROM token_grants g JOIN clients c ON c.id = g.client AND c.tenant_id = g.tenant_id` + grantTables + `
  WHERE g.id = $3 AND g.tenant_id = $4 AND g.expires_at > $5 AND NOT c.disabled AND ` + grantLives + `
    AND NOT EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.id = $6 AND r.tenant_id = g.tenant_id)`

@@ -30,47 +30,54 @@ type consentRow struct {
 	GivenAt  time.Time `db:"given_at"`
 }
 
-// ConsentTo returns the scopes that a person has allowed a client, sorted; none
-// for somebody who was never asked.
-func (s *Store) ConsentTo(ctx context.Context, tenant, client, user string) ([]string, error) {
-	stmt, err := s.stmt(ctx, s.read, `SELECT scopes FROM consents WHERE client = $1 AND user_id = $2 AND tenant_id = $3`)
+// consentTo is the statement of ConsentTo.
+const consentTo = `SELECT scopes, given_at FROM consents WHERE client = $1 AND user_id = $2 AND tenant_id = $3`
+
+// ConsentTo returns the scopes that a person has allowed a client, sorted, and
+// when; none for somebody who was never asked.
+func (s *Store) ConsentTo(ctx context.Context, tenant, client, user string) (scopes []string, at time.Time, err error) {
+	stmt, err := s.stmt(ctx, s.read, consentTo)
 	if err != nil {
-		return nil, fault(err)
+		return nil, time.Time{}, fault(err)
 	}
-	var list []string
-	if err := stmt.SelectContext(ctx, &list, client, user, tenant); err != nil {
-		return nil, fault(err)
+	var rows []consentRow
+	if err := stmt.SelectContext(ctx, &rows, client, user, tenant); err != nil {
+		return nil, time.Time{}, fault(err)
 	}
-	return consented(list)
+	return consented(rows)
 }
 
-// consented reads the scopes of no row or one.
-func consented(rows []string) ([]string, error) {
+// consented reads no row or one.
+func consented(rows []consentRow) (scopes []string, at time.Time, err error) {
 	if len(rows) == 0 {
-		return nil, nil
+		return nil, time.Time{}, nil
 	}
-	var scopes []string
-	if err := json.Unmarshal([]byte(rows[0]), &scopes); err != nil {
-		return nil, fmt.Errorf("store: scopes of a consent: %w", err)
+	if err := json.Unmarshal([]byte(rows[0].Scopes), &scopes); err != nil {
+		return nil, time.Time{}, fmt.Errorf("store: scopes of a consent: %w", err)
 	}
-	return scopes, nil
+	return scopes, rows[0].GivenAt, nil
 }
 
-// GiveConsent adds scopes to what a person has allowed a client. The error is
+// GiveConsent adds scopes to what a person has allowed a client, of which those go
+// that were made anew since. The error is
 // ErrNotFound when the client is gone or disabled by now, or the person is not
 // active.
 func (s *Store) GiveConsent(ctx context.Context, tenant, client, user string, scopes []string, at time.Time) error {
 	return s.inTx(ctx, func(tx *sqlx.Tx) error {
-		var rows []string
-		err := tx.SelectContext(ctx, &rows,
-			`SELECT scopes FROM consents WHERE client = $1 AND user_id = $2 AND tenant_id = $3`+s.dialect.forUpdate(), client, user, tenant)
+		var rows []consentRow
+		err := tx.SelectContext(ctx, &rows, consentTo+s.dialect.forUpdate(), client, user, tenant)
 		if err != nil {
 			return err
 		}
-		all, err := consented(rows)
+		all, then, err := consented(rows)
 		if err != nil {
 			return err
 		}
+		made, err := s.scopesMade(ctx, tx, tenant, all)
+		if err != nil {
+			return err
+		}
+		all = slices.DeleteFunc(all, func(name string) bool { return made[name].After(then) })
 		all = append(all, scopes...)
 		slices.Sort(all)
 		list, err := json.Marshal(nonNil(slices.Compact(all)))
@@ -109,7 +116,7 @@ SELECT o.client, c.client_id, c.name, o.scopes, o.given_at
 	}
 	consents := make([]Consent, 0, len(rows))
 	for _, row := range rows {
-		scopes, err := consented([]string{row.Scopes})
+		scopes, _, err := consented([]consentRow{row})
 		if err != nil {
 			return nil, err
 		}
