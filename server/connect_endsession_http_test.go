@@ -87,7 +87,7 @@ func TestConnectEndSession(t *testing.T) {
 				map[string]string{"id_token_hint": "a.b.c", "client_id": lumen.ClientID, "post_logout_redirect_uri": clientGoodbye},
 				"GET", nil, "", "Lumen Library has signed you out", false, 0,
 			},
-			"too long":              {map[string]string{"state": strings.Repeat("x", 17<<10)}, "POST", []string{"Sec-Fetch-Site: same-origin"}, "", "too long", false, 400},
+			"too long": {map[string]string{"state": strings.Repeat("x", 17<<10)}, "POST", []string{"Sec-Fetch-Site: same-origin"}, "", "too long", false, 400},
 			"the form of the question, elsewhere": {
 				map[string]string{"client_id": lumen.ClientID, "post_logout_redirect_uri": "https://evil.example"},
 				"POST",
