@@ -34,8 +34,8 @@ func newStateMetrics(k *core, http *handlers.HTTP) *stateMetrics {
 		redisWaits:       desc("usher_redis_waits_total", "Calls that had to wait for a connection to Redis."),
 		redisWaited:      desc("usher_redis_wait_seconds_total", "How long calls have waited for a connection to Redis, together."),
 		redisTimeouts:    desc("usher_redis_pool_timeouts_total", "Calls that got no connection to Redis in time."),
-		signInLogWaiting: desc("usher_sign_in_log_waiting", "Attempts to sign in that are not in the log yet."),
-		signInLogDropped: desc("usher_sign_in_log_dropped_total", "Attempts that the log has counted and not kept, because the database was slow or down."),
+		signInLogWaiting: desc("usher_sign_in_log_waiting", "Entries that wait to be written to the sign-in log."),
+		signInLogDropped: desc("usher_sign_in_log_dropped_total", "Entries that were counted and not kept, because the database did not take them in time."),
 		jobEnd:           desc("usher_jobs_ended_total", "Jobs that have ended in this process, by kind and state.", "kind", "state"),
 	}
 }
