@@ -3,7 +3,7 @@ package kv
 import (
 	"context"
 	"errors"
-	"net"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -15,50 +15,26 @@ import (
 // It neither waits nor fails.
 type Watcher func(took time.Duration, unavailable bool)
 
-// Watch has w told of every round trip from now on. Nobody else may use
-// the store meanwhile.
-func (r *Redis) Watch(w Watcher) { r.client.AddHook(watchHook{r.now, w}) }
+// Watch has w told of every round trip from now on. Nobody else may use the store
+// meanwhile.
+func (r *Redis) Watch(w Watcher) { r.tell = w }
 
-// watchHook times what go-redis sends.
-type watchHook struct {
-	now  func() time.Time
-	tell Watcher
-}
-
-func (h watchHook) DialHook(next redis.DialHook) redis.DialHook {
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		return next(ctx, network, address)
+// timed does a round trip with these commands and tells of it. What is sent to set
+// up a connection is part of the time and of nothing else: older servers refuse
+// some of it. Whose client has hung up says nothing about Redis.
+func (r *Redis) timed(ctx context.Context, cmds []redis.Cmder, send func()) {
+	if r.tell == nil {
+		send()
+		return
 	}
-}
-
-func (h watchHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		start := h.now()
-		err := next(ctx, cmd)
-		h.done(ctx, start, err)
-		return err
-	}
-}
-
-func (h watchHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []redis.Cmder) error {
-		start := h.now()
-		err := next(ctx, cmds)
-		worst := err // the first one that says more than that something is not there
-		for i := 0; i < len(cmds) && (worst == nil || errors.Is(worst, redis.Nil)); i++ {
-			worst = cmds[i].Err()
-		}
-		h.done(ctx, start, worst)
-		return err
-	}
-}
-
-// done tells of a round trip. Whose client has hung up says nothing about Redis.
-func (h watchHook) done(ctx context.Context, start time.Time, err error) {
+	start := r.now()
+	send()
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return
 	}
-	h.tell(h.now().Sub(start), err != nil && !errors.Is(err, redis.Nil))
+	r.tell(r.now().Sub(start), slices.ContainsFunc(cmds, func(cmd redis.Cmder) bool {
+		return cmd.Err() != nil && !errors.Is(cmd.Err(), redis.Nil)
+	}))
 }
 
 // PoolState is how the connections to Redis stand; on a Cluster, those to all
