@@ -104,7 +104,7 @@ func (h *HTTP) answer(c *gin.Context, err error, form errorForm) {
 		return
 	}
 	ruling := h.rule(err)
-	if ruling.code == string(Overloaded) {
+	if ruling.code == string(Overloaded) && !errors.Is(err, errStopping) {
 		h.shed.Add(1)
 	}
 	h.logRefusal(c, ruling, err)
