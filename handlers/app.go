@@ -32,6 +32,8 @@ type App struct {
 	Upstreams *Upstreams
 	// TrustedProxies are the peers whose forwarding headers count.
 	TrustedProxies []netip.Prefix
+	// Meter counts what goes on; nil = nobody does.
+	Meter Meter
 }
 
 // site is the tenant that a request came to.
@@ -131,6 +133,7 @@ func (a *App) ReturnOrigins(c *gin.Context) ([]string, error) {
 // session returns the request's session, or a Fault with NoSession.
 func (a *App) session(c *gin.Context) (sessions.Session, error) {
 	session, err := a.Sessions.Check(c.Request.Context(), siteOf(c).tenant.ID, sessions.ReadCookie(c.Request))
+	a.meterCheck(c, CheckBrowser, err)
 	if errors.Is(err, sessions.ErrNone) {
 		return sessions.Session{}, &Fault{Code: NoSession}
 	} else if err != nil {

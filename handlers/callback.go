@@ -74,6 +74,7 @@ func (a *App) logAttempt(c *gin.Context, attempt provisioning.SignInAttempt, err
 		attempt.Reason, attempt.Refusal = ruling.code, ruling.refusal
 	}
 	attempt.Network, attempt.UserAgent = sessions.NetworkOf(c.ClientIP()), c.Request.UserAgent()
+	a.meterSignIn(attempt)
 	a.Provisioning.LogSignIn(attempt)
 }
 

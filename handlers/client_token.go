@@ -27,6 +27,7 @@ type tokenAnswer struct {
 // ClientToken gives a partner's server an access token for its app id and its
 // secret (RFC 6749 §4.4): POST /api/oauth/token.
 func (a *App) ClientToken(c *gin.Context) error {
+	noteGrant(c, tokens.GrantClientCredentials)
 	form, err := oauthForm(c.Request)
 	if err != nil {
 		return err

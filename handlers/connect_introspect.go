@@ -34,20 +34,27 @@ const inactive = `{"active":false}`
 // Introspect says what an access token is worth at the API connection that asks
 // (RFC 7662): POST /connect/introspect.
 func (a *App) Introspect(c *gin.Context) error {
+	active, err := a.introspect(c)
+	a.meterIntrospection(c, active, err)
+	return err
+}
+
+// introspect is Introspect, and reports what was said.
+func (a *App) introspect(c *gin.Context) (active bool, err error) {
 	caller, form, err := a.connection(c)
 	if err != nil {
-		return err
+		return false, err
 	}
 	token := form.Get("token")
 	if token == "" {
-		return oauthFault(OAuthInvalidRequest, "token is missing: the access token to look at.")
+		return false, oauthFault(OAuthInvalidRequest, "token is missing: the access token to look at.")
 	}
 	found, err := a.Tokens.Introspect(c.Request.Context(), siteOf(c).tenant.ID, issuer(c), caller, token)
 	if errors.Is(err, tokens.ErrNone) {
 		c.Data(http.StatusOK, "application/json; charset=utf-8", []byte(inactive))
-		return nil
+		return false, nil
 	} else if err != nil {
-		return err
+		return false, err
 	}
 	answer := introspectionAnswer{
 		Active: true, NotBefore: found.NotBefore.Unix(), Expires: found.Expire.Unix(), IssuedAt: found.IssuedAt.Unix(),
@@ -59,5 +66,5 @@ func (a *App) Introspect(c *gin.Context) error {
 		answer.AuthTime = found.AuthTime.Unix()
 	}
 	c.JSON(http.StatusOK, answer)
-	return nil
+	return true, nil
 }

@@ -36,6 +36,9 @@ func (a *App) ConnectToken(c *gin.Context) error {
 	}
 	grantType := form.Get("grant_type")
 	grant, known := connectGrants[grantType]
+	if known {
+		noteGrant(c, grantType)
+	}
 	switch {
 	case grantType == "":
 		return oauthFault(OAuthInvalidRequest, "grant_type is missing.")

@@ -143,6 +143,7 @@ func (a *App) viewSession(c *gin.Context) (sessions.Session, error) {
 	} else {
 		session, err = a.viewOfCookie(c)
 	}
+	a.meterCheck(c, CheckView, err)
 	if errors.Is(err, sessions.ErrNone) {
 		return sessions.Session{}, &Fault{Code: NoSession}
 	} else if err != nil {

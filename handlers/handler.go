@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -31,7 +32,7 @@ type Pages interface {
 
 // HTTP is what every handler shares: it turns errors into answers and holds
 // the middleware. All fields are required and read-only after the first
-// request.
+// request; Requests may be nil.
 type HTTP struct {
 	Pages Pages
 	Log   *slog.Logger
@@ -41,6 +42,11 @@ type HTTP struct {
 	Unavailable func(error) bool
 	// HTTPS says that browsers reach us over https only.
 	HTTPS bool
+
+	// Requests is told of every request; nil = nobody is.
+	Requests RequestMeter
+
+	inFlight, shed atomic.Int64 // see Load
 
 	usualPages sync.Map // by code, see page
 }
@@ -98,6 +104,9 @@ func (h *HTTP) answer(c *gin.Context, err error, form errorForm) {
 		return
 	}
 	ruling := h.rule(err)
+	if ruling.code == string(Overloaded) && !errors.Is(err, errStopping) {
+		h.shed.Add(1)
+	}
 	h.logRefusal(c, ruling, err)
 	if c.Writer.Written() {
 		// Half an answer is out. Cutting the connection is the only way left

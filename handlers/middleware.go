@@ -31,7 +31,7 @@ const (
 )
 
 // NewEngine makes a gin engine with all middleware that every request passes:
-// request id, access log, recovery, security headers, load limit, body limit
+// request id, measures, access log, recovery, security headers, load limit, body limit
 // and deadline. Forwarding headers count only when they come from one of the
 // trusted proxies. inFlight is how many requests may be under way at once;
 // those to HealthPath and ReadyPath are not counted.
@@ -52,6 +52,7 @@ func (h *HTTP) NewEngine(trustedProxies []netip.Prefix, inFlight int) (*gin.Engi
 	}
 	engine.Use(
 		h.requestID(trustedProxies),
+		h.measure,
 		h.accessLog,
 		h.recoverPanic,
 		h.securityHeaders,

@@ -60,6 +60,7 @@ func (a *App) v0Issue(c *gin.Context, client tokens.Client, wish v0Wish) (tokens
 	ctx, tenant := c.Request.Context(), siteOf(c).tenant.ID
 	switch wish.grantType {
 	case tokens.GrantRefreshToken, tokens.GrantAuthorizationCode:
+		noteGrant(c, wish.grantType)
 		if !slices.Contains(client.Grants, wish.grantType) {
 			return tokens.IssuedV0{}, oauthFault(OAuthUnauthorizedClient, "The client may not use this grant_type: an administrator can allow it.")
 		}

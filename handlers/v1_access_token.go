@@ -108,6 +108,9 @@ func (a *App) v1Issue(c *gin.Context, client tokens.Client, parameters url.Value
 		grant = tokens.GrantAuthorizationCode
 	}
 	known := []string{tokens.GrantAuthorizationCode, tokens.GrantClientCredentials, tokens.GrantRefreshToken}
+	if slices.Contains(known, grant) {
+		noteGrant(c, grant)
+	}
 	switch {
 	case grant == "":
 		return tokens.Issued{}, oauthFault(OAuthInvalidRequest, "grant_type is missing: client_credentials, or a code.")

@@ -12,6 +12,7 @@ import (
 // V1JWT makes a JWT of an access token or of another JWT, with those of its
 // scopes that are asked for: GET and POST /v1/oauth/jwt.
 func (a *App) V1JWT(c *gin.Context) error {
+	noteGrant(c, GrantJWT)
 	token, err := v1Token(c.Request.Header)
 	if err != nil {
 		return err
@@ -39,6 +40,7 @@ func (a *App) V1JWT(c *gin.Context) error {
 // that shows its secret, of the refresh token itself: GET and POST
 // /v1/oauth/jwt/refresh.
 func (a *App) V1Refresh(c *gin.Context) error {
+	noteGrant(c, GrantJWT)
 	parameters, err := v1Parameters(c.Request)
 	if err != nil {
 		return err

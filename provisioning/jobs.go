@@ -289,6 +289,7 @@ func (s *Service) work(ctx context.Context, j store.Job, lease string) error {
 			}
 		}
 		if done.Over() {
+			s.jobs.count(j.Kind, false)
 			return nil
 		}
 	}
@@ -313,6 +314,7 @@ func untilDone(ctx context.Context, do func(context.Context) error) error {
 // failed ends a job that will never succeed.
 func (s *Service) failed(ctx context.Context, j store.Job, lease string, err error) error {
 	s.log.Error("a job failed", slog.String("job", j.ID), slog.String("kind", j.Kind), slog.Any("error", err))
+	s.jobs.count(j.Kind, true)
 	message := "Something went wrong on our side. The log says more under the id of this job."
 	if wrong, ok := errors.AsType[*Invalid](err); ok {
 		message = wrong.Error()

@@ -377,3 +377,21 @@ func isInvalid(err error) bool {
 	_, ok := errors.AsType[*provisioning.Invalid](err)
 	return ok
 }
+
+// TestEndedJobs: each end is counted once, under its kind.
+func TestEndedJobs(t *testing.T) {
+	eachPlace(t, provisioning.Settings{}, func(t *testing.T, p *place) {
+		p.start(t, provisioning.JobExportUsers, nil)
+		p.start(t, provisioning.JobExportUsers, nil)
+		p.workOff(t)
+		want := []provisioning.EndedJobs{
+			{Kind: provisioning.JobDropHoldings},
+			{Kind: provisioning.JobUndo},
+			{Kind: provisioning.JobExportUsers, Done: 2},
+			{Kind: provisioning.JobImportCatalog},
+		}
+		if diff := cmp.Diff(want, p.svc.EndedJobs()); diff != "" {
+			t.Errorf("got ends of jobs that differ (-want +got):\n%s", diff)
+		}
+	})
+}

@@ -55,6 +55,7 @@ type Service struct {
 	callers   *recent[caller] // who has called of late, by personKey
 	users     *recent[*latest[Principal]]
 	newJob    chan struct{} // gets a value, if it has room, with each new job
+	jobs      jobTally
 }
 
 // New makes a Service. Run has to be running beside it for what is done later.

@@ -289,6 +289,9 @@ func TestLogWhileTheDatabaseIsHeldUp(t *testing.T) {
 		for range attempts {
 			svc.LogSignIn(provisioning.SignInAttempt{Arrival: arrival, SignIn: signIn, Door: provisioning.DoorGet})
 		}
+		if state := svc.SignInLogState(); state.Waiting == 0 || state.Dropped == 0 || state.Waiting+state.Dropped > attempts {
+			t.Errorf("got %+v of %d attempts, want some to wait and some dropped", state, attempts)
+		}
 		mu.Lock()
 		if !strings.Contains(said.String(), "counted, but not kept") {
 			t.Errorf("got %q in the service's log, want it to say that entries are dropped", said.String())
@@ -308,6 +311,9 @@ func TestLogWhileTheDatabaseIsHeldUp(t *testing.T) {
 			line = p.db.Rows(t, `SELECT coalesce(sum(count), 0) FROM sign_ins WHERE tenant_id = $1`, p.tenant.ID)[0]
 		}
 		stop()
+		if state := svc.SignInLogState(); state.Waiting != 0 || state.Dropped == 0 {
+			t.Errorf("got %+v when all is written, want none to wait and those that were dropped", state)
+		}
 		usage, err := svc.KeyUsage(t.Context(), p.tenant, epoch)
 		if use := usage[p.key.ID]; err != nil || use.SignIns != attempts {
 			t.Errorf("got use %+v, error %v, want %d sign-ins", use, err, attempts)

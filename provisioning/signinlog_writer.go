@@ -46,6 +46,7 @@ type signInLog struct {
 	uses       map[useKey]time.Time // of keys by API calls, when they were counted last
 	suppressed map[suppressedKey]suppressed
 	lost       int64 // entries that were dropped since the database answered
+	dropped    int64 // entries that were dropped since the start
 	gone       []erasedUser
 	rungs      []waitingRung
 }
@@ -187,6 +188,7 @@ func (l *signInLog) drop(row *store.SignIn) {
 		l.log.Warn("the sign-in log is not being written fast enough: entries are counted, but not kept")
 	}
 	l.lost += row.Count
+	l.dropped += row.Count
 	l.suppress(row, true)
 }
 

@@ -68,6 +68,7 @@ var libraries = map[string][]string{
 	"github.com/lib/pq":            {"sql", "testenv"},
 	"github.com/nlnwa/whatwg-url":  {},
 	"github.com/pressly/goose":     {"sql"},
+	"github.com/prometheus":        {"server"},
 	"github.com/redis/go-redis":    {"sessions/kv"},
 	"github.com/spf13/cobra":       {"server"},
 	"golang.org/x/crypto":          {"sessions/admins"},

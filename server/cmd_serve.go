@@ -8,6 +8,7 @@ import (
 	"net"
 	"runtime/debug"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -67,16 +68,20 @@ func (p program) serveOn(ctx context.Context, cfg Config, listener net.Listener,
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	metricsListener, err := app.listenForMetrics(ctx, cfg.MetricsListen)
+	if err != nil {
+		return errors.Join(err, listener.Close(), app.close())
+	}
 	// Background work goes on until the last request is answered.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	finished := make(chan struct{})
-	go func() {
-		defer close(finished)
-		app.run(background)
-	}()
+	var beside sync.WaitGroup
+	beside.Go(func() { app.run(background) })
+	if app.metrics != nil {
+		beside.Go(func() { app.metrics.serve(background, metricsListener, log) })
+	}
 	defer func() {
 		stop()
-		<-finished
+		beside.Wait()
 		err = errors.Join(err, app.close())
 	}()
 	setup, err := app.setupLine(ctx, origin, cfg.adminHosts(origin))

@@ -22,6 +22,7 @@ import (
 // and free of contradictions.
 type Config struct {
 	Listen          string              // host:port; port 0 takes a free one
+	MetricsListen   string              // the same for the metrics; "" = none are served
 	PublicURL       provisioning.Origin // zero: see Config.Origin
 	DataDir         string
 	DatabaseURL     string // "" = SQLite in DataDir; else a postgres URL with sslmode
@@ -81,6 +82,11 @@ var settings = []setting{
 		name: "USHER_LISTEN", fallback: defaultListen,
 		doc: "Address and port to listen on. Port 0 takes a free one.",
 		set: setListen,
+	},
+	{
+		name: "USHER_METRICS_LISTEN",
+		doc:  "Address and port of /metrics for Prometheus, such as 127.0.0.1:9090; never the public one. Empty: no metrics.",
+		set:  setMetricsListen,
 	},
 	{
 		name: "USHER_PUBLIC_URL",
@@ -411,6 +417,9 @@ func (c Config) contradictions(bad map[string]bool) []fault {
 		makeKey  = "Make one with “openssl rand -base64 32” and give every process the same."
 		orAllow  = ", or USHER_ALLOW_EMBEDDED=true for a single process."
 	)
+	if c.MetricsListen != "" && samePlace(c.MetricsListen, c.Listen) {
+		report("USHER_METRICS_LISTEN", strconv.Quote(c.MetricsListen), "it is where USHER_LISTEN answers the public", "Give the metrics a port of their own, such as 127.0.0.1:9090.", "USHER_LISTEN")
+	}
 	production := c.Env == Production
 	switch noURL := c.PublicURL == (provisioning.Origin{}); {
 	case noURL && production:

@@ -13,17 +13,38 @@ import (
 
 func setListen(c *Config, value string) *wrong {
 	c.Listen = value
+	return checkListen(value, "USHER_LISTEN=127.0.0.1:8080")
+}
+
+func setMetricsListen(c *Config, value string) *wrong {
+	c.MetricsListen = value
+	return checkListen(value, "USHER_METRICS_LISTEN=127.0.0.1:9090")
+}
+
+// checkListen checks an address to listen on. example is a setting that is good.
+func checkListen(value, example string) *wrong {
 	host, port, err := net.SplitHostPort(value)
 	if err != nil {
-		return &wrong{"it is not an address and a port", "Set USHER_LISTEN=127.0.0.1:8080, say; IPv6 addresses stand in brackets."}
+		return &wrong{"it is not an address and a port", "Set " + example + ", say; IPv6 addresses stand in brackets."}
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return &wrong{"the port is not a number from 0 to 65535", "Set USHER_LISTEN=127.0.0.1:8080, say."}
+		return &wrong{"the port is not a number from 0 to 65535", "Set " + example + ", say."}
 	}
 	if _, err := netip.ParseAddr(host); err != nil && host != "" && host != "localhost" {
 		return &wrong{"the part before the port is not an IP address", "Use 127.0.0.1 for this machine alone, 0.0.0.0 for all interfaces."}
 	}
 	return nil
+}
+
+// samePlace reports whether two addresses to listen on have the same port, which
+// is not one that the system chooses. The hosts do not count: one may stand for
+// all interfaces.
+func samePlace(a, b string) bool {
+	_, portA, errA := net.SplitHostPort(a)
+	_, portB, errB := net.SplitHostPort(b)
+	numberA, _ := strconv.ParseUint(portA, 10, 16)
+	numberB, _ := strconv.ParseUint(portB, 10, 16)
+	return errA == nil && errB == nil && numberA == numberB && numberA != 0
 }
 
 // listensOnLoopback reports whether only this machine reaches the address.

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
 	"usher/handlers"
 	"usher/handlers/admin"
 	"usher/provisioning"
@@ -210,6 +212,7 @@ type application struct {
 	handler   http.Handler
 	ready     *handlers.Readiness
 	upstreams *handlers.Upstreams
+	metrics   *metrics // nil = nobody wants to know
 }
 
 // wire builds the application that cfg describes. Browsers reach it at origin.
@@ -249,5 +252,21 @@ func wire(ctx context.Context, cfg Config, origin provisioning.Origin, log *slog
 		front = &handlers.Front{To: cfg.Upstream, Public: cfg.UpstreamPublic}
 	}
 	routes(engine, app, admin.New(app, k.admins, cfg.BootstrapAPIKey), ready, front)
-	return &application{core: k, handler: engine, ready: ready, upstreams: app.Upstreams}, nil
+	built := &application{core: k, handler: engine, ready: ready, upstreams: app.Upstreams}
+	if cfg.MetricsListen != "" {
+		built.metrics = k.measure(app, engine.Routes())
+	}
+	return built, nil
+}
+
+// measure has everything that is built count for Prometheus.
+func (k *core) measure(app *handlers.App, routes gin.RoutesInfo) *metrics {
+	m := newMetrics(routes)
+	m.registry.MustRegister(newStateMetrics(k, app.HTTP))
+	app.Requests, app.Meter = m, m
+	k.store.Watch(m.databaseCall)
+	if k.redis != nil {
+		k.redis.Watch(m.redisCall)
+	}
+	return m
 }

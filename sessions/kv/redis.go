@@ -39,6 +39,7 @@ type Redis struct {
 	prefix  string
 	now     func() time.Time
 	company gatherer
+	tell    Watcher // nil = nobody wants to know
 }
 
 var _ Store = (*Redis)(nil)
@@ -349,7 +350,7 @@ func (r *Redis) inOrder(ctx context.Context, stages ...func(redis.Pipeliner)) er
 func (r *Redis) send(ctx context.Context, cmds []redis.Cmder) {
 	p := r.client.Pipeline()
 	_ = p.BatchProcess(ctx, cmds...) // only remembers them
-	_, _ = p.Exec(ctx)
+	r.timed(ctx, cmds, func() { _, _ = p.Exec(ctx) })
 }
 
 func (r *Redis) valueKey(tenant string, key Key) string {

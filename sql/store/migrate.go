@@ -30,7 +30,7 @@ func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("store: %w", err)
 	}
-	provider, err := goose.NewProvider(dialectName, s.write.DB, steps, options...)
+	provider, err := goose.NewProvider(dialectName, s.write.DB.DB, steps, options...)
 	if err != nil {
 		return 0, fmt.Errorf("store: %w", fault(err))
 	}

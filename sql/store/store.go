@@ -32,15 +32,16 @@ type Store struct {
 	// connection on SQLite, where writers exclude one another anyway; fast
 	// records unchanged sign-ins, and on PostgreSQL does not wait for the
 	// flush of its commit.
-	read, write, fast *sqlx.DB
+	read, write, fast *pool
+	watch             *watch
 
 	mu       sync.Mutex
-	prepared map[preparedKey]*sqlx.Stmt
+	prepared map[preparedKey]*statement
 	wanted   map[string]struct{} // for write, see stmtIn
 }
 
 type preparedKey struct {
-	db    *sqlx.DB
+	db    *pool
 	query string
 }
 
@@ -63,6 +64,13 @@ const (
 	idleInTx         = 10 * time.Second
 )
 
+func newStore(d dialect, now func() time.Time) *Store {
+	return &Store{
+		dialect: d, now: now, watch: &watch{now: now},
+		prepared: map[preparedKey]*statement{}, wanted: map[string]struct{}{},
+	}
+}
+
 // OpenPostgres opens the database that dsn (postgres://…) names. It does not
 // connect yet: a database that is down is met by the first statement.
 func OpenPostgres(dsn string, now func() time.Time, opts Options) (*Store, error) {
@@ -80,11 +88,11 @@ func OpenPostgres(dsn string, now func() time.Time, opts Options) (*Store, error
 	if size == 0 {
 		size = 8
 	}
-	s := &Store{dialect: postgres, now: now, prepared: map[preparedKey]*sqlx.Stmt{}, wanted: map[string]struct{}{}}
-	if s.write, err = openPool("postgres", syncDSN, size); err != nil {
+	s := newStore(postgres, now)
+	if s.write, err = s.openPool("postgres", syncDSN, size); err != nil {
 		return nil, err
 	}
-	if s.fast, err = openPool("postgres", fastDSN, size); err != nil {
+	if s.fast, err = s.openPool("postgres", fastDSN, size); err != nil {
 		return nil, errors.Join(err, s.write.Close())
 	}
 	s.read = s.write
@@ -140,18 +148,18 @@ func OpenSQLite(path string, now func() time.Time) (*Store, error) {
 		"_texttotime":  {"1"},
 	}
 	dsn := (&url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}).String()
-	s := &Store{dialect: sqlite, now: now, prepared: map[preparedKey]*sqlx.Stmt{}, wanted: map[string]struct{}{}}
-	if s.write, err = openPool("sqlite", dsn, 1); err != nil {
+	s := newStore(sqlite, now)
+	if s.write, err = s.openPool("sqlite", dsn, 1); err != nil {
 		return nil, err
 	}
-	if s.read, err = openPool("sqlite", dsn, 4); err != nil {
+	if s.read, err = s.openPool("sqlite", dsn, 4); err != nil {
 		return nil, errors.Join(err, s.write.Close())
 	}
 	s.fast = s.write
 	return s, nil
 }
 
-func openPool(driver, dsn string, size int) (*sqlx.DB, error) {
+func (s *Store) openPool(driver, dsn string, size int) (*pool, error) {
 	var db *sqlx.DB
 	var err error
 	if driver == "postgres" {
@@ -170,7 +178,7 @@ func openPool(driver, dsn string, size int) (*sqlx.DB, error) {
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	return db, nil
+	return &pool{DB: db, watch: s.watch}, nil
 }
 
 // Close lets go of every connection.
@@ -181,7 +189,7 @@ func (s *Store) Close() error {
 	for _, stmt := range s.prepared {
 		errs = append(errs, unlessCut(stmt.Close()))
 	}
-	s.prepared = map[preparedKey]*sqlx.Stmt{}
+	s.prepared = map[preparedKey]*statement{}
 	errs = append(errs, unlessCut(s.write.Close()))
 	if s.read != s.write {
 		errs = append(errs, unlessCut(s.read.Close()))
@@ -211,7 +219,7 @@ func (s *Store) Embedded() bool { return s.dialect == sqlite }
 
 // stmt returns query prepared on db. Hot statements are prepared once: on
 // PostgreSQL that is a round trip and most of the planning saved.
-func (s *Store) stmt(ctx context.Context, db *sqlx.DB, query string) (*sqlx.Stmt, error) {
+func (s *Store) stmt(ctx context.Context, db *pool, query string) (*statement, error) {
 	key := preparedKey{db, query}
 	s.mu.Lock()
 	stmt, ok := s.prepared[key]
@@ -220,10 +228,11 @@ func (s *Store) stmt(ctx context.Context, db *sqlx.DB, query string) (*sqlx.Stmt
 		return stmt, nil
 	}
 	// Not under the lock: a database that is down must not queue up everyone.
-	stmt, err := db.PreparexContext(ctx, query)
+	raw, err := db.PreparexContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
+	stmt = &statement{Stmt: raw, watch: s.watch}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if first, ok := s.prepared[key]; ok {
@@ -244,7 +253,7 @@ func (s *Store) stmtIn(ctx context.Context, tx *sqlx.Tx, query string) (*sqlx.St
 	}
 	s.mu.Unlock()
 	if ok {
-		return tx.StmtxContext(ctx, stmt), nil
+		return tx.StmtxContext(ctx, stmt.Stmt), nil
 	}
 	return tx.PreparexContext(ctx, query)
 }
@@ -266,7 +275,10 @@ func (s *Store) prepareWanted(ctx context.Context) {
 // again, up to three times, so do must not build on an earlier run.
 func (s *Store) inTx(ctx context.Context, do func(tx *sqlx.Tx) error) error {
 	defer s.prepareWanted(ctx)
-	return fault(retry(ctx, func() error { return s.inOneTx(ctx, do) }))
+	start := s.watch.start()
+	err := fault(retry(ctx, func() error { return s.inOneTx(ctx, do) }))
+	s.watch.done(ctx, CallTransaction, start, err)
+	return err
 }
 
 func (s *Store) inOneTx(ctx context.Context, do func(tx *sqlx.Tx) error) error {
