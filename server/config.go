@@ -221,6 +221,14 @@ type fault struct {
 	wrong
 }
 
+// shown is the setting with its value.
+func (f fault) shown() string {
+	if f.value == "" {
+		return f.name
+	}
+	return f.name + "=" + f.value
+}
+
 // configError is every fault of the environment at once.
 type configError []fault
 
@@ -232,11 +240,7 @@ func (e configError) Error() string {
 		fmt.Fprintf(&b, "the configuration has %d faults:", len(e))
 	}
 	for _, f := range e {
-		shown := f.name
-		if f.value != "" {
-			shown += "=" + f.value
-		}
-		fmt.Fprintf(&b, "\n  %s: %s.\n      %s", shown, f.problem, f.fix)
+		fmt.Fprintf(&b, "\n  %s: %s.\n      %s", f.shown(), f.problem, f.fix)
 	}
 	return b.String()
 }
@@ -248,7 +252,7 @@ func (s setting) shown(value string) string {
 	switch {
 	case value == "":
 		return ""
-	case s.secret:
+	case s.secret, strings.Contains(value, "@"): // user:password@host, where none belongs
 		return shownSecret
 	default:
 		return strconv.QuoteToGraphic(value)
