@@ -252,11 +252,19 @@ func (s setting) shown(value string) string {
 	switch {
 	case value == "":
 		return ""
-	case s.secret, strings.Contains(value, "@"): // user:password@host, where none belongs
+	case s.secret:
 		return shownSecret
 	default:
-		return strconv.QuoteToGraphic(value)
+		return quoted(value)
 	}
+}
+
+// quoted shows a value, unless it may hold user:password@host where none belongs.
+func quoted(value string) string {
+	if strings.Contains(value, "@") {
+		return shownSecret
+	}
+	return strconv.QuoteToGraphic(value)
 }
 
 // loadConfig reads the environment, given as os.Environ gives it. The error
