@@ -85,24 +85,24 @@ func serverFindings(r *result, cfg Config, c store.Condition) {
 	if !c.Flush {
 		r.add(doubtful, "fsync is off: a crash of the machine can destroy the database", "Set fsync = on.")
 	}
-	if host, ok := plainText(cfg.DatabaseURL); ok {
-		r.add(doubtful, "sslmode is disable, and "+host+" is another machine: passwords and people's data go over the network in plain text",
+	if plainText(cfg.DatabaseURL) {
+		r.add(doubtful, "sslmode is disable, and it is on another machine: passwords and people's data go over the network in plain text",
 			"Set sslmode=verify-full in DATABASE_URL.")
 	}
 }
 
-// plainText says that a database on another machine is spoken to without TLS.
-// The host itself is not told: it may be a slip that holds the password.
-func plainText(database string) (host string, plain bool) {
+// plainText reports whether a database on another machine is spoken to without
+// TLS.
+func plainText(database string) bool {
 	u, err := url.Parse(database)
 	if err != nil || u.Query().Get("sslmode") != "disable" {
-		return "", false
+		return false
 	}
 	hosts := strings.Split(u.Query().Get("host"), ",")
 	if u.Host != "" {
 		hosts = []string{u.Hostname()}
 	}
-	return "its host", slices.ContainsFunc(hosts, func(h string) bool { return !isLoopback(h) && !isSocket(h) })
+	return slices.ContainsFunc(hosts, func(h string) bool { return !isLoopback(h) && !isSocket(h) })
 }
 
 // Differences between clocks that are a worry, and a fault: tokens, sessions and
