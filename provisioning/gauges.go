@@ -2,17 +2,17 @@ package provisioning
 
 import "sync"
 
-// SignInLogState is how far the sign-in log of this process is behind.
-type SignInLogState struct {
+// SignInLogQueue is how far the sign-in log of this process is behind.
+type SignInLogQueue struct {
 	Waiting int64 // entries that are not written yet; attempts that a flood leaves out are none
 	Dropped int64 // attempts that were counted and not kept, since the start, because the database did not take them in time
 }
 
-// SignInLogState says how far the sign-in log is behind.
-func (s *Service) SignInLogState() SignInLogState {
+// SignInLogQueue says how far the sign-in log is behind.
+func (s *Service) SignInLogQueue() SignInLogQueue {
 	s.signIns.mu.Lock()
 	defer s.signIns.mu.Unlock()
-	return SignInLogState{Waiting: int64(s.signIns.queued()), Dropped: s.signIns.dropped}
+	return SignInLogQueue{Waiting: int64(s.signIns.queued()), Dropped: s.signIns.dropped}
 }
 
 // EndedJobs is how many jobs of a kind have ended in this process.

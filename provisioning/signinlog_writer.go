@@ -295,6 +295,9 @@ func (l *signInLog) take(all bool) signInBatch {
 	return batch
 }
 
+// tooSlowToKeep is the detail of a row for attempts that found the queue full.
+const tooSlowToKeep = "the database was too slow or down, so these were counted and not kept one by one"
+
 // row stands for many attempts.
 func (k suppressedKey) row(sum suppressed) store.SignIn {
 	row := store.SignIn{
@@ -303,7 +306,7 @@ func (k suppressedKey) row(sum suppressed) store.SignIn {
 		Detail: "more refusals than are kept one by one",
 	}
 	if k.dropped {
-		row.Detail = "the database was too slow or down, so these were counted and not kept one by one"
+		row.Detail = tooSlowToKeep
 	}
 	return row
 }

@@ -227,6 +227,14 @@ type fault struct {
 	wrong
 }
 
+// shown is the setting with its value.
+func (f fault) shown() string {
+	if f.value == "" {
+		return f.name
+	}
+	return f.name + "=" + f.value
+}
+
 // configError is every fault of the environment at once.
 type configError []fault
 
@@ -238,11 +246,7 @@ func (e configError) Error() string {
 		fmt.Fprintf(&b, "the configuration has %d faults:", len(e))
 	}
 	for _, f := range e {
-		shown := f.name
-		if f.value != "" {
-			shown += "=" + f.value
-		}
-		fmt.Fprintf(&b, "\n  %s: %s.\n      %s", shown, f.problem, f.fix)
+		fmt.Fprintf(&b, "\n  %s: %s.\n      %s", f.shown(), f.problem, f.fix)
 	}
 	return b.String()
 }
@@ -257,8 +261,16 @@ func (s setting) shown(value string) string {
 	case s.secret:
 		return shownSecret
 	default:
-		return strconv.QuoteToGraphic(value)
+		return quoted(value)
 	}
+}
+
+// quoted shows a value, unless it may hold user:password@host where none belongs.
+func quoted(value string) string {
+	if strings.Contains(value, "@") {
+		return shownSecret
+	}
+	return strconv.QuoteToGraphic(value)
 }
 
 // loadConfig reads the environment, given as os.Environ gives it. The error

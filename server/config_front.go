@@ -34,7 +34,11 @@ func setUpstream(c *Config, value string) *wrong {
 func setUpstreamPublic(c *Config, value string) *wrong {
 	var err error
 	if c.UpstreamPublic, err = handlers.ParsePathPrefixes(value); err != nil {
-		return &wrong{err.Error(), "Set USHER_UPSTREAM_PUBLIC=/assets,/health, say, or / for everything."}
+		problem := err.Error()
+		if quoted(value) == shownSecret { // which the error repeats
+			problem = "it is not a list of paths that begin with /"
+		}
+		return &wrong{problem, "Set USHER_UPSTREAM_PUBLIC=/assets,/health, say, or / for everything."}
 	}
 	return nil
 }
@@ -44,7 +48,7 @@ func setAdminHosts(c *Config, value string) *wrong {
 		item = strings.TrimSpace(item)
 		host, err := provisioning.CanonicalHost(item)
 		if err != nil || strings.Contains(item[strings.LastIndexByte(item, ']')+1:], ":") {
-			return &wrong{strconv.QuoteToGraphic(item) + " is not a host name", "Set names without a port, separated by commas, such as sso-admin.example.com."}
+			return &wrong{quoted(item) + " is not a host name", "Set names without a port, separated by commas, such as sso-admin.example.com."}
 		}
 		if !slices.Contains(c.AdminHosts, host) {
 			c.AdminHosts = append(c.AdminHosts, host)

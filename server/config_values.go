@@ -88,7 +88,7 @@ func setTrustedProxies(c *Config, value string) *wrong {
 			address, err := netip.ParseAddr(item)
 			if err != nil || address.Zone() != "" {
 				return &wrong{
-					strconv.QuoteToGraphic(item) + " is neither an IP address nor a network",
+					quoted(item) + " is neither an IP address nor a network",
 					"Set a list such as 10.0.0.0/8,192.0.2.7, separated by commas.",
 				}
 			}
@@ -162,8 +162,12 @@ func setDatabaseURL(c *Config, value string) *wrong {
 	}
 	for name, values := range parameters {
 		if !slices.Contains(databaseParameters, name) {
+			named := ""
+			if values[0] != "" { // else it may be the end of a password with a ? in it
+				named = " " + strconv.QuoteToGraphic(name)
+			}
 			return &wrong{
-				"it has the parameter " + strconv.QuoteToGraphic(name) + ", which is not one of ours",
+				"it has a parameter" + named + ", which is not one of ours",
 				"Leave it out. Known are " + strings.Join(databaseParameters, ", ") + ".",
 			}
 		}

@@ -127,6 +127,7 @@ func newRoot(p program) *cobra.Command {
 		newLog(p),
 		newExamine(p),
 		newMigrate(p),
+		newDoctor(p),
 		newVersion(p),
 		newHealthcheck(p),
 		&cobra.Command{

@@ -69,7 +69,7 @@ func (s *stateMetrics) Collect(to chan<- prometheus.Metric) {
 		counter(s.redisWaited, pool.Waited.Seconds())
 		counter(s.redisTimeouts, float64(pool.Timeouts))
 	}
-	log := s.core.provisioning.SignInLogState()
+	log := s.core.provisioning.SignInLogQueue()
 	gauge(s.signInLogWaiting, float64(log.Waiting))
 	counter(s.signInLogDropped, float64(log.Dropped))
 	for _, ended := range s.core.provisioning.EndedJobs() {

@@ -61,7 +61,7 @@ func openCore(ctx context.Context, cfg Config, log *slog.Logger) (_ *core, err e
 	if cfg.DatabaseURL != "" {
 		k.store, err = store.OpenPostgres(cfg.DatabaseURL, time.Now, store.Options{})
 	} else {
-		k.store, err = openSQLite(filepath.Join(cfg.DataDir, "usher.db"))
+		k.store, err = openSQLite(filepath.Join(cfg.DataDir, databaseFile))
 	}
 	if err != nil {
 		return nil, err
@@ -104,6 +104,9 @@ func openCore(ctx context.Context, cfg Config, log *slog.Logger) (_ *core, err e
 // lateGenerations stands in for the service until that is built.
 type lateGenerations struct{ sessions.Generations }
 
+// databaseFile is the embedded database in the data folder.
+const databaseFile = "usher.db"
+
 // openSQLite opens the file, which only we may read: it holds sealed secrets
 // and personal data.
 func openSQLite(path string) (*store.Store, error) {
@@ -132,6 +135,26 @@ func openSealer(cfg Config) (*provisioning.Sealer, error) {
 		}
 		text, from = made, path
 	}
+	return sealerOf(text, from)
+}
+
+// readSealer is openSealer for one that makes no key. The error says where there
+// is none, or what is wrong with it.
+func readSealer(cfg Config) (*provisioning.Sealer, error) {
+	if cfg.MasterKey != "" {
+		return sealerOf(cfg.MasterKey, "USHER_MASTER_KEY")
+	}
+	path := filepath.Join(cfg.DataDir, masterKeyFile)
+	text, err := os.ReadFile(path) //nolint:gosec // the path is the operator's own setting
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no %s", path)
+	} else if err != nil {
+		return nil, err
+	}
+	return sealerOf(string(text), path)
+}
+
+func sealerOf(text, from string) (*provisioning.Sealer, error) {
 	master, err := provisioning.ParseMasterKey(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", from, err)

@@ -119,6 +119,13 @@ func countAttempts(page *web.Overview, s span, periods []provisioning.Period) {
 	slices.SortStableFunc(page.Reasons.Bars, func(a, b web.NamedCount) int { return cmp.Compare(b.Count, a.Count) })
 }
 
+// AlertText puts an alert into words for a terminal. A grave one keeps people out
+// already, or will.
+func AlertText(h provisioning.Health, alert provisioning.Alert) (text string, grave bool) {
+	w := attention(h, alert, "")
+	return w.Text, w.Grave
+}
+
 // attention puts an alert into words.
 func attention(h provisioning.Health, alert provisioning.Alert, path string) web.Attention {
 	at := alert.At.UTC().Format("2 Jan 2006 15:04 UTC")

@@ -28,6 +28,11 @@ func (s *Service) Ownerless(ctx context.Context, tenant Tenant) (bool, error) {
 	return !exists, err
 }
 
+// OpenSetupLinks counts the setup links of a tenant that are good still.
+func (s *Service) OpenSetupLinks(ctx context.Context, tenant Tenant) (int, error) {
+	return s.store.OpenTickets(ctx, tenant.ID, store.TicketSetup)
+}
+
 // LinkKind is what a one-time link is for.
 type LinkKind string
 

@@ -305,3 +305,53 @@ func TestOrder(t *testing.T) {
 		})
 	}
 }
+
+// TestCondition asks servers how they are that refuse the half of it.
+func TestCondition(t *testing.T) {
+	t.Parallel()
+	const info = "redis_version:7.0.0\r\nredis_mode:standalone\r\nrole:master\r\n"
+	bulk := func(text string) string { return fmt.Sprintf("$%d\r\n%s\r\n", len(text), text) }
+	for name, test := range map[string]struct {
+		config, time, info string
+		want               kv.NodeCondition // but for the clock
+		fails              bool
+	}{
+		"good":           {"*2\r\n$4\r\nsave\r\n$6\r\n3600 1\r\n", "", bulk(info), kv.NodeCondition{Version: "7.0.0", Mode: "standalone", Snapshots: "3600 1"}, false},
+		"config refused": {"-NOPERM no permissions\r\n", "", bulk(info), kv.NodeCondition{Version: "7.0.0", Mode: "standalone"}, false},
+		"sentinel":       {"", "-ERR unknown command\r\n", bulk("redis_mode:sentinel\r\n"), kv.NodeCondition{Mode: "sentinel"}, false},
+		"info refused":   {"", "", "-NOPERM no permissions\r\n", kv.NodeCondition{}, true},
+		"config silent":  {"", "", bulk(info), kv.NodeCondition{}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := openFake(t, func(command string) string {
+				switch {
+				case strings.HasPrefix(command, "info"):
+					return test.info
+				case strings.HasPrefix(command, "time") && test.time == "":
+					ahead := fmt.Sprint(time.Now().Add(time.Minute).Unix())
+					return "*2\r\n" + bulk(ahead) + bulk("0")
+				case strings.HasPrefix(command, "time"):
+					return test.time
+				case strings.HasPrefix(command, "config"):
+					return test.config
+				}
+				return "-ERR unknown command\r\n"
+			})
+			got, err := store.Condition(t.Context())
+			if (err != nil) != test.fails {
+				t.Fatalf("got %+v, error %v, want an error: %v", got, err, test.fails)
+			}
+			if test.fails {
+				return
+			}
+			if got[0].Mode == "standalone" && (got[0].Ahead-time.Minute).Abs() > 3*time.Second {
+				t.Errorf("got %v ahead, want a minute", got[0].Ahead)
+			}
+			got[0].Ahead = 0
+			if diff := cmp.Diff([]kv.NodeCondition{test.want}, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}

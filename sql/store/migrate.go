@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -16,23 +15,9 @@ import (
 // Migrate brings the schema up to date and reports how many steps it took. Of
 // several instances that start at once one does it, and the others wait.
 func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
-	var steps fs.FS
-	var dialectName goose.Dialect
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
-	if s.dialect == postgres {
-		dialectName = goose.DialectPostgres
-		steps, err = migrations.Postgres()
-		options = append(options, goose.WithSessionLocker(schemaLock{}))
-	} else {
-		dialectName = goose.DialectSQLite3
-		steps, err = migrations.SQLite()
-	}
+	provider, err := s.steps()
 	if err != nil {
-		return 0, fmt.Errorf("store: %w", err)
-	}
-	provider, err := goose.NewProvider(dialectName, s.write.DB.DB, steps, options...)
-	if err != nil {
-		return 0, fmt.Errorf("store: %w", fault(err))
+		return 0, err
 	}
 	applied, err = up(ctx, provider)
 	if s.dialect == sqlite {
@@ -50,6 +35,25 @@ func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 		return applied, fmt.Errorf("store: migrate: %w", fault(err))
 	}
 	return applied, nil
+}
+
+// steps reads the steps of this database's kind. It does not connect.
+func (s *Store) steps() (*goose.Provider, error) {
+	dialectName, read := goose.DialectSQLite3, migrations.SQLite
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	if s.dialect == postgres {
+		dialectName, read = goose.DialectPostgres, migrations.Postgres
+		options = append(options, goose.WithSessionLocker(schemaLock{}))
+	}
+	files, err := read()
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	provider, err := goose.NewProvider(dialectName, s.write.DB.DB, files, options...)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", fault(err))
+	}
+	return provider, nil
 }
 
 // up takes the steps that are missing, and counts those that it took before a

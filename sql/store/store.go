@@ -55,6 +55,9 @@ type Options struct {
 	DurableReplays bool
 }
 
+// defaultConnections bounds each of the two pools of a PostgreSQL store.
+const defaultConnections = 8
+
 // bounds of every statement: a slow database is answered with 503, not
 // waited for.
 const (
@@ -86,7 +89,7 @@ func OpenPostgres(dsn string, now func() time.Time, opts Options) (*Store, error
 	}
 	size := opts.Connections
 	if size == 0 {
-		size = 8
+		size = defaultConnections
 	}
 	s := newStore(postgres, now)
 	if s.write, err = s.openPool("postgres", syncDSN, size); err != nil {
@@ -128,6 +131,16 @@ func withParameters(dsn string, extra map[string]string) (string, error) {
 // OpenSQLite opens the database file at path and creates it when it is not
 // there. Its folder must exist.
 func OpenSQLite(path string, now func() time.Time) (*Store, error) {
+	return openSQLite(path, now, "journal_mode(WAL)", "")
+}
+
+// ReadSQLite opens a database file that is there for reading alone: it leaves
+// the file as it is, also what a crash has left beside it.
+func ReadSQLite(path string, now func() time.Time) (*Store, error) {
+	return openSQLite(path, now, "query_only(1)", "ro")
+}
+
+func openSQLite(path string, now func() time.Time, first, mode string) (*Store, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
@@ -139,13 +152,16 @@ func OpenSQLite(path string, now func() time.Time) (*Store, error) {
 	// settings make times compare and scan as PostgreSQL's do.
 	q := url.Values{
 		"_pragma": {
-			"journal_mode(WAL)", fmt.Sprintf("busy_timeout(%d)", lockTimeout.Milliseconds()), "synchronous(NORMAL)", "foreign_keys(1)",
+			first, fmt.Sprintf("busy_timeout(%d)", lockTimeout.Milliseconds()), "synchronous(NORMAL)", "foreign_keys(1)",
 			"cache_size(-16000)", "temp_store(MEMORY)",
 		},
 		"_txlock":      {"immediate"},
 		"_time_format": {"sqlite"},
 		"_timezone":    {"UTC"},
 		"_texttotime":  {"1"},
+	}
+	if mode != "" {
+		q.Set("mode", mode)
 	}
 	dsn := (&url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}).String()
 	s := newStore(sqlite, now)
