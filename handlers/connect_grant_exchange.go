@@ -30,11 +30,6 @@ func (a *App) grantByExchange(c *gin.Context, client tokens.Client, form url.Val
 	if errors.Is(err, tokens.ErrInvalidGrant) {
 		// RFC 8693 §2.2.2 has another name for it.
 		return tokenAnswer{}, &Fault{Code: OAuthInvalidRequest, Public: "subject_token is no live access token of a person.", Err: err}
-	} else if errors.Is(err, tokens.ErrConsent) {
-		return tokenAnswer{}, &Fault{
-			Code: OAuthInvalidGrant, Err: err,
-			Public: "The person has not allowed the client all of this: they are asked when they sign in to it by way of the authorization endpoint.",
-		}
 	} else if err != nil {
 		return tokenAnswer{}, err
 	}

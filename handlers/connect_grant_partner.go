@@ -26,17 +26,11 @@ func (a *App) grantByPartner(c *gin.Context, client tokens.Client, form url.Valu
 		return tokenAnswer{}, err
 	}
 	ctx, tenant := c.Request.Context(), siteOf(c).tenant.ID
-	missing, err := a.Tokens.MissingClaims(ctx, tenant, client, who.User)
-	if errors.Is(err, tokens.ErrNotFound) {
-		return tokenAnswer{}, tokens.ErrInvalidGrant
-	} else if err != nil {
-		return tokenAnswer{}, err
-	}
-	if len(missing) > 0 {
-		return tokenAnswer{}, oauthFault(OAuthInvalidGrant, "The client needs to know more of this person: they are asked for it when they sign in to it by way of the authorization endpoint.")
-	}
 	scopes, err := a.Tokens.Scopes(ctx, tenant, client, who.User, form.Get("scope"))
 	if err != nil {
+		return tokenAnswer{}, err
+	}
+	if err := a.Tokens.CheckUnasked(ctx, tenant, client, who.User, scopes); err != nil {
 		return tokenAnswer{}, err
 	}
 	made := who.Made

@@ -71,11 +71,17 @@ func answerIssued(c *gin.Context, issued tokens.Issued) tokenAnswer {
 	return answer
 }
 
+const whereAsked = "they are asked when they sign in to it by way of the authorization endpoint."
+
 // grantFault says over HTTP why there are no tokens. A fault of a store stays
 // what it is.
 func grantFault(err error) error {
 	switch fault, _ := errors.AsType[*Fault](err); {
 	case fault != nil:
+	case errors.Is(err, tokens.ErrConsent):
+		return &Fault{Code: OAuthInvalidGrant, Err: err, Public: "The person has not allowed the client all of this: " + whereAsked}
+	case errors.Is(err, tokens.ErrDetails):
+		return &Fault{Code: OAuthInvalidGrant, Err: err, Public: "The client needs to know more of this person: " + whereAsked}
 	case errors.Is(err, tokens.ErrInvalidGrant):
 		return &Fault{Code: OAuthInvalidGrant, Err: err}
 	case errors.Is(err, tokens.ErrScope):

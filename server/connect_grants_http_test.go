@@ -223,6 +223,23 @@ func TestExchangeAsksNobody(t *testing.T) {
 		}
 		refused("more than was allowed", first, "archive archive:write")
 		refused("somebody else", i.tokensFor(t, page, ben, "openid library").AccessToken, "archive")
+		// Nor by a partner's token; and nobody can be asked for a claim that is missing.
+		bearer := i.addPeopleClient(t, fields{"grants": []string{"authorization_code", jwtBearer}, "ask_consent": true})
+		vouched := n.vouches(person("ben"))
+		if a := i.assert(t, bearer, vouched, "openid"); a.status != 400 || a.oauthReason(t) != "invalid_grant" || !strings.Contains(a.body, "has not allowed the client") {
+			t.Errorf("a partner's token: got %v, want invalid_grant and why", a)
+		}
+		p = newProof()
+		_, form = i.asksFor(t, "the client with a partner's token", p.authorizeURL(bearer, "openid", nil), ben)
+		wantCode(t, "yes", i.says(t, "allow", form, holding(ben)), p)
+		i.assert(t, bearer, vouched, "openid").issued(t)
+		i.admin(t, 201, "POST", "/claims", fields{"name": "shoe_size", "type": "number"})
+		curious := i.addPeopleClient(t, fields{
+			"grants": []string{"authorization_code", tokenExchange}, "api_scopes": []string{"archive"}, "required_claims": []string{"shoe_size"},
+		})
+		if a := i.exchange(t, curious, first, map[string]string{"scope": "archive"}); a.status != 400 || a.oauthReason(t) != "invalid_grant" || !strings.Contains(a.body, "needs to know more") {
+			t.Errorf("a claim is missing: got %v, want invalid_grant and why", a)
+		}
 		i.admin(t, 204, "DELETE", "/users/"+i.userID(t, "anna@lumen.example")+"/applications/"+back.ID, nil)
 		refused("taken back", i.tokensFor(t, page, anna, "openid library").AccessToken, "archive")
 	})

@@ -332,6 +332,14 @@ func TestV0CustomLeavesJWTsToHandOn(t *testing.T) {
 		if _, claims := i.jwt(t, i.makeJWT(t, custom.Token, nil, nil)); claims["username"] != user {
 			t.Errorf("got a JWT of it that says %v, want username %s", claims, user)
 		}
+		// In an identity token that is signed as those are there is none.
+		i.admin(t, 200, "PATCH", "/clients/"+acme.ID, fields{"identity_token_algorithm": "ES384"})
+		tokens := i.tokensFor(t, acme, cookie, "openid offline_access")
+		i.wantMessage(t, "username by ES384", i.customize(t, acme, tokens.IdentityToken, "", asPublished), 400, "bad_request", "username")
+		forked := i.customize(t, acme, tokens.AccessToken, tokens.RefreshToken, asPublished).made(t)
+		if claims := claimsIn(t, i.refresh(t, acme, forked.RefreshToken).issued(t).IdentityToken); claims["username"] != nil || claims["role"] != "admin" {
+			t.Errorf("got %v by ES384, want no username", claims)
+		}
 	})
 }
 

@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // withAttributes returns claims with the attributes of a grant beside them, nil =
 // none. An attribute never takes the place of a claim, nor of one that could be
 // there: that is asked again each time, as a tenant may have made a claim since.
-func (t *Tokens) withAttributes(ctx context.Context, tenant string, claims any, attributes json.RawMessage) (any, error) {
+// algorithm is what signs them.
+func (t *Tokens) withAttributes(ctx context.Context, tenant, algorithm string, claims any, attributes json.RawMessage) (any, error) {
 	if len(attributes) == 0 {
 		return claims, nil
 	}
@@ -25,38 +28,44 @@ func (t *Tokens) withAttributes(ctx context.Context, tenant string, claims any, 
 	if err := json.Unmarshal(attributes, &some); err != nil {
 		return nil, fmt.Errorf("tokens: attributes of a grant: %w", err)
 	}
-	custom, err := t.customClaimNames(ctx, tenant)
+	taken, err := t.takenNames(ctx, tenant, algorithm)
 	if err != nil {
 		return nil, err
 	}
 	for name, value := range some {
-		if isFree(name, custom) {
+		if isFree(name, taken) {
 			all[name] = value
 		}
 	}
 	return all, nil
 }
 
-// customClaimNames are those of a tenant's own claims.
-func (t *Tokens) customClaimNames(ctx context.Context, tenant string) ([]string, error) {
+// takenNames are those that no attribute has in a tenant, beside those of the claims
+// of every tenant: of its custom claims, and of what says the person in JWTs to hand
+// on, where a token is signed as they are.
+func (t *Tokens) takenNames(ctx context.Context, tenant, algorithm string) ([]string, error) {
 	claims, err := t.CustomClaims(ctx, tenant)
-	names := make([]string, 0, len(claims))
+	var names []string
 	for _, claim := range claims {
 		names = append(names, claim.Name)
+	}
+	if algorithm == ES384 {
+		names = append(names, claimUsername)
 	}
 	return names, err
 }
 
-// isFree reports whether a client may call an attribute so, in a tenant whose
-// custom claims have these names.
-func isFree(name string, custom []string) bool {
-	return !isOwnClaim(name) && !isPersonalClaim(name) && !isOneOf(name, custom)
+// isFree reports whether a client may call an attribute so where these names are
+// taken.
+func isFree(name string, taken []string) bool {
+	return !isOwnClaim(name) && !isPersonalClaim(name) && !isOneOf(name, taken)
 }
 
 // isOneOf reports whether a claim would be mixed up with one of a list. Names that
-// differ in case alone count as the same: there are readers of JSON, Go's among
-// them, that mix them up.
+// differ in case, or in compatible forms of letters, alone count as the same: there
+// are readers of JSON, Go's among them, that mix them up.
 func isOneOf(name string, names []string) bool {
+	name = norm.NFKC.String(name)
 	for _, one := range names {
 		if strings.EqualFold(name, one) {
 			return true

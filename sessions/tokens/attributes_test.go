@@ -18,26 +18,31 @@ func TestReadAttributes(t *testing.T) {
 		return "{" + strings.TrimPrefix(b.String(), ",") + "}"
 	}
 	for name, test := range map[string]struct{ object, want string }{
-		"as published":         {`{"username": "helloworld", "role": "admin", "user_id": 125}`, ""},
-		"none":                 {`{}`, ""},
-		"every kind of value":  {`{"a":null,"b":true,"c":12345678901234567890.10,"d":[1],"e":{"f":"g"}}`, ""},
-		"50 names":             {many(50), ""},
-		"51 names":             {many(51), "custom_attributes: at most 50 names"},
-		"5 levels":             {`{"a":[{"b":[[1]]}]}`, ""},
-		"6 levels":             {`{"a":[{"b":[[[]]]}]}`, "custom_attributes: at most 5 levels of objects and lists"},
-		"4096 bytes":           {`{"a":"` + strings.Repeat("x", 4096-8) + `"}`, ""},
-		"4096 with spaces":     {`{ "a" : "` + strings.Repeat("x", 4096-8) + `"}`, ""},
-		"4097 bytes":           {`{"a":"` + strings.Repeat("x", 4096-7) + `"}`, "custom_attributes: at most 4096 bytes of JSON"},
-		"a list":               {`["a"]`, "custom_attributes: an object"},
-		"null":                 {`null`, "custom_attributes: an object"},
-		"text":                 {`"{}"`, "custom_attributes: an object"},
-		"nothing":              {``, "custom_attributes: an object"},
-		"cut":                  {`{"a":`, "custom_attributes: an object"},
-		"no name":              {`{"":1}`, "custom_attributes: names of 1 to 128 bytes without control characters"},
-		"a long name":          {`{"` + strings.Repeat("n", 129) + `":1}`, "custom_attributes: names of 1 to 128 bytes without control characters"},
-		"a line end in a name": {`{"a\nb":1}`, "custom_attributes: names of 1 to 128 bytes without control characters"},
-		"some of ours":         {`{"sub":"x","role":"admin","Shelf":1,"iss":"y","e\u006dail":"z"}`, "custom_attributes: other names than those of claims about the token or the person, which are made here: Shelf, email, iss, sub"},
-		"below the top level":  {`{"role":{"sub":"x"}}`, ""},
+		"as published":                        {`{"username": "helloworld", "role": "admin", "user_id": 125}`, ""},
+		"none":                                {`{}`, ""},
+		"every kind of value":                 {`{"a":null,"b":true,"c":12345678901234567890.10,"d":[1],"e":{"f":"g"}}`, ""},
+		"50 names":                            {many(50), ""},
+		"51 names":                            {many(51), "custom_attributes: at most 50 names"},
+		"5 levels":                            {`{"a":[{"b":[[1]]}]}`, ""},
+		"6 levels":                            {`{"a":[{"b":[[[]]]}]}`, "custom_attributes: at most 5 levels of objects and lists"},
+		"4096 bytes":                          {`{"a":"` + strings.Repeat("x", 4096-8) + `"}`, ""},
+		"4096 with spaces":                    {`{ "a" : "` + strings.Repeat("x", 4096-8) + `"}`, ""},
+		"4097 bytes":                          {`{"a":"` + strings.Repeat("x", 4096-7) + `"}`, "custom_attributes: at most 4096 bytes of JSON"},
+		"a list":                              {`["a"]`, "custom_attributes: an object"},
+		"null":                                {`null`, "custom_attributes: an object"},
+		"text":                                {`"{}"`, "custom_attributes: an object"},
+		"nothing":                             {``, "custom_attributes: an object"},
+		"cut":                                 {`{"a":`, "custom_attributes: an object"},
+		"no name":                             {`{"":1}`, "custom_attributes: names of 1 to 128 bytes, in characters that are seen"},
+		"a long name":                         {`{"` + strings.Repeat("n", 129) + `":1}`, "custom_attributes: names of 1 to 128 bytes, in characters that are seen"},
+		"a line end in a name":                {`{"a\nb":1}`, "custom_attributes: names of 1 to 128 bytes, in characters that are seen"},
+		"a name with an end that is not seen": {`{"sub\u200b":1}`, "custom_attributes: names of 1 to 128 bytes, in characters that are seen"},
+		"a name with a space behind":          {`{"sub ":1}`, "custom_attributes: names of 1 to 128 bytes, in characters that are seen"},
+		"names of many languages":             {`{"größe":1,"役割":2,"my role":3}`, ""},
+		"the largest number":                  {`{"a":[1.7976931348623157e308,-1.7976931348623157e308,1e-999]}`, ""},
+		"a number that is too large":          {`{"a":{"b":[1e999]}}`, "custom_attributes: numbers up to 1.7e308, as 64 bits hold them (IEEE 754)"},
+		"some of ours":                        {`{"sub":"x","role":"admin","Shelf":1,"iss":"y","e\u006dail":"z"}`, "custom_attributes: other names than those of claims about the token or the person, which are made here: Shelf, email, iss, sub"},
+		"below the top level":                 {`{"role":{"sub":"x"}}`, ""},
 	} {
 		_, err := readAttributes(json.RawMessage(test.object), []string{"shelf"})
 		got := ""
@@ -64,7 +69,7 @@ func TestReservedAttributes(t *testing.T) {
 	} {
 		for _, spelt := range []string{
 			name, strings.ToUpper(name), strings.ToUpper(name[:1]) + name[1:],
-			strings.ReplaceAll(name, "s", "ſ"), strings.ReplaceAll(name, "k", "\u212a"),
+			strings.ReplaceAll(name, "i", "ｉ"), strings.ReplaceAll(name, "a", "𝐚"), strings.ReplaceAll(name, "s", "ſ"), strings.ReplaceAll(name, "k", "\u212a"),
 		} {
 			object, err := json.Marshal(map[string]any{"role": "admin", spelt: "x"})
 			if err != nil {

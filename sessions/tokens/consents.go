@@ -2,7 +2,6 @@ package tokens
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"usher/sql/store"
@@ -11,9 +10,6 @@ import (
 // Consent is what a person has allowed a client. It is asked for before tokens
 // are made, and opens nothing by itself.
 type Consent = store.Consent
-
-// ErrConsent means that a person has not allowed a client what it asks for.
-var ErrConsent = errors.New("the person has not allowed the client this")
 
 // Consented reports whether a person has allowed a client all of these scopes.
 // Consented reports whether a person has allowed a client all of these scopes. What
@@ -27,20 +23,6 @@ func (t *Tokens) Consented(ctx context.Context, tenant string, client Client, us
 		return false, err
 	}
 	return !slices.ContainsFunc(scopes, func(scope string) bool { return !slices.Contains(given, scope) }), nil
-}
-
-// checkConsent returns ErrConsent when people are to be asked what a client may
-// have, and a person has not allowed it all of these scopes. It is for where
-// nobody is there to be asked.
-func (t *Tokens) checkConsent(ctx context.Context, tenant string, client Client, user string, scopes []string) error {
-	if !client.AskConsent {
-		return nil
-	}
-	allowed, err := t.Consented(ctx, tenant, client, user, scopes)
-	if err == nil && !allowed {
-		err = ErrConsent
-	}
-	return err
 }
 
 // GiveConsent remembers that a person has allowed a client these scopes, beside

@@ -24,19 +24,23 @@ const (
 // they were sent, so that numbers keep their digits.
 type attributes map[string]json.RawMessage
 
-// readAttributes reads a JSON object of attributes that a client wants, in a tenant
-// whose custom claims have these names. The error is an *Invalid.
-func readAttributes(object json.RawMessage, custom []string) (attributes, error) {
+// readAttributes reads a JSON object of attributes that a client wants where these
+// names are taken (see isFree). The error is an *Invalid.
+func readAttributes(object json.RawMessage, taken []string) (attributes, error) {
 	read, err := boundedAttributes(object)
 	if err != nil {
 		return nil, err
 	}
+	var numbers any // others fail to read what does not fit, and with it the token
+	if json.Unmarshal(object, &numbers) != nil {
+		return nil, invalid(fieldAttributes, "numbers up to 1.7e308, as 64 bits hold them (IEEE 754)")
+	}
 	var ours []string
 	for name := range read {
-		if name == "" || len(name) > maxAttributeName || strings.ContainsFunc(name, unicode.IsControl) {
-			return nil, invalid(fieldAttributes, "names of 1 to %d bytes without control characters", maxAttributeName)
+		if name == "" || len(name) > maxAttributeName || name != strings.TrimSpace(name) || strings.ContainsFunc(name, isInvisible) {
+			return nil, invalid(fieldAttributes, "names of 1 to %d bytes, in characters that are seen", maxAttributeName)
 		}
-		if !isFree(name, custom) {
+		if !isFree(name, taken) {
 			ours = append(ours, name)
 		}
 	}
@@ -66,6 +70,8 @@ func boundedAttributes(object json.RawMessage) (attributes, error) {
 	}
 	return read, nil
 }
+
+func isInvisible(r rune) bool { return !unicode.IsPrint(r) }
 
 // depthOf counts how deep objects and lists are in one another. It ends beyond
 // maxAttributeDepth.

@@ -31,11 +31,11 @@ func (t *Tokens) Customize(ctx context.Context, tenant, issuer string, client Cl
 	if err != nil {
 		return Customized{}, err
 	}
-	custom, err := t.customClaimNames(ctx, tenant)
+	taken, err := t.takenNames(ctx, tenant, live.header.Algorithm)
 	if err != nil {
 		return Customized{}, err
 	}
-	added, err := readAttributes(object, custom)
+	added, err := readAttributes(object, taken)
 	if err != nil {
 		return Customized{}, err
 	}

@@ -13,9 +13,8 @@ import (
 // of the same family, and never lives longer. scope is as in Scopes, where "" asks
 // for what the old token has and this client may have. What is said of the person
 // does not grow: of scopes that are not of an API the old token must have the
-// same. Its API scopes are those that an administrator allows it; if people are to
-// be asked (AskConsent), the person must have allowed the client all of it. The
-// errors are ErrInvalidGrant, for the old token, ErrConsent, and ErrScope.
+// same. Its API scopes are those that an administrator allows it. The errors are
+// ErrInvalidGrant, for the old token, ErrScope, and those of CheckUnasked.
 func (t *Tokens) Exchange(ctx context.Context, tenant, issuer string, client Client, subject, scope string) (Issued, error) {
 	old, err := t.LiveAccess(ctx, tenant, issuer, subject)
 	if errors.Is(err, ErrNone) || err == nil && old.Grant == nil {
@@ -27,7 +26,7 @@ func (t *Tokens) Exchange(ctx context.Context, tenant, issuer string, client Cli
 	if err != nil {
 		return Issued{}, err
 	}
-	if err := t.checkConsent(ctx, tenant, client, old.Grant.User, scopes); err != nil {
+	if err := t.CheckUnasked(ctx, tenant, client, old.Grant.User, scopes); err != nil {
 		return Issued{}, err
 	}
 	g, err := t.forked(*old.Grant, client, earliest(old.Expires, t.now().Add(client.AccessTokenLife)))

@@ -40,7 +40,7 @@ func (t *Tokens) identityClaims(ctx context.Context, m minting, wish IdentityWis
 	if err != nil {
 		return nil, err
 	}
-	return t.withAttributes(ctx, m.tenant, claims, m.grant.Attributes)
+	return t.withAttributes(ctx, m.tenant, m.client.IdentityTokenAlg, claims, m.grant.Attributes)
 }
 
 // identityOf are the claims of an identity token that are ours to say. There is no

@@ -86,9 +86,9 @@ func (t *Tokens) mintAccess(ctx context.Context, m minting) (minted, error) {
 	if m.actor != "" {
 		claims.Actor = &actor{m.actor}
 	}
-	signed, err := t.withAttributes(ctx, m.tenant, claims, m.grant.Attributes)
+	signed, err := t.withAttributes(ctx, m.tenant, ES256, claims, m.grant.Attributes)
 	if err == nil {
-		made.access.Token, err = t.Sign(ctx, m.tenant, "", typ, signed)
+		made.access.Token, err = t.Sign(ctx, m.tenant, ES256, typ, signed)
 	}
 	return made, err
 }

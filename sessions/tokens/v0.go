@@ -77,7 +77,7 @@ func (t *Tokens) mintV0(ctx context.Context, m minting) (minted, error) {
 		return minted{}, err
 	}
 	identifier := identifierV0(identity, m.grant)
-	signed, err := t.withAttributes(ctx, m.tenant, accessV0{
+	signed, err := t.withAttributes(ctx, m.tenant, ES256, accessV0{
 		NotBefore: w.now.Unix(), Expires: w.end.Unix(), IssuedAt: w.issued.Unix(), Issuer: m.issuer, Audience: m.client.ClientID,
 		Subject: m.grant.User, ClientUserID: m.grant.User, Identifier: identifier, Method: methodV0(m.grant),
 		Type: typeClientAccess, Scope: scopeV0, ID: id,
@@ -87,14 +87,14 @@ func (t *Tokens) mintV0(ctx context.Context, m minting) (minted, error) {
 		return minted{}, err
 	}
 	made := minted{access: Access{ID: id, Scopes: m.scopes, Life: w.end.Sub(w.now)}}
-	if made.access.Token, err = t.Sign(ctx, m.tenant, "", typeJWT, signed); err != nil {
+	if made.access.Token, err = t.Sign(ctx, m.tenant, ES256, typeJWT, signed); err != nil {
 		return minted{}, err
 	}
 	identity["client_user_id"], identity["identifier"], identity["type"], identity["jti"] = m.grant.User, identifier, typeClientIdentity, id
-	if signed, err = t.withAttributes(ctx, m.tenant, identity, m.grant.Attributes); err != nil {
+	if signed, err = t.withAttributes(ctx, m.tenant, ES256, identity, m.grant.Attributes); err != nil {
 		return minted{}, err
 	}
-	made.identity, err = t.Sign(ctx, m.tenant, "", typeJWT, signed)
+	made.identity, err = t.Sign(ctx, m.tenant, ES256, typeJWT, signed)
 	return made, err
 }
 
