@@ -289,7 +289,7 @@ func TestLogWhileTheDatabaseIsHeldUp(t *testing.T) {
 		for range attempts {
 			svc.LogSignIn(provisioning.SignInAttempt{Arrival: arrival, SignIn: signIn, Door: provisioning.DoorGet})
 		}
-		if state := svc.SignInLogState(); state.Waiting == 0 || state.Dropped == 0 || state.Waiting+state.Dropped > attempts {
+		if state := svc.SignInLogQueue(); state.Waiting == 0 || state.Dropped == 0 || state.Waiting+state.Dropped > attempts {
 			t.Errorf("got %+v of %d attempts, want some to wait and some dropped", state, attempts)
 		}
 		mu.Lock()
@@ -311,7 +311,7 @@ func TestLogWhileTheDatabaseIsHeldUp(t *testing.T) {
 			line = p.db.Rows(t, `SELECT coalesce(sum(count), 0) FROM sign_ins WHERE tenant_id = $1`, p.tenant.ID)[0]
 		}
 		stop()
-		if state := svc.SignInLogState(); state.Waiting != 0 || state.Dropped == 0 {
+		if state := svc.SignInLogQueue(); state.Waiting != 0 || state.Dropped == 0 {
 			t.Errorf("got %+v when all is written, want none to wait and those that were dropped", state)
 		}
 		usage, err := svc.KeyUsage(t.Context(), p.tenant, epoch)
