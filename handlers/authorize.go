@@ -172,14 +172,17 @@ func (a *App) decide(c *gin.Context, r authorizeRequest, rules authorizeRules, a
 	return a.giveCode(c, r, session, granted)
 }
 
-// checkHint compares the person with the one whom the client expects. It matters
-// where nobody looks: otherwise the person sees who is signed in.
+// checkHint compares the person with the one whom the client expects. A hint that
+// cannot be read, perhaps because its key is gone, matters where nobody looks:
+// otherwise the person sees who is signed in.
 func (a *App) checkHint(c *gin.Context, r authorizeRequest, session sessions.Session) (*authorizeError, error) {
-	if r.hint == "" || !r.silent {
+	if r.hint == "" {
 		return nil, nil
 	}
 	said, err := a.Tokens.ReadIdentity(c.Request.Context(), siteOf(c).tenant.ID, issuer(c), r.hint)
 	switch {
+	case errors.Is(err, tokens.ErrNone) && !r.silent:
+		return nil, nil
 	case errors.Is(err, tokens.ErrNone):
 		return &authorizeError{authorizeInvalidRequest, "id_token_hint is no identity token from here."}, nil
 	case err != nil:

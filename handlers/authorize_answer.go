@@ -108,5 +108,5 @@ func leadsTo(redirectURI string) string {
 	case isWeb(redirectURI):
 		return u.Host
 	}
-	return u.Scheme + ":"
+	return "the app " + u.Scheme
 }

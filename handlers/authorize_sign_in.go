@@ -41,10 +41,15 @@ func (a *App) signInFirst(c *gin.Context, r authorizeRequest, rules authorizeRul
 	return nil, nil
 }
 
-// beginFor finds where people sign in who come for a client.
+// beginFor finds where people sign in who come for a client. When its integration
+// was removed that is decided as for everybody else.
 func (a *App) beginFor(c *gin.Context, client tokens.Client) (provisioning.Beginning, error) {
 	if client.Integration != "" {
-		return a.Provisioning.BeginAt(c.Request.Context(), siteOf(c).tenant, client.Integration)
+		beginning, err := a.Provisioning.BeginAt(c.Request.Context(), siteOf(c).tenant, client.Integration)
+		refusal, refused := errors.AsType[*provisioning.Refusal](err)
+		if !refused || refusal.Reason != provisioning.IntegrationRemoved && refusal.Reason != provisioning.IntegrationUnknown {
+			return beginning, err
+		}
 	}
 	return a.Provisioning.Begin(c.Request.Context(), siteOf(c).tenant, "")
 }

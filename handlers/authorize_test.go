@@ -178,7 +178,7 @@ func TestFormTarget(t *testing.T) {
 		{"http://127.0.0.1:5000/", "http://127.0.0.1:5000", "127.0.0.1:5000"},
 		{"http://[::1]:5000/", "http:", "[::1]:5000"},
 		{"https://a;script-src.example/", "https:", "a;script-src.example"},
-		{"com.example.app:/back", "com.example.app:", "com.example.app:"},
+		{"com.example.app:/back", "com.example.app:", "the app com.example.app"},
 	} {
 		if got := formTarget(test.uri); got != test.target {
 			t.Errorf("%s: got the target %q, want %q", test.uri, got, test.target)

@@ -19,7 +19,9 @@ func (a *App) grantByPartner(c *gin.Context, client tokens.Client, form url.Valu
 	if err != nil {
 		return tokenAnswer{}, err
 	}
-	who, err := a.recognize(c, provisioning.Link{Token: assertion, Limit: maxTokenInForm})
+	who, err := a.recognize(c, provisioning.Link{
+		Token: assertion, Limit: maxTokenInForm, Audiences: []string{issuer(c) + ConnectTokenPath}, // RFC 7523 §3
+	})
 	if refusal, ok := errors.AsType[*provisioning.Refusal](err); ok {
 		return tokenAnswer{}, assertionFault(refusal)
 	} else if err != nil {

@@ -76,6 +76,15 @@ func TestAuthorizeSignsIn(t *testing.T) {
 			t.Errorf("the expected person: got %v, want a code", said)
 		}
 		i.wantError(t, "another person", i.get(t, silent, holding(ben)), "login_required", p.state)
+		expected := asks(map[string]string{"id_token_hint": hint})
+		if _, said := cameBack(t, i.get(t, expected, holding(cookie))); said.Get("code") == "" {
+			t.Errorf("the expected person, with pages: got %v, want a code", said)
+		}
+		i.wantError(t, "another person, with pages", i.get(t, expected, holding(ben)), "login_required", p.state)
+		unreadable := asks(map[string]string{"id_token_hint": "e.y.J"})
+		if _, said := cameBack(t, i.get(t, unreadable, holding(ben))); said.Get("code") == "" {
+			t.Errorf("a hint that cannot be read, with pages: got %v, want a code", said)
+		}
 
 		// Several integrations: the client says which one.
 		atrium := i.install(t, fields{"name": "Atrium", "sign_in_url": otherPage, "require_nonce": true})
@@ -94,9 +103,7 @@ func TestAuthorizeSignsIn(t *testing.T) {
 			t.Errorf("with the nonce: got %v to %q", a, a.header.Get("Location"))
 		}
 		i.admin(t, http.StatusNoContent, "DELETE", "/integrations/"+atrium.ID, nil)
-		if a := i.get(t, asks(nil)); a.status != http.StatusUnauthorized {
-			t.Errorf("a removed integration: got %v, want a page", a)
-		}
+		i.toPartner(t, "a removed integration", i.get(t, asks(nil)), page)
 		i.admin(t, 200, "PATCH", "/clients/"+lumen.ID, fields{"integration": n.ID})
 		i.wantError(t, "too long to be carried", i.get(t, asks(map[string]string{"state": strings.Repeat("s", 1900)})), "invalid_request", strings.Repeat("s", 1900))
 		if _, said := cameBack(t, i.get(t, asks(map[string]string{"state": strings.Repeat("s", 1900)}), holding(cookie))); said.Get("code") == "" {

@@ -59,6 +59,12 @@ func TestPartnersTokenAsGrant(t *testing.T) {
 			t.Errorf("got %+v, want openid alone", second)
 		}
 
+		// Libraries make assertions out to the token endpoint (RFC 7523 §3).
+		i.assert(t, lumen, n.vouches(person("berta").with(fields{"aud": i.origin + "/connect/token"})), "").issued(t)
+		if a := i.get(t, link(n.token(person("berta").with(fields{"aud": i.origin + "/connect/token"})))); a.status != http.StatusUnauthorized {
+			t.Errorf("a link made out to the token endpoint: got %v, want 401", a)
+		}
+
 		// Nobody is there to be asked for what the client requires.
 		i.admin(t, 201, "POST", "/claims", fields{"name": "shoe_size", "type": "number", "meta_path": "shoe"})
 		curious := i.addPeopleClient(t, wish.with(fields{"required_claims": []string{"shoe_size"}}))

@@ -4,6 +4,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"usher/handlers"
+	"usher/sessions/tokens"
 	"usher/web"
 )
 
@@ -25,7 +26,11 @@ func (a *Admin) clientChoices(c *gin.Context) (clientChoices, error) {
 		return found, explain(err)
 	}
 	for _, scope := range identity {
-		found.identityScopes = append(found.identityScopes, web.Option{Value: scope.Name, Label: scope.Name, Hint: scope.DisplayName})
+		hint := scope.DisplayName
+		if scope.Name == tokens.ScopeOpenID {
+			hint += "; who signs people in has it in any case"
+		}
+		found.identityScopes = append(found.identityScopes, web.Option{Value: scope.Name, Label: scope.Name, Hint: hint})
 	}
 	claims, err := a.Tokens.CustomClaims(ctx, tenant)
 	if err != nil {

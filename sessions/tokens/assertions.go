@@ -39,27 +39,62 @@ func AssertionAlgorithms() []string {
 // reads the database, as AuthenticateClient does, and its errors are the same.
 func (t *Tokens) AuthenticateAssertion(ctx context.Context, tenant, clientID, assertion string, audiences []string) (Client, error) {
 	var c Client
-	shown, err := parseAssertion(assertion)
-	if err != nil || clientID != "" && clientID != shown.claims.Subject {
-		return Client{}, t.failed(failureKey{tenant, OfClient, ""})
+	shown, why := parseAssertion(assertion)
+	if why == "" && clientID != "" && clientID != shown.claims.Subject {
+		why = "sub is not the client_id of the request"
 	}
+	if why != "" {
+		return Client{}, t.failedAssertion(tenant, "", why)
+	}
+	var err error
 	c, err = t.store.ClientByClientID(ctx, tenant, shown.claims.Subject)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Client{}, err
 	}
-	if err != nil || c.Disabled || c.Public || !shown.signedBy(c.Keys) || !shown.holds(t.now(), audiences) {
-		return Client{ID: c.ID}, t.failed(failureKey{tenant, OfClient, c.ID})
+	switch {
+	case err != nil:
+		why = "there is no client of this name (sub)"
+	case c.Disabled:
+		why = "the client is disabled"
+	case c.Public:
+		why = "the client is public"
+	case c.Keys == "":
+		why = "the client has no keys"
+	case !shown.signedBy(c.Keys):
+		why = "none of the client's keys, by kid and alg, has signed it"
+	default:
+		why = shown.amiss(t.now(), audiences)
+	}
+	if why != "" {
+		return Client{ID: c.ID}, t.failedAssertion(tenant, c.ID, why)
 	}
 	err = t.store.UseAssertion(ctx, store.UsedAssertion{
 		TenantID: tenant, Client: c.ID, Digest: digestOf(shown.claims.ID), ExpiresAt: shown.claims.Expiry.Time(),
 	})
 	if errors.Is(err, ErrTaken) {
-		return Client{ID: c.ID}, t.failed(failureKey{tenant, OfClient, c.ID})
+		return Client{ID: c.ID}, t.failedAssertion(tenant, c.ID, "jti was used before")
 	}
 	if err != nil {
 		return Client{}, err
 	}
 	return c, nil
+}
+
+// assertionRefused is ErrInvalidClient with what is wrong with an assertion: for
+// the log, as those who call learn only that it is not good.
+type assertionRefused struct{ why string }
+
+func (e assertionRefused) Error() string { return "client assertion: " + e.why }
+
+func (assertionRefused) Unwrap() error { return ErrInvalidClient }
+
+// failedAssertion counts a failure under the id of a client, "" = of none.
+func (t *Tokens) failedAssertion(tenant, client, why string) error {
+	err := t.failed(failureKey{tenant, OfClient, client})
+	if errors.Is(err, ErrInvalidClient) {
+		return assertionRefused{why}
+	}
+	return err
 }
 
 // assertion is one that was read and not looked at yet.
@@ -70,23 +105,23 @@ type assertion struct {
 }
 
 // parseAssertion reads an assertion in the compact form (RFC 7515 §7.1) by which a
-// client speaks of itself.
-func parseAssertion(text string) (assertion, error) {
+// client speaks of itself; why says why it is none.
+func parseAssertion(text string) (a assertion, why string) {
 	if len(text) > maxAssertion || strings.Count(text, ".") != 2 || strings.IndexByte(text, '.') > maxHeader {
-		return assertion{}, ErrInvalidClient
+		return assertion{}, "it is too long, or no JWT in the compact form"
 	}
 	signed, err := jose.ParseSignedCompact(text, assertionAlgorithms)
 	if err != nil || len(signed.Signatures) != 1 {
-		return assertion{}, ErrInvalidClient
+		return assertion{}, "it is no JWT with one of the algorithms that clients may use"
 	}
-	a := assertion{signed: signed, header: signed.Signatures[0].Protected}
+	a = assertion{signed: signed, header: signed.Signatures[0].Protected}
 	if err := json.Unmarshal(signed.UnsafePayloadWithoutVerification(), &a.claims); err != nil {
-		return assertion{}, ErrInvalidClient
+		return assertion{}, "its claims cannot be read"
 	}
 	if a.claims.Issuer != a.claims.Subject || !isClientID(a.claims.Subject) {
-		return assertion{}, ErrInvalidClient
+		return assertion{}, "iss and sub are not both the client's id"
 	}
-	return a, nil
+	return a, ""
 }
 
 // signedBy reports whether one of a client's keys has signed the assertion. The
@@ -105,19 +140,28 @@ func (a assertion) signedBy(keys string) bool {
 	})
 }
 
-// holds reports whether what the assertion says of itself is so: it is for one of
+// amiss says what keeps an assertion from being good, "" = nothing: it is for one of
 // these audiences, has begun, ends soon, and can be told from others.
-func (a assertion) holds(now time.Time, audiences []string) bool {
+func (a assertion) amiss(now time.Time, audiences []string) string {
 	c := a.claims
-	if !slices.ContainsFunc(c.Audience, func(one string) bool { return slices.Contains(audiences, one) }) {
-		return false
-	}
-	if c.ID == "" || len(c.ID) > maxJTIBytes || c.Expiry == nil {
-		return false
-	}
-	if end := c.Expiry.Time(); !now.Before(end) || end.After(now.Add(maxAssertionLife)) {
-		return false
-	}
 	latest := now.Add(clockSkew)
-	return (c.NotBefore == nil || !c.NotBefore.Time().After(latest)) && (c.IssuedAt == nil || !c.IssuedAt.Time().After(latest))
+	switch {
+	case !slices.ContainsFunc(c.Audience, func(one string) bool { return slices.Contains(audiences, one) }):
+		return "aud is neither the issuer nor the address that was called"
+	case c.ID == "":
+		return "jti is missing"
+	case len(c.ID) > maxJTIBytes:
+		return "jti is too long"
+	case c.Expiry == nil:
+		return "exp is missing"
+	case !now.Before(c.Expiry.Time()):
+		return "exp has passed"
+	case c.Expiry.Time().After(now.Add(maxAssertionLife)):
+		return "exp is more than an hour off"
+	case c.NotBefore != nil && c.NotBefore.Time().After(latest):
+		return "nbf has not come yet"
+	case c.IssuedAt != nil && c.IssuedAt.Time().After(latest):
+		return "iat lies in the future"
+	}
+	return ""
 }

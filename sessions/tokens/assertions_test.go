@@ -121,6 +121,11 @@ func TestAssertions(t *testing.T) {
 		of := func(name string) map[string]any { return map[string]any{"iss": name, "sub": name} }
 		sign := func(claims map[string]any) string { return signClaims(t, jose.ES256, ec, "ec", claimsOf(claims)) }
 		good := sign(nil)
+		reasons := map[string]string{ // what the log says
+			"of another client": "client_id", "a foreign key": "signed", "another kid": "kid", "disabled": "disabled",
+			"for somebody else": "aud", "ended": "exp has passed", "no end": "exp is missing", "an end far off": "an hour",
+			"not begun": "nbf", "issued in the future": "iat", "no jti": "jti is missing", "no issuer": "iss and sub",
+		}
 		for name, test := range map[string]struct {
 			assertion, tenant, clientID string
 			ok                          bool
@@ -165,6 +170,9 @@ func TestAssertions(t *testing.T) {
 			got, err := service.AuthenticateAssertion(ctx, in, test.clientID, test.assertion, audiences)
 			if test.ok && (err != nil || got.ID != c.ID) || !test.ok && !errors.Is(err, tokens.ErrInvalidClient) {
 				t.Errorf("%s: got client %q, error %v, want success %v", name, got.ID, err, test.ok)
+			}
+			if want := reasons[name]; want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+				t.Errorf("%s: got error %v, want it to say %q", name, err, want)
 			}
 			if !test.ok && got.Name != "" {
 				t.Errorf("%s: got %+v, want no more than its id", name, got)

@@ -41,7 +41,7 @@ func ofType(kind string, value any) (any, bool) {
 	case string:
 		switch kind {
 		case ClaimText:
-			return value, strings.TrimSpace(value) != "" && utf8.ValidString(value) && utf8.RuneCountInString(value) <= maxClaimRunes
+			return value, strings.ContainsFunc(value, isVisible) && utf8.ValidString(value) && utf8.RuneCountInString(value) <= maxClaimRunes
 		case ClaimDate:
 			return value, isDate(value)
 		case ClaimURL:
@@ -49,6 +49,22 @@ func ofType(kind string, value any) (any, bool) {
 		}
 	}
 	return nil, false
+}
+
+// isVisible reports whether a character is to be seen by itself: letters, digits and
+// signs are, but for those that are drawn as nothing.
+func isVisible(r rune) bool {
+	switch r {
+	case '\u2800', '\u115f', '\u1160', '\u3164', '\uffa0': // a Braille cell without dots; Hangul fillers
+		return false
+	}
+	return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S)
+}
+
+// isHidden reports whether a character does something unseen, for example turns the
+// text after it around. Joiners, which scripts and emoji need, are none of them.
+func isHidden(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) && r != '\u200c' && r != '\u200d'
 }
 
 // isClaimNumber reports whether a JSON number is short, and one that receivers
@@ -89,7 +105,7 @@ func enteredClaim(kind, text string) (string, bool) {
 		}
 		value = text == "true"
 	case ClaimText:
-		if strings.ContainsFunc(text, unicode.IsControl) {
+		if strings.ContainsFunc(text, isHidden) {
 			return "", false
 		}
 	}
@@ -129,7 +145,7 @@ func acceptedValue(kind string) string {
 	case ClaimURL:
 		return "an address that begins with https:// or http://"
 	}
-	return "1 to " + strconv.Itoa(maxClaimRunes) + " characters, no control characters"
+	return "1 to " + strconv.Itoa(maxClaimRunes) + " characters, at least one of them visible, no control characters"
 }
 
 // atPath returns what a user's meta has at a path, nil = nothing.
