@@ -11,7 +11,7 @@ run: ## start the demo: sample partner, sample application, one signed link
 	go run ./server demo
 
 test: ## test everything, on SQLite and on a private Postgres and Redis, with Chromium, nginx and Caddy
-	go vet ./... && $(LAUNCH) -partners -- env CGO_ENABLED=1 go test -race -shuffle=on -p=1 -timeout=30m ./...
+	go vet ./... && $(LAUNCH) -partners -- env CGO_ENABLED=1 go test -race -shuffle=on -p=1 -timeout=45m ./...
 
 lint: ## everything golangci-lint has to say (builds it first: minutes)
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
