@@ -682,17 +682,18 @@ func repeatable(t *testing.T, method, path string) bool {
 	return described.Operation.Parameters.GetByInAndName("header", "Idempotency-Key") != nil
 }
 
-// state is all of the tenant but what is written a while after a sign-in.
+// state is all of the tenant but what is written a while after a sign-in, and the
+// endings, which are taken off the list once they have reached every session.
 func (s *sweep) state(t *testing.T) []string {
 	t.Helper()
-	return s.db.Dump(t, s.tenant, "api_keys", "sign_ins", "sign_in_counts", "used_tokens", "unknown_names", "claim_counts")
+	return s.db.Dump(t, s.tenant, "api_keys", "sign_ins", "sign_in_counts", "used_tokens", "unknown_names", "claim_counts", "endings")
 }
 
-// watched leaves out what somebody's looking around may write.
+// watched leaves out what somebody's looking around may write, and the endings.
 func watched(t *testing.T, db *storetest.Database, tenant string) []string {
 	t.Helper()
 	return db.Dump(t, tenant, "admin_sessions", "admin_attempts", "admin_tickets", "api_keys", "sign_ins", "sign_in_counts",
-		"idempotency", "kv_sessions", "used_tokens", "unknown_names", "claim_counts")
+		"idempotency", "kv_sessions", "used_tokens", "unknown_names", "claim_counts", "endings")
 }
 
 // openToAll are the changes that nobody is signed in for, or not yet.
