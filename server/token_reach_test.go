@@ -177,6 +177,31 @@ type consentShown struct {
 	Scopes       []string
 }
 
+// TestSecretPagesShowTheCall: with a new secret comes the call that gets a token, at
+// the address where that kind of client gets all of its own.
+func TestSecretPagesShowTheCall(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w world) {
+		i := launch(t, w)
+		lumen := i.install(t, nil)
+		i.signIn(t, link(lumen.token(person("anna"))))
+		application := i.addClient(t, "jwt", nil)
+		program := decode[clientUnderTest](t, i.admin(t, 201, "POST", "/clients", fields{
+			"name": "Anna’s program", "kind": "person", "user_id": i.userID(t, "anna@lumen.example"),
+		}))
+		acme := i.addOrganization(t, "", "acme", nil)
+		for path, address := range map[string]string{
+			"/admin/tokens/clients/" + application.ID: "/connect/token",
+			"/admin/tokens/clients/" + program.ID:     "/v1/oauth/access_token",
+			"/admin/tokens/organizations/" + acme.ID:  "/v1/oauth/access_token",
+		} {
+			a := i.submit(t, path+"/secrets")
+			if !strings.Contains(a.body, "-d grant_type=client_credentials "+i.origin+address+"<") {
+				t.Errorf("%s: got %v, want the call of %s", path, a, address)
+			}
+		}
+	})
+}
+
 // allow sends a person to a client that asks, and allows it what it asks for.
 func (i *instance) allow(t *testing.T, c clientUnderTest, cookie, scope string) {
 	t.Helper()

@@ -27,14 +27,18 @@ type holder struct {
 
 func (a *Admin) clientHolder(c *gin.Context, k tokens.Client) holder {
 	origin := a.originOfLinks(c).String()
-	list := clientsPath
+	list, address := clientsPath, handlers.ConnectTokenPath
 	if k.Kind == tokens.KindOrganization {
 		list = organizationsPath
+	}
+	if k.Kind != tokens.KindApplication {
+		// There alone it gets its memberships, or the person for whom it acts.
+		address = handlers.V1AccessTokenPath
 	}
 	return holder{
 		of: tokens.OfClient, id: k.ID, name: k.Name, what: "Client id", public: k.ClientID, list: list, path: list + "/" + k.ID,
 		try: func(secret string) string {
-			return "curl -u '" + k.ClientID + ":" + secret + "' -d grant_type=client_credentials " + origin + handlers.ConnectTokenPath
+			return "curl -u '" + k.ClientID + ":" + secret + "' -d grant_type=client_credentials " + origin + address
 		},
 	}
 }
