@@ -164,16 +164,18 @@ func (f organizationForms) fields(n tokens.Organization) (settings, add []web.Fi
 	for _, one := range tokens.Roles() {
 		role.Options = append(role.Options, web.Option{Value: one, Label: roleWords[one], Chosen: one == f.role})
 	}
-	return []web.Field{
+	settings = []web.Field{
 		f.wrong.field(web.Field{Name: "display_name", Label: "Display name", Value: shown, Required: true}),
 		{
 			Name: "disabled", Label: "Disabled", Type: "checkbox", Checked: disabled,
 			Hint: "It gets no token then, and nobody counts as its member, nor through it as a member of what is above it.",
 		},
-	}, []web.Field{
+	}
+	add = []web.Field{
 		f.wrong.field(web.Field{Name: "user", Label: "E-mail address or id", Value: f.user, Required: true}),
 		f.wrong.field(role),
 	}
+	return settings, add
 }
 
 var roleWords = map[string]string{tokens.RoleMember: "Member", tokens.RoleOwner: "Owner"}
