@@ -199,6 +199,11 @@ func TestSecretPagesShowTheCall(t *testing.T) {
 				t.Errorf("%s: got %v, want the call of %s", path, a, address)
 			}
 		}
+		// Nobody is shown a call that would be refused.
+		path := "/admin/tokens/clients/" + i.addPeopleClient(t, nil).ID
+		if a := i.submit(t, path+"/secrets"); !strings.Contains(a.body, "uss_") || strings.Contains(a.body, "client_credentials") || strings.Contains(a.body, "Try it") {
+			t.Errorf("%s: got %v, want the secret and no call", path, a)
+		}
 	})
 }
 

@@ -116,7 +116,7 @@ type SecretMade struct {
 	What   string // "client id" or "name"
 	Public string // the client id, or the connection's name
 	Secret string
-	Try    string
+	Try    string // a shell's line that uses the secret; "" = there is none
 	Back   string
 }
 

@@ -3,7 +3,6 @@ package admin
 import (
 	"errors"
 	"net/http"
-	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -68,9 +67,7 @@ func (a *Admin) showClientPage(c *gin.Context, status int, fault string, sent *c
 	if page.Facts, err = a.clientFacts(c, k); err != nil {
 		return err
 	}
-	if slices.Contains(k.Grants, tokens.GrantClientCredentials) {
-		page.Try = holder.try("SECRET")
-	}
+	page.Try = holder.try("SECRET")
 	if page.Write {
 		if page.Parts, err = a.clientParts(c, form, wrong); err != nil {
 			return err

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,12 +18,12 @@ import (
 // holder is a client or an API connection on the pages of its secrets.
 type holder struct {
 	of       tokens.Holder
-	id, name string // name is for people
-	what     string // how its public name is called
-	public   string // by which it calls itself
-	list     string // path of the list that it stands in
-	path     string // of its page
-	try      func(secret string) string
+	id, name string                     // name is for people
+	what     string                     // how its public name is called
+	public   string                     // by which it calls itself
+	list     string                     // path of the list that it stands in
+	path     string                     // of its page
+	try      func(secret string) string // a shell's line that uses it; "" = there is none
 }
 
 func (a *Admin) clientHolder(c *gin.Context, k tokens.Client) holder {
@@ -38,6 +39,9 @@ func (a *Admin) clientHolder(c *gin.Context, k tokens.Client) holder {
 	return holder{
 		of: tokens.OfClient, id: k.ID, name: k.Name, what: "Client id", public: k.ClientID, list: list, path: list + "/" + k.ID,
 		try: func(secret string) string {
+			if !slices.Contains(k.Grants, tokens.GrantClientCredentials) {
+				return "" // it gets no token by itself
+			}
 			return "curl -u '" + k.ClientID + ":" + secret + "' -d grant_type=client_credentials " + origin + address
 		},
 	}
