@@ -37,6 +37,7 @@ type Config struct {
 	UpstreamPublic  handlers.PathPrefixes
 	AdminHosts      []string              // canonical; see Config.adminHosts
 	AdminOIDC       admins.ProviderConfig // without an issuer there is no provider
+	OutboundAllow   []netip.Prefix        // what may be called besides the public Internet
 }
 
 // Env is the kind of place we run in.
@@ -200,6 +201,11 @@ var settings = []setting{
 			}
 			return nil
 		},
+	},
+	{
+		name: "USHER_OUTBOUND_ALLOW",
+		doc:  "Addresses or networks of your own that may be called at URLs which administrators give, such as 10.1.0.0/16. Empty: the public Internet alone.",
+		set:  setOutboundAllow,
 	},
 	{
 		name: "USHER_DRAIN_TIMEOUT", fallback: "20s",

@@ -60,6 +60,7 @@ func TestLoadConfig(t *testing.T) {
 				"DATABASE_URL=" + testPostgres, "REDIS_URL=rediss://:hunter2@cache.example:6379/0",
 				"USHER_MASTER_KEY=" + testMasterKey, "USHER_BOOTSTRAP_API_KEY=" + testAPIKey,
 				"USHER_TRUSTED_PROXIES=10.1.2.3/8, 192.0.2.7,::1", "USHER_DATA_DIR=/var/lib/usher", "USHER_DRAIN_TIMEOUT=1m30s",
+				"USHER_OUTBOUND_ALLOW=10.1.0.7/16,::1",
 			},
 			Config{
 				Listen: "0.0.0.0:8080", PublicURL: origin(t, "https://sso.example.com"), DataDir: "/var/lib/usher",
@@ -69,6 +70,7 @@ func TestLoadConfig(t *testing.T) {
 					netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("::1/128"),
 				},
 				Env: Production, DrainTimeout: 90 * time.Second,
+				OutboundAllow: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("::1/128")},
 			},
 		},
 		{
@@ -159,6 +161,7 @@ func TestConfigFaults(t *testing.T) {
 		{"proxy with zone", []string{"USHER_TRUSTED_PROXIES=fe80::1%eth0"}, []string{"USHER_TRUSTED_PROXIES: is neither"}},
 		{"every proxy", []string{"USHER_TRUSTED_PROXIES=0.0.0.0/0"}, []string{"USHER_TRUSTED_PROXIES: trusts every sender"}},
 		{"every IPv6 proxy", []string{"USHER_TRUSTED_PROXIES=::/0"}, []string{"USHER_TRUSTED_PROXIES: trusts every sender"}},
+		{"network that is none", []string{"USHER_OUTBOUND_ALLOW=10.0.0.0/33"}, []string{"USHER_OUTBOUND_ALLOW: is neither"}},
 		{"proxy list with a gap", []string{"USHER_TRUSTED_PROXIES=10.0.0.1,"}, []string{"USHER_TRUSTED_PROXIES: is neither"}},
 		{"short API key", []string{"USHER_BOOTSTRAP_API_KEY=" + testAPIKey[:31]}, []string{"USHER_BOOTSTRAP_API_KEY: shorter than 32"}},
 		{"API key with a space", []string{"USHER_BOOTSTRAP_API_KEY=" + testAPIKey + " "}, []string{"USHER_BOOTSTRAP_API_KEY: HTTP header"}},

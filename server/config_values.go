@@ -81,13 +81,34 @@ func setAdminIssuer(c *Config, value string) *wrong {
 }
 
 func setTrustedProxies(c *Config, value string) *wrong {
+	prefixes, w := networks(value)
+	if w != nil {
+		return w
+	}
+	for _, prefix := range prefixes {
+		if prefix.Bits() == 0 {
+			return &wrong{"it trusts every sender to name the client's address", "List your proxies alone."}
+		}
+	}
+	c.TrustedProxies = prefixes
+	return nil
+}
+
+func setOutboundAllow(c *Config, value string) (w *wrong) {
+	c.OutboundAllow, w = networks(value)
+	return w
+}
+
+// networks reads a list of IP addresses and networks.
+func networks(value string) ([]netip.Prefix, *wrong) {
+	var prefixes []netip.Prefix
 	for item := range strings.SplitSeq(value, ",") {
 		item = strings.TrimSpace(item)
 		prefix, err := netip.ParsePrefix(item)
 		if err != nil {
 			address, err := netip.ParseAddr(item)
 			if err != nil || address.Zone() != "" {
-				return &wrong{
+				return nil, &wrong{
 					quoted(item) + " is neither an IP address nor a network",
 					"Set a list such as 10.0.0.0/8,192.0.2.7, separated by commas.",
 				}
@@ -95,12 +116,9 @@ func setTrustedProxies(c *Config, value string) *wrong {
 			address = address.Unmap()
 			prefix = netip.PrefixFrom(address, address.BitLen())
 		}
-		if prefix.Bits() == 0 {
-			return &wrong{"it trusts every sender to name the client's address", "List your proxies alone."}
-		}
-		c.TrustedProxies = append(c.TrustedProxies, prefix.Masked())
+		prefixes = append(prefixes, prefix.Masked())
 	}
-	return nil
+	return prefixes, nil
 }
 
 func setBootstrapAPIKey(c *Config, value string) *wrong {

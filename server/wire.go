@@ -39,6 +39,7 @@ type core struct {
 	sessions     *sessions.Sessions
 	tokens       *tokens.Tokens
 	admins       *admins.Service
+	outbound     *http.Client // for addresses that administrators and partners name
 }
 
 // openCore opens the stores and brings the schema up to date.
@@ -52,7 +53,7 @@ func openCore(ctx context.Context, cfg Config, log *slog.Logger) (_ *core, err e
 	if err != nil {
 		return nil, err
 	}
-	k := &core{}
+	k := &core{outbound: cfg.outbound().client()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, k.close())
