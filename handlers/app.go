@@ -43,8 +43,6 @@ type site struct {
 	audiences []string              // how tokens may name it in aud
 }
 
-type siteKey struct{}
-
 // Tenant finds the tenant by the request's Host and refuses a host that no
 // tenant has (RFC 9110 §15.5.20).
 func (a *App) Tenant() gin.HandlerFunc {
@@ -82,7 +80,7 @@ func (a *App) tenantAt(c *gin.Context, raw string, ours []string) (provisioning.
 
 func (a *App) enterSite(c *gin.Context, tenant provisioning.Tenant) {
 	Note(c, slog.String("tenant", tenant.ID))
-	c.Set(siteKey{}, a.siteOf(tenant))
+	requestOf(c).site = a.siteOf(tenant)
 }
 
 func (a *App) siteOf(tenant provisioning.Tenant) site {
@@ -114,12 +112,8 @@ func TenantOrigins(public provisioning.Origin, tenant provisioning.Tenant) []pro
 	return origins
 }
 
-// siteOf returns what the Tenant middleware has found.
-func siteOf(c *gin.Context) site {
-	value, _ := c.Get(siteKey{})
-	s, _ := value.(site)
-	return s
-}
+// siteOf returns what the Tenant middleware has found, to be read only.
+func siteOf(c *gin.Context) *site { return &requestOf(c).site }
 
 // TenantOf returns the tenant that the Tenant middleware has found.
 func TenantOf(c *gin.Context) provisioning.Tenant { return siteOf(c).tenant }

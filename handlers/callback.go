@@ -73,7 +73,7 @@ func (a *App) logAttempt(c *gin.Context, attempt provisioning.SignInAttempt, err
 		ruling := a.rule(err)
 		attempt.Reason, attempt.Refusal = ruling.code, ruling.refusal
 	}
-	attempt.Network, attempt.UserAgent = sessions.NetworkOf(c.ClientIP()), c.Request.UserAgent()
+	attempt.Network, attempt.UserAgent = sessions.NetworkOf(clientIP(c)), c.Request.UserAgent()
 	a.meterSignIn(attempt)
 	a.Provisioning.LogSignIn(attempt)
 }
@@ -100,7 +100,7 @@ func (a *App) redeem(c *gin.Context, attempt *provisioning.SignInAttempt) error 
 		Tenant: s.tenant.ID, User: signIn.UserID, Integration: signIn.Integration.ID,
 		Generation: signIn.Generation, Epoch: signIn.Epoch, KeyID: signIn.KeyID, Spent: signIn.Spent,
 		Idle: signIn.Idle, Absolute: signIn.Absolute, Version: signIn.Version, Authorized: signIn.Authorized,
-		UserAgent: c.Request.UserAgent(), RemoteIP: c.ClientIP(), Replaces: sessions.ReadCookie(c.Request),
+		UserAgent: c.Request.UserAgent(), RemoteIP: clientIP(c), Replaces: sessions.ReadCookie(c.Request),
 	})
 	if err != nil {
 		a.Provisioning.Release(ctx, s.tenant.ID, signIn)

@@ -14,9 +14,6 @@ const (
 	scriptMaxAge  = "600" // seconds
 )
 
-// scriptKey marks a request to an address that scripts of partners may call.
-type scriptKey struct{}
-
 // Scripts lets scripts on partners' sites call an address and read its answers.
 // An answer to a caller is shared with the embed origins of the integration that
 // vouches for that caller, and with no other. An error holds nothing about
@@ -24,7 +21,7 @@ type scriptKey struct{}
 func (a *App) Scripts(handle Handler) Handler {
 	return func(c *gin.Context) error {
 		c.Writer.Header().Add("Vary", "Origin")
-		c.Set(scriptKey{}, true)
+		requestOf(c).forScripts = true
 		err := handle(c)
 		if err != nil {
 			a.shareWithScript(c, "")
@@ -79,7 +76,7 @@ func OwnPage(ownPage gin.HandlerFunc) gin.HandlerFunc {
 // for scripts and the integration lists the origin. While that cannot be told
 // nobody else's script reads anything, and everybody else goes on.
 func (a *App) shareWithScript(c *gin.Context, integration string) {
-	if _, forScripts := c.Get(scriptKey{}); !forScripts {
+	if !requestOf(c).forScripts {
 		return
 	}
 	if listed, err := a.listsOrigin(c, integration); err == nil && listed {

@@ -195,7 +195,7 @@ func (a *App) viewOfCookie(c *gin.Context) (sessions.Session, error) {
 // issueView opens the session of a view.
 func (a *App) issueView(c *gin.Context, v *view, in sessions.Issue) (shownView, error) {
 	in.Tenant, in.Resource = siteOf(c).tenant.ID, v.kind+"/"+v.id
-	in.UserAgent, in.RemoteIP = c.Request.UserAgent(), c.ClientIP()
+	in.UserAgent, in.RemoteIP = c.Request.UserAgent(), clientIP(c)
 	secrets, session, err := a.Sessions.IssueEmbed(c.Request.Context(), in)
 	if err != nil && !errors.Is(err, sessions.ErrOvertaken) {
 		err = unavailable(err)

@@ -92,10 +92,11 @@ func (a *App) toFront(c *gin.Context, front Front) error {
 		if to.Identity, err = a.identity(r.Context(), TenantOf(c), who); err != nil {
 			return err
 		}
+		known := requestOf(c).apart(r.Context())
 		asked := c.Copy() // the request's own is in use while it is under way
 		to.Still = func(ctx context.Context) error {
 			again := asked.Copy()
-			again.Request = again.Request.WithContext(ctx)
+			again.Request = again.Request.WithContext(known.apart(ctx))
 			who, err := a.frontCaller(again)
 			if err == nil {
 				_, err = a.identity(ctx, TenantOf(again), who)

@@ -48,6 +48,8 @@ type HTTP struct {
 
 	inFlight, shed atomic.Int64 // see Load
 
+	ids idSource
+
 	usualPages sync.Map // by code, see page
 }
 
@@ -196,55 +198,19 @@ func (h *HTTP) render(ruling ruling, reference string) ([]byte, error) {
 	return html.Bytes(), err
 }
 
-// logRefusal writes the one line that an admin finds by the reference on the
-// page. It says more than the answer does.
-func (h *HTTP) logRefusal(c *gin.Context, ruling ruling, err error) {
-	level := slog.LevelInfo
-	if ruling.status >= http.StatusInternalServerError {
-		level = slog.LevelError
-	}
-	attrs := append([]slog.Attr{
-		slog.String("reference", RequestID(c.Request.Context())),
-		slog.String("reason", ruling.code),
-		slog.Int("status", ruling.status),
-		slog.String("route", c.FullPath()),
-	}, noted(c)...)
-	if refusal := ruling.refusal; refusal != nil {
-		for _, a := range []slog.Attr{
-			slog.String("path", refusal.Path),
-			slog.String("expected", refusal.Expected),
-			slog.String("detail", refusal.Detail),
-		} {
-			if a.Value.String() != "" {
-				attrs = append(attrs, a)
-			}
-		}
-	} else {
-		attrs = append(attrs, slog.Any("error", err))
-	}
-	h.Log.LogAttrs(c.Request.Context(), level, "refused", attrs...)
-}
-
-// noteKey is where Note keeps attributes in a gin context.
-type noteKey struct{}
-
 // Note adds attributes (the tenant, the integration) to the log lines of this
 // request. Whatever is noted is logged: never note a token or a secret.
 func Note(c *gin.Context, attrs ...slog.Attr) {
-	all := noted(c)
+	r := requestOf(c)
+	if r.notes == nil {
+		r.notes = r.room[:0]
+	}
 	for _, a := range attrs {
 		// A line says each thing once, or readers of it take the one or the other.
-		if i := slices.IndexFunc(all, func(b slog.Attr) bool { return b.Key == a.Key }); i >= 0 {
-			all[i] = a
+		if i := slices.IndexFunc(r.notes, func(b slog.Attr) bool { return b.Key == a.Key }); i >= 0 {
+			r.notes[i] = a
 		} else {
-			all = append(all, a)
+			r.notes = append(r.notes, a)
 		}
 	}
-	c.Set(noteKey{}, all)
-}
-
-func noted(c *gin.Context) []slog.Attr {
-	value, _ := c.Get(noteKey{})
-	attrs, _ := value.([]slog.Attr)
-	return attrs
 }

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -122,11 +123,8 @@ func (a *App) meterCheck(c *gin.Context, kind string, err error) {
 	}
 }
 
-// grantKey is where grantOf finds the grant in a gin context.
-type grantKey struct{}
-
 // noteGrant keeps the grant of a request for tokens, once it is one of ours.
-func noteGrant(c *gin.Context, grant string) { c.Set(grantKey{}, grant) }
+func noteGrant(c *gin.Context, grant string) { requestOf(c).grant = grant }
 
 // GivesTokens counts the requests for tokens that a handler answers.
 func (a *App) GivesTokens(handle Handler) Handler {
@@ -135,10 +133,7 @@ func (a *App) GivesTokens(handle Handler) Handler {
 		if a.Meter == nil || leftEarly(c) {
 			return err
 		}
-		grant, result := GrantUnknown, ResultIssued
-		if noted, ok := c.Get(grantKey{}); ok {
-			grant, _ = noted.(string)
-		}
+		grant, result := cmp.Or(requestOf(c).grant, GrantUnknown), ResultIssued
 		if err != nil {
 			result = a.rule(err).code
 		}

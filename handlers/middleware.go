@@ -2,9 +2,6 @@ package handlers
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base32"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,7 +11,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -51,14 +48,13 @@ func (h *HTTP) NewEngine(trustedProxies []netip.Prefix, inFlight int) (*gin.Engi
 		return nil, fmt.Errorf("trusted proxies: %w", err)
 	}
 	engine.Use(
-		h.requestID(trustedProxies),
+		h.begin(trustedProxies),
 		h.measure,
 		h.accessLog,
 		h.recoverPanic,
-		h.securityHeaders,
+		h.securityHeaders(),
 		h.Limit(inFlight),
 		limitBody,
-		deadline,
 	)
 	engine.NoRoute(h.Wrap(func(*gin.Context) error { return &Fault{Code: NotFound} }))
 	engine.NoMethod(h.Wrap(func(*gin.Context) error { return &Fault{Code: MethodNotAllowed} }))
@@ -68,40 +64,36 @@ func (h *HTTP) NewEngine(trustedProxies []netip.Prefix, inFlight int) (*gin.Engi
 // requestIDHeader carries the request's id in both directions.
 const requestIDHeader = "X-Request-Id"
 
-type requestIDKey struct{}
-
 // RequestID is the id of the request that ctx belongs to, which is also the
 // reference on its error page; "" outside of a request.
 func RequestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	return id
-}
-
-// requestID gives the request its id. One that comes along is kept only when
-// a trusted proxy has sent it: it ends up in the log and on pages.
-func (h *HTTP) requestID(trusted []netip.Prefix) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		id := c.Request.Header.Get(requestIDHeader)
-		if !wellFormedID(id) || !sentBy(c.Request, trusted) {
-			id = newRequestID(h.Now())
-		}
-		c.Header(requestIDHeader, id)
-		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), requestIDKey{}, id))
+	if r := requestIn(ctx); r != nil {
+		return r.id
 	}
+	return ""
 }
 
-// crockford is Crockford's base 32: no letter is mistaken for another when a
-// person reads a reference out.
-var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
-
-// newRequestID makes an id of 16 characters: 32 bits of the time in seconds and
-// 48 random ones. In the order of time, new references land at the end of the
-// sign-in log's index, which is many times cheaper than anywhere in it.
-func newRequestID(now time.Time) string {
-	var id [10]byte
-	_, _ = rand.Read(id[4:])                              // never fails
-	binary.BigEndian.PutUint32(id[:], uint32(now.Unix())) //nolint:gosec // wraps in 2106, which only costs the order
-	return crockford.EncodeToString(id[:])
+// begin gives the request its id, its deadline and what is kept of it (see
+// request). An id that comes along is kept only when a trusted proxy has sent it:
+// it ends up in the log and on pages.
+func (h *HTTP) begin(trusted []netip.Prefix) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		now := h.Now()
+		r := &request{outside: c.Request.Context(), now: h.Now, begun: now, peer: peerOf(c.Request)}
+		byProxy := among(r.peer, trusted)
+		if r.peer.Is4() && !byProxy {
+			r.client = c.Request.RemoteAddr[:strings.LastIndexByte(c.Request.RemoteAddr, ':')]
+		}
+		if sent := c.Request.Header[requestIDHeader]; len(sent) > 0 && byProxy && wellFormedID(sent[0]) {
+			r.id = sent[0]
+		} else {
+			r.id = h.ids.next(now)
+		}
+		c.Writer.Header()[requestIDHeader] = []string{r.id}
+		defer r.end()
+		c.Request = c.Request.WithContext(r)
+		c.Next()
+	}
 }
 
 // wellFormedID accepts what other programs use as request ids: 8 to 64
@@ -123,65 +115,31 @@ func wellFormedID(id string) bool {
 
 // sentBy reports whether the peer of the connection is one of the prefixes.
 func sentBy(r *http.Request, trusted []netip.Prefix) bool {
+	return len(trusted) > 0 && among(peerOf(r), trusted)
+}
+
+// peerOf is the other end of the connection; the zero Addr where that is none of
+// the internet's.
+func peerOf(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return false
+		return netip.Addr{}
 	}
-	address := peer.Addr().Unmap()
-	return slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(address) })
+	return peer.Addr().Unmap()
 }
 
-// accessLog writes one line for each request. The query string, headers and
-// body are never part of it: they hold tokens and cookies. It is written for
-// connections that are cut as well.
-func (h *HTTP) accessLog(c *gin.Context) {
-	start := h.Now()
-	defer func() { h.logAccess(c, start) }()
-	c.Next()
+func among(address netip.Addr, prefixes []netip.Prefix) bool {
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(address) })
 }
 
-func (h *HTTP) logAccess(c *gin.Context, start time.Time) {
-	level := slog.LevelInfo
-	if path := c.FullPath(); path == HealthPath || path == ReadyPath {
-		level = slog.LevelDebug
+// clientIP is the address of the client as far as it is known: the peer of the
+// connection, or whom a trusted proxy names; "" when there is none.
+func clientIP(c *gin.Context) string {
+	r := requestOf(c)
+	if r.client == "" {
+		r.client = c.ClientIP()
 	}
-	ctx := c.Request.Context()
-	if !h.Log.Enabled(ctx, level) {
-		return
-	}
-	attrs := append([]slog.Attr{
-		slog.String("reference", RequestID(ctx)),
-		slog.String("method", shorten(c.Request.Method)),
-		slog.String("route", c.FullPath()),
-		slog.String("path", loggedPath(c.Request.URL.Path)),
-		slog.Int("status", c.Writer.Status()),
-		slog.Int("bytes", max(c.Writer.Size(), 0)),
-		slog.Float64("milliseconds", float64(h.Now().Sub(start).Microseconds())/1000),
-		slog.String("client", c.ClientIP()),
-	}, noted(c)...)
-	h.Log.LogAttrs(ctx, level, "request", attrs...)
-}
-
-// loggedPath shortens a path's segments: a link put together in a wrong way
-// ("…/jwt-auth&token=…") carries its token in the path. The ticket of framed
-// content is left out.
-func loggedPath(path string) string {
-	segments := strings.SplitN(path, "/", 10)
-	for i, s := range segments {
-		segments[i] = shorten(s)
-		if i == 5 && "/"+segments[1] == EmbedPath && segments[4] == "content" {
-			segments[i] = "…"
-		}
-	}
-	return strings.Join(segments, "/")
-}
-
-// shorten cuts what is longer than any word of ours, a UUID included.
-func shorten(s string) string {
-	if len(s) <= 40 {
-		return s
-	}
-	return strings.ToValidUTF8(s[:24], "") + "…"
+	return r.client
 }
 
 // recoverPanic turns a panic into an Internal answer. What the program
@@ -220,16 +178,21 @@ func stackLines(stack []byte) []string {
 const ContentSecurityPolicy = "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// securityHeaders sets the strict defaults; handlers loosen what they must.
-func (h *HTTP) securityHeaders(c *gin.Context) {
-	header := c.Writer.Header()
-	header.Set("Content-Security-Policy", ContentSecurityPolicy)
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Referrer-Policy", "no-referrer")
-	header.Set("Cross-Origin-Opener-Policy", "same-origin")
-	header.Set("Cache-Control", "no-store")
-	if h.HTTPS {
-		header.Set("Strict-Transport-Security", "max-age=31536000")
+// securityHeaders sets the strict defaults; handlers loosen what they must. The
+// values are shared by all answers: they are replaced, never changed.
+func (h *HTTP) securityHeaders() gin.HandlerFunc {
+	policy, nosniff, referrer := []string{ContentSecurityPolicy}, []string{"nosniff"}, []string{"no-referrer"}
+	opener, cache, transport := []string{"same-origin"}, []string{"no-store"}, []string{"max-age=31536000"}
+	return func(c *gin.Context) {
+		header := c.Writer.Header()
+		header["Content-Security-Policy"] = policy
+		header["X-Content-Type-Options"] = nosniff
+		header["Referrer-Policy"] = referrer
+		header["Cross-Origin-Opener-Policy"] = opener
+		header["Cache-Control"] = cache
+		if h.HTTPS {
+			header["Strict-Transport-Security"] = transport
+		}
 	}
 }
 
@@ -238,43 +201,36 @@ func (h *HTTP) securityHeaders(c *gin.Context) {
 // Health checks pass, as a busy process is alive. A request that is forwarded
 // gives its place back: see lift.
 func (h *HTTP) Limit(n int) gin.HandlerFunc {
-	slots := make(chan struct{}, n)
+	underWay := new(atomic.Int64)
 	overloaded := h.Wrap(func(*gin.Context) error { return &Fault{Code: Overloaded} })
 	return func(c *gin.Context) {
 		if path := c.FullPath(); path == HealthPath || path == ReadyPath {
 			return
 		}
-		select {
-		case slots <- struct{}{}:
-			leave := sync.OnceFunc(func() { <-slots })
-			defer leave()
-			boundsOf(c).leave = leave
-			c.Next()
-		default:
-			overloaded(c)
+		for {
+			already := underWay.Load()
+			if already >= int64(n) {
+				overloaded(c)
+				return
+			}
+			if underWay.CompareAndSwap(already, already+1) {
+				break
+			}
 		}
+		r := requestOf(c)
+		r.place = underWay
+		defer r.leave()
+		c.Next()
 	}
 }
 
 // limitBody makes reading more than maxBody fail with http.MaxBytesError.
 func limitBody(c *gin.Context) {
-	boundsOf(c).body = c.Request.Body
+	if c.Request.Body == nil || c.Request.Body == http.NoBody {
+		return
+	}
+	requestOf(c).body = c.Request.Body
 	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxBody)
-}
-
-// deadline gives the request's context its end. The middleware outside gets
-// the request back as it was, or the context cancelled here would look to it
-// like a client that has hung up.
-func deadline(c *gin.Context) {
-	outside := c.Request
-	boundsOf(c).ctx = outside.Context()
-	ctx, cancel := context.WithTimeout(outside.Context(), requestDeadline)
-	defer func() {
-		cancel()
-		c.Request = outside
-	}()
-	c.Request = outside.WithContext(ctx)
-	c.Next()
 }
 
 // SameOrigin refuses state-changing requests that a browser sends for another

@@ -63,15 +63,15 @@ func TestRequestID(t *testing.T) {
 
 func TestRequestIDsDiffer(t *testing.T) {
 	t.Parallel()
-	seen := make(map[string]bool)
+	seen, ids := make(map[string]bool), new(idSource)
 	for range 1000 {
-		seen[newRequestID(time.Unix(1_800_000_000, 0))] = true
+		seen[ids.next(time.Unix(1_800_000_000, 0))] = true
 	}
 	if len(seen) != 1000 {
 		t.Errorf("got %d distinct ids of 1000", len(seen))
 	}
 	for early := range seen {
-		if late := newRequestID(time.Unix(1_800_000_001, 0)); late <= early {
+		if late := ids.next(time.Unix(1_800_000_001, 0)); late <= early {
 			t.Errorf("got id %s a second after %s, want them in the order of time", late, early)
 		}
 	}

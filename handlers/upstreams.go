@@ -131,39 +131,6 @@ func (u *Upstreams) occupy(ctx context.Context, taken int) int {
 	return taken
 }
 
-// bounds is what the middleware has laid on a request, for lift to take off.
-type bounds struct {
-	ctx   context.Context // without our deadline
-	body  io.ReadCloser   // without our limit
-	leave func()          // gives back the place among the requests under way
-}
-
-type boundsKey struct{}
-
-func boundsOf(c *gin.Context) *bounds {
-	if value, found := c.Get(boundsKey{}); found {
-		return value.(*bounds)
-	}
-	b := &bounds{}
-	c.Set(boundsKey{}, b)
-	return b
-}
-
-// lift frees the request from what bounds our own: the deadline, the limit of
-// the body and the place among the requests under way.
-func lift(c *gin.Context) {
-	b := boundsOf(c)
-	if b.ctx != nil {
-		c.Request = c.Request.WithContext(b.ctx)
-	}
-	if b.body != nil {
-		c.Request.Body = b.body
-	}
-	if b.leave != nil {
-		b.leave()
-	}
-}
-
 // patientWriter replaces the server's time-outs, which are for whole requests,
 // by one for each piece: a client that takes nothing for stallTimeout is cut.
 type patientWriter struct {

@@ -107,7 +107,7 @@ func (a *App) startInstead(c *gin.Context) (string, error) {
 }
 
 // origin is which of the tenant's own origins the request came to.
-func (s site) origin(c *gin.Context) provisioning.Origin {
+func (s *site) origin(c *gin.Context) provisioning.Origin {
 	for _, raw := range []string{c.GetHeader(forwardedHost), c.Request.Host} {
 		host, err := provisioning.CanonicalHost(raw)
 		if err != nil {
