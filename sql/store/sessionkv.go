@@ -36,10 +36,11 @@ func (kv *SessionKV) Put(ctx context.Context, tenant, user string, key [32]byte,
 		return nil, 0, 0, err
 	}
 	db, now := kv.store, kv.store.now().UTC()
+	if db.Embedded() {
+		return kv.putSQLite(ctx, tenant, user, key, value, now, now.Add(ttl), integration, replaces)
+	}
 	if replaces != [32]byte{} {
-		take, err := db.stmt(ctx, db.write, `
-			DELETE FROM kv_sessions WHERE tenant_id = $1 AND key = $2 AND expires_at > $3
-			RETURNING value`)
+		take, err := db.stmt(ctx, db.write, takeSession)
 		if err == nil {
 			err = take.GetContext(ctx, &replaced, tenant, replaces[:], now)
 		}
@@ -47,10 +48,7 @@ func (kv *SessionKV) Put(ctx context.Context, tenant, user string, key [32]byte,
 			return nil, 0, 0, sessionFault("put", err)
 		}
 	}
-	if _, err := kv.exec(ctx, `
-		INSERT INTO kv_sessions (tenant_id, key, user_id, value, expires_at)
-		VALUES ($1, $2, $3, $4, $5)`,
-		tenant, key[:], user, value, now.Add(ttl)); err != nil {
+	if _, err := kv.exec(ctx, insertSession, tenant, key[:], user, value, now.Add(ttl)); err != nil {
 		return nil, 0, 0, sessionFault("put", err)
 	}
 	epoch, generation, err = kv.counters(ctx, tenant, user, integration)
@@ -59,6 +57,15 @@ func (kv *SessionKV) Put(ctx context.Context, tenant, user string, key [32]byte,
 	}
 	return replaced, epoch, generation, nil
 }
+
+const (
+	takeSession = `
+		DELETE FROM kv_sessions WHERE tenant_id = $1 AND key = $2 AND expires_at > $3
+		RETURNING value`
+	insertSession = `
+		INSERT INTO kv_sessions (tenant_id, key, user_id, value, expires_at)
+		VALUES ($1, $2, $3, $4, $5)`
+)
 
 // Counters reads the user's epoch and the integration's generation.
 func (kv *SessionKV) Counters(ctx context.Context, tenant, user, integration string) (epoch, generation int64, err error) {

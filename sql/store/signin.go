@@ -4,11 +4,8 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
-
-	"github.com/jmoiron/sqlx"
 )
 
 // A sign-in reaches the database in up to three round trips:
@@ -137,71 +134,6 @@ func (q Recollection) person() (column, value string) {
 		return "subject", q.Subject
 	}
 	return "email_key", q.EmailKey
-}
-
-type recalledRow struct {
-	Current      bool   `db:"current"`
-	Generation   int64  `db:"generation"`
-	Known        bool   `db:"known"`
-	UserID       string `db:"user_id"`
-	Status       string `db:"status"`
-	SessionEpoch int64  `db:"session_epoch"`
-	Version      int64  `db:"version"`
-	Onboarding   bool   `db:"onboarding"`
-	Spent        bool   `db:"spent"`
-}
-
-func (s *Store) recallSQLite(ctx context.Context, q Recollection) (Recalled, error) {
-	column, value := q.person()
-	var r recalledRow
-	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
-		read, err := s.stmtIn(ctx, tx, `
-SELECT n.revision = $1 AND n.removed_at IS NULL AS current, n.generation, i.id IS NOT NULL AS known,
-       coalesce(u.id, '') AS user_id, coalesce(u.status, '') AS status,
-       coalesce(u.session_epoch, 0) AS session_epoch, coalesce(u.version, 0) AS version,
-       coalesce(u.onboarding, false) AS onboarding,
-       coalesce(i.id, '') AS identity_id
-  FROM integrations n
-  LEFT JOIN identities i ON i.tenant_id = n.tenant_id AND i.integration_id = n.id
-       AND i.`+column+` = $2 AND i.fingerprint = $3
-  LEFT JOIN users u ON u.tenant_id = i.tenant_id AND u.id = i.user_id
- WHERE n.tenant_id = $4 AND n.id = $5`)
-		if err != nil {
-			return err
-		}
-		var row struct {
-			recalledRow
-			IdentityID string `db:"identity_id"`
-		}
-		err = read.GetContext(ctx, &row, q.Revision, value, q.Fingerprint, q.TenantID, q.IntegrationID)
-		if err != nil {
-			return err
-		}
-		r = row.recalledRow
-		if !r.Current || !r.Known || r.Status != StatusActive {
-			return nil
-		}
-		r.Spent, err = s.spend(ctx, tx, q.TenantID, q.IntegrationID, row.IdentityID, q.Token)
-		return err
-	})
-	return Recalled(r), err
-}
-
-// spend records one use and reports whether it was the first one.
-func (s *Store) spend(ctx context.Context, tx *sqlx.Tx, tenant, integration, identity string, t UsedToken) (bool, error) {
-	insert, err := s.stmtIn(ctx, tx, `
-INSERT INTO used_tokens (tenant_id, integration_id, token_key, identity_id, issued_at, attempt, not_after, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`)
-	if err != nil {
-		return false, err
-	}
-	result, err := insert.ExecContext(ctx,
-		tenant, integration, t.Key, identity, t.IssuedAt, t.Attempt, t.NotAfter, t.ExpiresAt)
-	if err != nil {
-		return false, err
-	}
-	n, err := result.RowsAffected()
-	return n == 1, err
 }
 
 // Unspend forgets the use of a token by one attempt, so that the person can
@@ -458,26 +390,4 @@ func (s *Store) applyPostgres(ctx context.Context, c Changes) (Outcome, error) {
 		return "", err
 	}
 	return outcome, nil
-}
-
-// errOutcome carries an outcome out of a transaction that must be rolled back.
-type errOutcome struct{ Outcome }
-
-func (e errOutcome) Error() string { return string(e.Outcome) }
-
-func (s *Store) applySQLite(ctx context.Context, c Changes) (Outcome, error) {
-	outcome := Applied
-	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
-		var err error
-		outcome, err = s.applyIn(ctx, tx, c)
-		if err == nil && (outcome == Moved || outcome == Replayed) {
-			return errOutcome{outcome}
-		}
-		return err
-	})
-	var rolledBack errOutcome
-	if errors.As(err, &rolledBack) {
-		return rolledBack.Outcome, nil
-	}
-	return outcome, err
 }

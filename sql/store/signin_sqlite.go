@@ -7,6 +7,93 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
+// The statement of recallSQLite, for either way to find the identity.
+const (
+	rememberBySubject = rememberHead + "subject" + rememberTail
+	rememberByEmail   = rememberHead + "email_key" + rememberTail
+
+	rememberHead = `
+SELECT n.revision = $1 AND n.removed_at IS NULL, n.generation, coalesce(i.id, ''), coalesce(u.id, ''),
+       coalesce(u.status, ''), coalesce(u.session_epoch, 0), coalesce(u.version, 0), coalesce(u.onboarding, false)
+  FROM integrations n
+  LEFT JOIN identities i ON i.tenant_id = n.tenant_id AND i.integration_id = n.id AND i.`
+	rememberTail = ` = $2 AND i.fingerprint = $3
+  LEFT JOIN users u ON u.tenant_id = i.tenant_id AND u.id = i.user_id
+ WHERE n.tenant_id = $4 AND n.id = $5`
+)
+
+// recallSQLite reads and spends in two statements, which nothing can come
+// between.
+func (s *Store) recallSQLite(ctx context.Context, q Recollection) (Recalled, error) {
+	query, value := rememberBySubject, q.Subject
+	if q.Subject == "" {
+		query, value = rememberByEmail, q.EmailKey
+	}
+	var r Recalled
+	err := s.inShared(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
+		read, err := s.stmtIn(ctx, tx, query)
+		if err != nil {
+			return err
+		}
+		r = Recalled{}
+		var identity string
+		err = read.QueryRowContext(ctx, q.Revision, value, q.Fingerprint, q.TenantID, q.IntegrationID).
+			Scan(&r.Current, &r.Generation, &identity, &r.UserID, &r.Status, &r.SessionEpoch, &r.Version, &r.Onboarding)
+		if err != nil {
+			return err
+		}
+		r.Known = identity != ""
+		if !r.Current || !r.Known || r.Status != StatusActive {
+			return nil
+		}
+		r.Spent, err = s.spend(ctx, tx, q.TenantID, q.IntegrationID, identity, q.Token)
+		return err
+	})
+	if err != nil {
+		return Recalled{}, err
+	}
+	return r, nil
+}
+
+// spend records one use and reports whether it was the first one.
+func (s *Store) spend(ctx context.Context, tx *sqlx.Tx, tenant, integration, identity string, t UsedToken) (bool, error) {
+	insert, err := s.stmtIn(ctx, tx, `
+INSERT INTO used_tokens (tenant_id, integration_id, token_key, identity_id, issued_at, attempt, not_after, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`)
+	if err != nil {
+		return false, err
+	}
+	result, err := insert.ExecContext(ctx,
+		tenant, integration, t.Key, identity, t.IssuedAt, t.Attempt, t.NotAfter, t.ExpiresAt)
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n == 1, err
+}
+
+// errOutcome carries an outcome out of a transaction that must be rolled back.
+type errOutcome struct{ Outcome }
+
+func (e errOutcome) Error() string { return string(e.Outcome) }
+
+func (s *Store) applySQLite(ctx context.Context, c Changes) (Outcome, error) {
+	outcome := Applied
+	err := s.inShared(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
+		var err error
+		outcome, err = s.applyIn(ctx, tx, c)
+		if err == nil && (outcome == Moved || outcome == Replayed) {
+			return errOutcome{outcome}
+		}
+		return err
+	})
+	var rolledBack errOutcome
+	if errors.As(err, &rolledBack) {
+		return rolledBack.Outcome, nil
+	}
+	return outcome, err
+}
+
 // applyIn writes c inside tx, which excludes every other writer. It follows
 // usher_apply_1, step by step and with the same outcomes; the conformance
 // suite holds the two together.

@@ -19,7 +19,7 @@ type scene struct {
 	first       store.Changes // what made the person
 }
 
-func newScene(t *testing.T, db *storetest.Database) *scene {
+func newScene(t testing.TB, db *storetest.Database) *scene {
 	t.Helper()
 	s := db.Open(t, now)
 	sc := &scene{db: db, s: s, tenant: addTenant(t, s)}
@@ -70,7 +70,7 @@ func token(t testing.TB, name string, iat int64) store.UsedToken {
 }
 
 // want applies c and compares the outcome.
-func (sc *scene) want(t *testing.T, what string, c store.Changes, want store.Outcome) {
+func (sc *scene) want(t testing.TB, what string, c store.Changes, want store.Outcome) {
 	t.Helper()
 	got, err := sc.s.Apply(t.Context(), c)
 	if err != nil || got != want {

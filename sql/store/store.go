@@ -34,6 +34,7 @@ type Store struct {
 	// flush of its commit.
 	read, write, fast *pool
 	watch             *watch
+	shared            *shared // nil on PostgreSQL
 
 	mu       sync.Mutex
 	prepared map[preparedKey]*statement
@@ -158,7 +159,6 @@ func openSQLite(path string, now func() time.Time, first, mode string) (*Store, 
 		"_txlock":      {"immediate"},
 		"_time_format": {"sqlite"},
 		"_timezone":    {"UTC"},
-		"_texttotime":  {"1"},
 	}
 	if mode != "" {
 		q.Set("mode", mode)
@@ -172,6 +172,7 @@ func openSQLite(path string, now func() time.Time, first, mode string) (*Store, 
 		return nil, errors.Join(err, s.write.Close())
 	}
 	s.fast = s.write
+	s.shared = &shared{store: s}
 	return s, nil
 }
 

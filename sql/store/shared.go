@@ -1,0 +1,190 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// shared lets small writes that come at the same time share a transaction of
+// the SQLite file. One transaction at a time can write there, and beginning and
+// committing it costs more than what a sign-in writes in it: locks, and every
+// page that changed.
+//
+// A write that finds nobody at work leaves at once and alone, in the goroutine
+// of its caller. Whoever comes meanwhile waits, and then all that wait go
+// together, led by the one that came first.
+type shared struct {
+	store *Store
+
+	mu      sync.Mutex
+	busy    bool // somebody leads
+	waiting []*write
+}
+
+// maxShared is how many writes share a transaction at most, so that the first
+// of them does not wait long for the last.
+const maxShared = 64
+
+// write is what one caller wants written.
+type write struct {
+	ctx  context.Context // of the caller; asked before the write begins, not while it runs
+	do   func(ctx context.Context, tx *sqlx.Tx) error
+	turn chan []*write // gets those to lead, itself the first of them; closed when err is there
+	err  error
+}
+
+var errWriteBroken = errors.New("store: the transaction broke off")
+
+// inShared runs do in a transaction that others may be in as well, and commits
+// it when do returns nil. An error of do, or of another one in the transaction,
+// undoes everything, and then each is done again in a transaction of its own:
+// do must not build on an earlier run, and its effects are seen by those after
+// it before they are committed.
+//
+// do gets a context that does not end: what it does is short, and SQLite waits
+// for nothing once the transaction has begun. When ctx ends before that, do is
+// not run.
+//
+// PostgreSQL has a transaction for each.
+func (s *Store) inShared(ctx context.Context, do func(ctx context.Context, tx *sqlx.Tx) error) error {
+	if s.dialect != sqlite {
+		return s.inTx(ctx, func(tx *sqlx.Tx) error { return do(ctx, tx) })
+	}
+	start := s.watch.start()
+	err := fault(s.shared.write(ctx, do))
+	s.watch.done(ctx, CallTransaction, start, err)
+	return err
+}
+
+func (c *shared) write(ctx context.Context, do func(ctx context.Context, tx *sqlx.Tx) error) error {
+	mine := &write{ctx: ctx, do: do}
+	c.mu.Lock()
+	if !c.busy {
+		c.busy = true
+		c.mu.Unlock()
+		c.lead([]*write{mine})
+		return mine.err
+	}
+	mine.turn = make(chan []*write, 1)
+	c.waiting = append(c.waiting, mine)
+	c.mu.Unlock()
+	select {
+	case together := <-mine.turn:
+		c.lead(together) // nothing, when somebody else has led
+		return mine.err
+	case <-ctx.Done():
+		if c.leave(mine) {
+			return ctx.Err()
+		}
+		c.lead(<-mine.turn)
+		return mine.err
+	}
+}
+
+// leave takes one that waits out of the line, unless it has its turn.
+func (c *shared) leave(mine *write) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.Index(c.waiting, mine)
+	if i < 0 {
+		return false
+	}
+	c.waiting = slices.Delete(c.waiting, i, i+1)
+	return true
+}
+
+// lead does the writes and answers all but the first, which is the caller's. In
+// the end the next ones have their turn.
+func (c *shared) lead(together []*write) {
+	if len(together) == 0 {
+		return
+	}
+	for _, one := range together {
+		one.err = errWriteBroken // if one of them panics
+	}
+	defer func() {
+		for _, one := range together[1:] {
+			close(one.turn)
+		}
+		c.next()
+	}()
+	c.run(together)
+}
+
+func (c *shared) next() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.waiting) == 0 {
+		c.busy, c.waiting = false, nil
+		return
+	}
+	n := min(len(c.waiting), maxShared)
+	together := c.waiting[:n:n]
+	c.waiting = c.waiting[n:]
+	together[0].turn <- together
+}
+
+func (c *shared) run(together []*write) {
+	willing := make([]*write, 0, len(together))
+	for _, one := range together {
+		if one.err = one.ctx.Err(); one.err == nil {
+			one.err = errWriteBroken
+			willing = append(willing, one)
+		}
+	}
+	if len(willing) == 0 {
+		return
+	}
+	// Values of the first one's context do for all: the database asks for none.
+	ctx := context.WithoutCancel(willing[0].ctx)
+	defer c.store.prepareWanted(ctx)
+	err := c.inOne(ctx, willing)
+	if len(willing) == 1 || err == nil || passing(err) {
+		for _, one := range willing {
+			one.err = err
+		}
+		return
+	}
+	for i, one := range willing {
+		one.err = c.inOne(ctx, willing[i:i+1])
+	}
+}
+
+// inOne does the writes in one transaction, or none of them.
+func (c *shared) inOne(ctx context.Context, together []*write) (err error) {
+	conn, err := c.store.writer(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	tx, err := conn.BeginTxx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	done := false
+	defer func() {
+		if !done { // an error, or a panic
+			err = errors.Join(err, tx.Rollback())
+		}
+	}()
+	for _, one := range together {
+		if err := one.do(ctx, tx); err != nil {
+			return err
+		}
+	}
+	done = true
+	return tx.Commit()
+}
+
+// writer waits for the connection that writes, which a longer transaction may
+// have. Only this wait is bounded by time: a context that ends would cost each
+// statement a goroutine that looks out for it.
+func (s *Store) writer(ctx context.Context) (*sqlx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	return s.write.Connx(ctx)
+}
