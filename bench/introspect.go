@@ -67,7 +67,7 @@ func (u *usher) prepareIntrospection(ctx context.Context, people span) (introspe
 func (u *usher) accessToken(ctx context.Context, authorization string, number int) (string, error) {
 	form := url.Values{
 		"grant_type": {grantAssertion}, "scope": {benchAPI},
-		"assertion": {u.signer.token(person, number, usual, time.Now().Unix())},
+		"assertion": {u.Signer.token(person, number, usual, time.Now().Unix())},
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+u.address+tokenPath, strings.NewReader(form.Encode()))
 	if err != nil {

@@ -18,7 +18,8 @@ type stand struct {
 	usher    *usher // Postgres and Redis
 	embedded *usher // its own process and file, no other server
 
-	database   *database
+	server     *database // where databases are made
+	database   *database // of this run
 	cache      *cache
 	postmaster int
 	redisPID   int
@@ -92,18 +93,22 @@ func measureAll(ctx context.Context, o options, databaseURL, redisURL string) (_
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	s := &stand{options: o, people: populationOf(o.users)}
-	if s.database, err = openDatabase(ctx, databaseURL); err != nil {
+	if s.server, err = openServer(databaseURL); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.database.drop()) }()
+	defer func() {
+		if s.database != nil {
+			err = errors.Join(err, s.server.drop(s.database))
+		}
+	}()
 	if s.cache, err = openCache(redisURL); err != nil {
 		return nil, err
 	}
 	r := &report{Machine: describe(), Begun: begun.UTC().Truncate(time.Second), People: o.users, Rounds: o.rounds, Seconds: o.seconds}
-	if r.Postgres, err = s.database.ask(ctx, "SELECT current_setting('server_version') || ', fsync ' || current_setting('fsync')"); err != nil {
+	if r.Postgres, err = s.server.ask(ctx, "SELECT current_setting('server_version') || ', fsync ' || current_setting('fsync')"); err != nil {
 		return nil, err
 	}
-	if s.postmaster, err = s.database.postmaster(ctx); err != nil {
+	if s.postmaster, err = s.server.postmaster(ctx); err != nil {
 		return nil, err
 	}
 	if s.redisPID, r.Redis, err = s.cache.server(); err != nil {
@@ -115,8 +120,10 @@ func measureAll(ctx context.Context, o options, databaseURL, redisURL string) (_
 	if err != nil {
 		return nil, err
 	}
+	if err := s.provide(ctx, folder, built); err != nil {
+		return nil, err
+	}
 	say("counting round trips")
-	s.usher = newUsher(folder, s.database.dsn(""), s.cache.dsn(""))
 	s.usher.settings = append(s.usher.settings, "BENCH_PROFILE="+o.profile)
 	c, err := countTrips(ctx, s.usher, folder, built.usher, s.database, s.cache)
 	if err != nil {
@@ -157,7 +164,7 @@ func (s *stand) start(ctx context.Context, folder string, built programs) error 
 	if err := s.usher.start(ctx, folder, built.usher); err != nil {
 		return err
 	}
-	s.embedded = newUsher(folder, "", "")
+	s.embedded = newUsher(folder, "", "", newSecrets())
 	if err := s.embedded.start(ctx, folder, built.usher); err != nil {
 		return err
 	}
@@ -194,28 +201,18 @@ func (s *stand) footprint(program string) (footprint, error) {
 	}, nil
 }
 
-// load fills the databases.
+// embeddedMost bounds how many people the embedded store gets: each signs in.
+const embeddedMost = 20_000
+
+// load brings in whoever must have signed in through the running servers.
 func (s *stand) load(ctx context.Context) error {
-	// Plans made for empty tables are bad ones for full ones, and stay until
-	// the tables are analysed: by the server's own hand that takes a minute.
-	rest := span{s.people.Repeat.First, s.people.Changed.end() - s.people.Repeat.First}
-	for part := 250; rest.Count > 0; part *= 8 {
-		part = min(part, rest.Count)
-		if err := s.usher.load(ctx, "loading", span{rest.First, part}, usual); err != nil {
-			return err
-		}
-		if _, err := s.database.ask(ctx, "ANALYZE"); err != nil {
-			return err
-		}
-		rest = span{rest.First + part, rest.Count - part}
-	}
-	if err := s.usher.load(ctx, "loading those with many groups", s.people.Rich, rich); err != nil {
+	if err := s.check(ctx); err != nil {
 		return err
 	}
 	if err := s.embedded.install(ctx); err != nil {
 		return err
 	}
-	s.embeddedPeople = span{1, s.people.Repeat.Count}
+	s.embeddedPeople = span{1, min(embeddedMost, s.people.Repeat.Count)}
 	if err := s.embedded.load(ctx, "loading the embedded store", s.embeddedPeople, usual); err != nil {
 		return err
 	}
@@ -230,7 +227,7 @@ func (s *stand) load(ctx context.Context) error {
 	if s.introspection, err = s.usher.prepareIntrospection(ctx, s.people.Repeat); err != nil {
 		return err
 	}
-	return s.database.settle(ctx, s.people.Raw)
+	return s.database.settle(ctx)
 }
 
 // prepareLimits gets pgbench and redis-benchmark ready, or notes that they

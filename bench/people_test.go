@@ -16,7 +16,7 @@ func TestPopulationOf(t *testing.T) {
 	for _, users := range []int{minPeople, 4001, 20_000, 1_000_000} {
 		p := populationOf(users)
 		next := 1
-		for _, part := range []span{p.Repeat, p.Raw, p.Changed, p.Rich} {
+		for _, part := range []span{p.Repeat, p.Raw, p.Swapped, p.Changed, p.Rich} {
 			if part.First != next || part.Count < 50 {
 				t.Errorf("%d people: got %+v, want spans of at least 50 that follow each other", users, p)
 			}

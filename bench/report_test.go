@@ -76,8 +76,8 @@ func TestReadStat(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	t.Parallel()
-	o, err := parse([]string{"-quick", "-users", "700", "-connections", "1, 8"}, io.Discard)
-	if err != nil || o.users != 700 || o.seconds != 0.6 || o.rounds != 3 || !cmp.Equal(o.connections, []int{1, 8}) {
+	o, err := parse([]string{"-quick", "-users", "700", "-keep", "-connections", "1, 8"}, io.Discard)
+	if err != nil || o.users != 700 || !o.keep || o.seconds != 0.6 || o.rounds != 3 || !cmp.Equal(o.connections, []int{1, 8}) {
 		t.Errorf("got %+v, %v", o, err)
 	}
 	for _, arguments := range [][]string{

@@ -46,25 +46,33 @@ func build(ctx context.Context, folder string, profiled bool) (programs, error) 
 // usher is a running Usher and the integration through which people sign in.
 type usher struct {
 	*process
+	secrets
 	settings []string
-	apiKey   string
-	signer   signer
+}
+
+func newSecrets() secrets {
+	var master [32]byte
+	_, _ = rand.Read(master[:]) // never fails
+	return secrets{MasterKey: base64.StdEncoding.EncodeToString(master[:]), APIKey: rand.Text() + rand.Text()}
 }
 
 // newUsher makes the settings of an Usher, in production's manner. The stores
 // are the embedded ones where the URLs are empty.
-func newUsher(folder, databaseURL, redisURL string) *usher {
-	var master [32]byte
-	_, _ = rand.Read(master[:]) // never fails
-	u := &usher{apiKey: rand.Text() + rand.Text()}
+func newUsher(folder, databaseURL, redisURL string, own secrets) *usher {
+	u := &usher{secrets: own}
 	u.settings = []string{
 		"USHER_ENV=production", "USHER_PUBLIC_URL=https://" + publicHost, "USHER_ALLOW_EMBEDDED=true",
 		"USHER_DATA_DIR=" + filepath.Join(folder, "data"),
-		"USHER_MASTER_KEY=" + base64.StdEncoding.EncodeToString(master[:]),
-		"USHER_BOOTSTRAP_API_KEY=" + u.apiKey,
-		"DATABASE_URL=" + databaseURL, "REDIS_URL=" + redisURL,
+		"USHER_MASTER_KEY=" + own.MasterKey,
+		"USHER_BOOTSTRAP_API_KEY=" + own.APIKey,
 	}
+	u.stores(databaseURL, redisURL)
 	return u
+}
+
+// stores sets where data and sessions are.
+func (u *usher) stores(databaseURL, redisURL string) {
+	u.settings = append(u.settings, "DATABASE_URL="+databaseURL, "REDIS_URL="+redisURL)
 }
 
 // start runs the program; other stores replace those of the settings.
@@ -94,7 +102,7 @@ func (u *usher) install(ctx context.Context) error {
 	if len(made.Keys) != 1 {
 		return fmt.Errorf("installing: got %d keys, want 1", len(made.Keys))
 	}
-	u.signer = signer{Issuer: made.AppID, KeyID: made.Keys[0].ID, Secret: made.Keys[0].Secret}
+	u.Signer = signer{Issuer: made.AppID, KeyID: made.Keys[0].ID, Secret: made.Keys[0].Secret}
 	for i := range catalogGroups {
 		name := fmt.Sprintf("g%d", i)
 		if err := u.post(ctx, "/admin/api/v1/groups", map[string]any{"external_id": name, "name": name}, nil); err != nil {
@@ -121,7 +129,7 @@ func (u *usher) post(ctx context.Context, path string, body, into any) error {
 		return err
 	}
 	request.Host = publicHost
-	request.Header.Set("Authorization", "Bearer "+u.apiKey)
+	request.Header.Set("Authorization", "Bearer "+u.APIKey)
 	request.Header.Set("Content-Type", "application/json")
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
@@ -144,7 +152,7 @@ func (u *usher) post(ctx context.Context, path string, body, into any) error {
 // signIn signs a person in and returns the session cookie as a request sends
 // it.
 func (u *usher) signIn(ctx context.Context, number int, content says) (string, error) {
-	token := u.signer.token(person, number, content, time.Now().Unix())
+	token := u.Signer.token(person, number, content, time.Now().Unix())
 	answer, err := u.get(ctx, callbackPath+"?token="+token, "")
 	if err != nil {
 		return "", err
@@ -195,7 +203,7 @@ func (u *usher) load(ctx context.Context, label string, people span, content say
 
 // signIns fills in a load of sign-ins.
 func (u *usher) signIns(people span, content says, l load) load {
-	l.Address, l.Host, l.Signer = u.address, publicHost, u.signer
+	l.Address, l.Host, l.Signer = u.address, publicHost, u.Signer
 	l.People, l.Says = people, content
 	if l.Prefix == "" {
 		l.Prefix = person
