@@ -81,3 +81,18 @@ func TestScatter(t *testing.T) {
 		t.Errorf("got %d places of 1000 used, want nearly all", len(hit))
 	}
 }
+
+// TestApart meets everybody once, and no neighbours one after the other.
+func TestApart(t *testing.T) {
+	t.Parallel()
+	for _, count := range []int{1, 2, 60, 61, 1000, 4001} {
+		hit := make(map[int]bool)
+		for n := range count {
+			place := apart(n, count)
+			if place < 0 || place >= count || hit[place] {
+				t.Fatalf("%d of %d: got %d, want a new one", n, count, place)
+			}
+			hit[place] = true
+		}
+	}
+}
