@@ -22,8 +22,8 @@ fmt: ## format every Go file
 build: ## the static binary bin/usher
 	CGO_ENABLED=0 go build -tags nomsgpack -trimpath -ldflags "-s -w" -o bin/usher ./server
 
-bench: ## Usher beside the limits of this machine, one table (eight minutes; quicker: docs/performance.md)
-	$(LAUNCH) -durable -with postgres,redis -- go run ./bench
+bench: ## Usher beside the limits of this machine, a million people (their data stay in .cache; quicker: docs/performance.md)
+	$(LAUNCH) -durable -data .cache/bench -with postgres,redis -- go run ./bench -keep
 
 fuzz: ## every fuzz target, each for FUZZTIME (default 20s)
 	bash .ci/fuzz

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -17,36 +15,34 @@ import (
 	"time"
 )
 
-// database is a schema of our own on the Postgres that DATABASE_URL names,
+// database is a database of our own on the server that DATABASE_URL names,
 // reached by the server's own programs psql and pgbench.
 type database struct {
-	url    *url.URL
-	schema string
-	psql   string // path
-	env    []string
+	url  *url.URL // of the database that DATABASE_URL names
+	name string   // of our own
+	psql string   // path
+	env  []string
 }
 
-// openDatabase makes the schema.
-func openDatabase(ctx context.Context, address string) (*database, error) {
+// openServer finds the server, and has no database of its own there yet.
+func openServer(address string) (*database, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" || u.Port() == "" {
 		return nil, errors.New("DATABASE_URL: want postgres://user:password@host:port/database; the simplest is to run: make bench")
 	}
-	d := &database{url: u, schema: "bench_" + strings.ToLower(rand.Text())}
+	d := &database{url: u, name: strings.TrimPrefix(u.Path, "/")}
 	if d.psql, err = findProgram("psql"); err != nil {
 		return nil, err
 	}
 	secret, _ := u.User.Password()
 	d.env = append(
 		slices.DeleteFunc(os.Environ(), func(entry string) bool { return strings.HasPrefix(entry, "PG") }),
-		"PGHOST="+u.Hostname(), "PGPORT="+u.Port(), "PGDATABASE="+strings.TrimPrefix(u.Path, "/"),
-		"PGUSER="+u.User.Username(), "PGPASSWORD="+secret,
+		"PGHOST="+u.Hostname(), "PGPORT="+u.Port(), "PGUSER="+u.User.Username(), "PGPASSWORD="+secret,
 	)
 	if mode := u.Query().Get("sslmode"); mode != "" {
 		d.env = append(d.env, "PGSSLMODE="+mode)
 	}
-	_, err = d.ask(ctx, "CREATE SCHEMA "+d.schema)
-	return d, err
+	return d, nil
 }
 
 // findProgram looks in PATH and where Debian keeps those of Postgres.
@@ -65,46 +61,118 @@ func findProgram(name string) (string, error) {
 	return found[len(found)-1], nil
 }
 
-// drop removes the schema.
-func (d *database) drop() error {
+// runPrefix begins the names of databases that live for one run.
+const runPrefix = "usher_bench_run_"
+
+// create makes a database for this run, of which d is the server: empty, or a
+// copy of another one of the server's.
+func (d *database) create(ctx context.Context, from string) (*database, error) {
+	one := *d
+	one.name = runPrefix + strconv.FormatInt(time.Now().Unix(), 10) + "_" + strings.ToLower(rand.Text()[:8])
+	statement := "CREATE DATABASE " + one.name
+	if from != "" {
+		statement += " TEMPLATE " + from
+		if version, err := d.version(ctx); err != nil {
+			return nil, err
+		} else if version >= 150000 {
+			statement += " STRATEGY file_copy" // by blocks, all of it goes through the log
+		}
+	}
+	if _, err := d.ask(ctx, statement); err != nil {
+		return nil, err
+	}
+	return &one, nil
+}
+
+// version is the server's, as 150018 for 15.18.
+func (d *database) version(ctx context.Context) (int, error) {
+	text, err := d.ask(ctx, "SHOW server_version_num")
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(text)
+}
+
+// drop removes the database of one, of which d is the server.
+func (d *database) drop(one *database) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	_, err := d.ask(ctx, "DROP SCHEMA "+d.schema+" CASCADE")
+	_, err := d.ask(ctx, "DROP DATABASE IF EXISTS "+one.name+" WITH (FORCE)")
 	return err
 }
 
-// dsn is the URL of the schema, by way of a proxy when one is given.
+// keep gives one, which nobody uses any more, the name under which it stays.
+func (d *database) keep(ctx context.Context, one *database, name string) error {
+	_, err := d.ask(ctx, "ALTER DATABASE "+one.name+" RENAME TO "+name)
+	if err == nil {
+		one.name = name
+	}
+	return err
+}
+
+// names are those of the server's databases that begin with prefix.
+func (d *database) names(ctx context.Context, prefix string) ([]string, error) {
+	text, err := d.ask(ctx, "SELECT datname FROM pg_database WHERE starts_with(datname, '"+prefix+"') ORDER BY datname")
+	return strings.Fields(text), err
+}
+
+// stale is after how long a database of one run is somebody's who was killed.
+const stale = 12 * time.Hour
+
+// sweep removes what runs that were killed have left on the server.
+func (d *database) sweep(ctx context.Context) error {
+	names, err := d.names(ctx, runPrefix)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		made, _, _ := strings.Cut(strings.TrimPrefix(name, runPrefix), "_")
+		seconds, err := strconv.ParseInt(made, 10, 64)
+		if err != nil || time.Since(time.Unix(seconds, 0)) < stale {
+			continue
+		}
+		if err := d.drop(&database{name: name}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dsn is the URL of the database, by way of a proxy when one is given.
 func (d *database) dsn(proxy string) string {
 	u := *d.url
 	if proxy != "" {
 		u.Host = proxy
 	}
-	q := u.Query()
-	q.Set("search_path", d.schema)
-	u.RawQuery = q.Encode()
+	u.Path = "/" + d.name
 	return u.String()
 }
 
 // options is the environment of a program of Postgres, with settings of the
 // session.
 func (d *database) options(settings ...string) []string {
-	options := "-c search_path=" + d.schema
+	options := ""
 	for _, setting := range settings {
 		options += " -c " + setting
 	}
-	return append(slices.Clone(d.env), "PGOPTIONS="+options)
+	return append(slices.Clone(d.env), "PGDATABASE="+d.name, "PGOPTIONS="+options)
 }
 
 // ask runs statements and returns what they print, without headings.
 func (d *database) ask(ctx context.Context, statements string) (string, error) {
-	cmd := exec.CommandContext(ctx, d.psql, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1") //nolint:gosec // found above
-	cmd.Env = d.options("client_min_messages=warning")
+	cmd := d.command(ctx)
 	cmd.Stdin = strings.NewReader(statements)
 	output, err := cmd.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("psql: %w: %s", err, strings.TrimSpace(string(output)))
 	}
 	return strings.TrimSpace(string(output)), nil
+}
+
+func (d *database) command(ctx context.Context, arguments ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, d.psql, append([]string{"-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"}, arguments...)...) //nolint:gosec // found above
+	cmd.Env = d.options("client_min_messages=warning")
+	return cmd
 }
 
 // postmaster finds the process that all of the server's are children of.
@@ -127,70 +195,8 @@ func (d *database) postmaster(ctx context.Context) (int, error) {
 // noFingerprint is what the statement that pgbench runs looks for.
 const noFingerprint = `\x00000000000000000000000000000000`
 
-// settle gives pgbench's people their fingerprint and lets the server finish
-// what loading has left behind.
-func (d *database) settle(ctx context.Context, raw span) error {
-	var names []string
-	for n := range raw.Count {
-		names = append(names, "'"+nameOf(person, raw.First+n)+"'")
-	}
-	_, err := d.ask(ctx, "UPDATE identities SET fingerprint = '"+noFingerprint+"' WHERE subject IN ("+
-		strings.Join(names, ",")+");\nVACUUM ANALYZE;\nCHECKPOINT;")
+// settle lets the server finish what filling has left behind.
+func (d *database) settle(ctx context.Context) error {
+	_, err := d.ask(ctx, "VACUUM (FREEZE, ANALYZE);\nCHECKPOINT;")
 	return err
-}
-
-// cache is the Redis that REDIS_URL names.
-type cache struct {
-	url *url.URL
-}
-
-func openCache(address string) (*cache, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "redis" || u.Hostname() == "" || u.Port() == "" {
-		return nil, errors.New("REDIS_URL: want redis://user:password@host:port/0; the simplest is to run: make bench")
-	}
-	return &cache{url: u}, nil
-}
-
-// dsn is the URL, by way of a proxy when one is given.
-func (c *cache) dsn(proxy string) string {
-	u := *c.url
-	if proxy != "" {
-		u.Host = proxy
-	}
-	return u.String()
-}
-
-// server asks the server for its process id and version (INFO).
-func (c *cache) server() (pid int, version string, err error) {
-	conn, err := net.DialTimeout("tcp", c.url.Host, exchangeLimit)
-	if err != nil {
-		return 0, "", err
-	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(exchangeLimit)); err != nil {
-		return 0, "", err
-	}
-	if secret, ok := c.url.User.Password(); ok {
-		user := c.url.User.Username()
-		if user == "" {
-			user = "default"
-		}
-		fmt.Fprintf(conn, "AUTH %s %s\r\n", user, secret)
-	}
-	fmt.Fprint(conn, "INFO server\r\nQUIT\r\n")
-	lines := bufio.NewScanner(conn)
-	for lines.Scan() {
-		name, value, _ := strings.Cut(lines.Text(), ":")
-		switch name {
-		case "process_id":
-			pid, err = strconv.Atoi(value)
-		case "redis_version":
-			version = value
-		}
-	}
-	if pid == 0 || err != nil {
-		return 0, "", errors.Join(errors.New("redis does not say its process id"), err, lines.Err())
-	}
-	return pid, version, nil
 }

@@ -25,6 +25,7 @@ type load struct {
 	Connections int
 	Seconds     float64 // the load's length; 0 = until every request is sent
 	Most        int     // requests in all, made before the clock starts
+	Again       bool    // make only a few, and send each of them many times
 	Want        int     // status of every answer
 
 	// Either plain requests, in turn:
@@ -39,8 +40,10 @@ type load struct {
 	People span
 	Random bool // people at random; else each once, in order
 	Says   says
+	Apart  bool // each once, neighbours far apart in the tables
 	Forged bool // with signatures that do not hold
 	Call   bool // of verifyPath, with the token in the header
+	View   bool // of viewPath, with the token in the address
 }
 
 // warmUp is the part of a timed load that is not counted.
@@ -72,7 +75,12 @@ const (
 	callbackPath = "/auth/callback/jwt-auth"
 	// verifyPath is what proxies ask (handlers.VerifyPath).
 	verifyPath = "/auth/verify"
+	// viewPath is a resource in a partner's frame (handlers.EmbedPath).
+	viewPath = "/embed/notice/board"
 )
+
+// againMade is how many requests each connection has that sends them again.
+const againMade = 256
 
 // request makes the n-th request.
 func (l *load) request(n int, iat int64) []byte {
@@ -87,8 +95,11 @@ func (l *load) request(n int, iat int64) []byte {
 		return get(l.Host, l.Targets[n%len(l.Targets)], cookie, "")
 	}
 	number := l.People.First + n
-	if l.Random {
+	switch {
+	case l.Random:
 		number = l.People.First + scatter(n, l.People.Count)
+	case l.Apart:
+		number = l.People.First + apart(n, l.People.Count)
 	}
 	token := l.Signer.token(l.Prefix, number, l.Says, iat)
 	if l.Forged {
@@ -97,7 +108,27 @@ func (l *load) request(n int, iat int64) []byte {
 	if l.Call {
 		return get(l.Host, verifyPath, "", "JWT "+token)
 	}
+	if l.View {
+		return get(l.Host, viewPath+"?appId="+l.Signer.Issuer+"&user="+token, "", "")
+	}
 	return get(l.Host, callbackPath+"?token="+token+"&go=/welcome", "", "")
+}
+
+// apart is the n-th of count places in an order that meets each of them once
+// before any twice.
+func apart(n, count int) int {
+	step := count*5/8 | 1
+	for gcd(step, count) != 1 {
+		step += 2
+	}
+	return n % count * step % count
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
 }
 
 // scatter spreads 0, 1, 2… over count places as if at random (Fibonacci
@@ -133,6 +164,7 @@ func drive(in io.Reader, out io.Writer) error {
 type connection struct {
 	*client
 	requests [][]byte
+	most     int      // to be sent
 	taken    []uint32 // microseconds of each answer
 	finished []int64  // nanoseconds from the start to each answer
 	done     atomic.Int64
@@ -146,13 +178,18 @@ func (l *load) send(tell func(any) error, start func() error) (tally, error) {
 		connections[i] = &connection{}
 	}
 	iat := time.Now().Unix()
-	for n := range l.Most {
+	made := l.Most
+	if l.Again {
+		made = min(made, againMade*l.Connections)
+	}
+	for n := range made {
 		c := connections[n%l.Connections]
 		c.requests = append(c.requests, l.request(n, iat))
 	}
-	for _, c := range connections {
-		c.taken = make([]uint32, 0, len(c.requests))
-		c.finished = make([]int64, 0, len(c.requests))
+	for n, c := range connections {
+		c.most = (l.Most + l.Connections - 1 - n) / l.Connections
+		c.taken = make([]uint32, 0, c.most)
+		c.finished = make([]int64, 0, c.most)
 	}
 	// Not before: servers do not wait long for a first request.
 	for _, c := range connections {
@@ -191,7 +228,7 @@ func (c *connection) run(begun time.Time, l *load) error {
 	if l.Seconds > 0 {
 		limit = time.Duration(l.Seconds * float64(time.Second))
 	}
-	for i, request := range c.requests {
+	for i := range c.most {
 		sent := time.Since(begun)
 		if sent > limit {
 			return nil
@@ -201,7 +238,7 @@ func (c *connection) run(begun time.Time, l *load) error {
 				return err
 			}
 		}
-		status, err := c.do(request)
+		status, err := c.do(c.requests[i%len(c.requests)])
 		if err != nil {
 			return fmt.Errorf("after %d answers: %w", i, err)
 		}

@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -67,31 +64,16 @@ func (u *usher) prepareIntrospection(ctx context.Context, people span) (introspe
 func (u *usher) accessToken(ctx context.Context, authorization string, number int) (string, error) {
 	form := url.Values{
 		"grant_type": {grantAssertion}, "scope": {benchAPI},
-		"assertion": {u.signer.token(person, number, usual, time.Now().Unix())},
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+u.address+tokenPath, strings.NewReader(form.Encode()))
-	if err != nil {
-		return "", err
-	}
-	request.Host = publicHost
-	request.Header.Set("Authorization", authorization)
-	request.Header.Set("Content-Type", formType)
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer answer.Body.Close()
-	content, err := io.ReadAll(io.LimitReader(answer.Body, answerLimit))
-	if err != nil {
-		return "", err
+		"assertion": {u.Signer.token(person, number, usual, time.Now().Unix())},
 	}
 	var made struct {
 		AccessToken string `json:"access_token"`
 	}
-	if err := json.Unmarshal(content, &made); err != nil || made.AccessToken == "" {
-		return "", fmt.Errorf("%s: got %s without a token: %s", tokenPath, answer.Status, content)
+	err := u.call(ctx, http.MethodPost, tokenPath, authorization, formType, []byte(form.Encode()), http.StatusOK, &made)
+	if err == nil && made.AccessToken == "" {
+		err = fmt.Errorf("%s: an answer without a token", tokenPath)
 	}
-	return made.AccessToken, nil
+	return made.AccessToken, err
 }
 
 func basic(id, secret string) string {

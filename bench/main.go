@@ -53,6 +53,7 @@ type options struct {
 	seconds     float64 // length of one measurement
 	rounds      int
 	connections []int
+	keep        bool // the loaded database stays for later runs
 	json        bool
 	only        *regexp.Regexp // rows to measure; nil = all
 	profile     string         // path of a CPU profile to write instead of a report; "" = none
@@ -70,6 +71,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	connections := flags.String("connections", "1,16", "how many connections to measure with")
 	only := flags.String("only", "", "measure only rows whose name matches this `expression`")
 	flags.StringVar(&o.profile, "profile", "", "measure only one row (-only; else unchanged sign-ins) and write a CPU profile of the server to this `file`")
+	flags.BoolVar(&o.keep, "keep", false, "leave the loaded database on the server, and begin with a copy of it the next time")
 	flags.BoolVar(&o.json, "json", false, "print the results as JSON")
 	flags.BoolVar(&o.drive, "drive", false, "generate load as told on standard input; the benchmark starts itself with this")
 	if err := flags.Parse(args); err != nil {

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -15,72 +17,24 @@ type stand struct {
 	options  options
 	people   population
 	hello    *process
-	usher    *usher // Postgres and Redis
-	embedded *usher // its own process and file, no other server
+	textbook *process // on the same database and Redis
+	usher    *usher   // Postgres and Redis
+	embedded *usher   // its own process and file, no other server
 
-	database   *database
+	server     *database // where databases are made
+	database   *database // of this run
 	cache      *cache
 	postmaster int
 	redisPID   int
 
-	repeatBench, firstBench *pgbench // nil = there is no pgbench
-	redisBench              string   // "" = there is no redis-benchmark
-	cookies                 []string // of sessions of usher's
-	introspection           introspection
-	embeddedPeople          span
+	repeatBench, changedBench, firstBench *pgbench // nil = there is no pgbench
+
+	redisBench     string   // "" = there is no redis-benchmark
+	cookies        []string // of sessions of usher's
+	introspection  introspection
+	embeddedPeople span
 
 	runs int // loads sent so far, which makes names and changes unique
-}
-
-// The rows of the report. Their names are also what budgets refer to.
-const (
-	rowHello         = "gin hello world"
-	rowRepeat        = "unchanged sign-in"
-	rowRich          = "unchanged, 50 groups + 20 credits"
-	rowChanged       = "changed groups"
-	rowFirst         = "first sign-in"
-	rowForged        = "bad signature"
-	rowFlood         = "unchanged, in a flood of bad signatures"
-	rowSession       = "GET /auth/session (with SQL)"
-	rowVerify        = "GET /auth/verify"
-	rowCall          = "GET /auth/verify, token in the header"
-	rowReference     = "introspection, reference token"
-	rowJWT           = "introspection, JWT"
-	rowRepeatBench   = "pgbench: statement of unchanged"
-	rowFirstBench    = "pgbench: statements of first"
-	rowRedisGet      = "redis-benchmark GET"
-	rowRedisSet      = "redis-benchmark SET"
-	rowEmbedded      = "embedded: unchanged sign-in"
-	rowEmbeddedFirst = "embedded: first sign-in"
-)
-
-// rowOrder is the order of the report.
-var rowOrder = []string{
-	rowHello, rowRepeat, rowRich, rowFlood, rowChanged, rowFirst, rowForged, rowSession, rowVerify, rowCall,
-	rowReference, rowJWT,
-	rowEmbedded, rowEmbeddedFirst, rowRepeatBench, rowFirstBench, rowRedisGet, rowRedisSet,
-}
-
-// sample is one measurement of one round.
-type sample struct {
-	Rate     float64 // per second
-	P50, P99 float64 `json:",omitempty"` // milliseconds; 0 = not known
-	// Processor time in microseconds per request; 0 = not known, or none.
-	ServerCPU, PostgresCPU, RedisCPU float64 `json:",omitempty"`
-}
-
-// key names a row with a number of connections.
-type key struct {
-	Row         string
-	Connections int
-}
-
-// samples are the rounds of each row.
-type samples map[key][]sample
-
-func (m samples) add(row string, connections int, one sample) {
-	at := key{row, connections}
-	m[at] = append(m[at], one)
 }
 
 // measureAll does everything of the package comment.
@@ -92,18 +46,22 @@ func measureAll(ctx context.Context, o options, databaseURL, redisURL string) (_
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	s := &stand{options: o, people: populationOf(o.users)}
-	if s.database, err = openDatabase(ctx, databaseURL); err != nil {
+	if s.server, err = openServer(databaseURL); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.database.drop()) }()
+	defer func() {
+		if s.database != nil {
+			err = errors.Join(err, s.server.drop(s.database))
+		}
+	}()
 	if s.cache, err = openCache(redisURL); err != nil {
 		return nil, err
 	}
 	r := &report{Machine: describe(), Begun: begun.UTC().Truncate(time.Second), People: o.users, Rounds: o.rounds, Seconds: o.seconds}
-	if r.Postgres, err = s.database.ask(ctx, "SELECT current_setting('server_version') || ', fsync ' || current_setting('fsync')"); err != nil {
+	if r.Postgres, err = s.server.ask(ctx, "SELECT current_setting('server_version') || ', fsync ' || current_setting('fsync')"); err != nil {
 		return nil, err
 	}
-	if s.postmaster, err = s.database.postmaster(ctx); err != nil {
+	if s.postmaster, err = s.server.postmaster(ctx); err != nil {
 		return nil, err
 	}
 	if s.redisPID, r.Redis, err = s.cache.server(); err != nil {
@@ -115,8 +73,10 @@ func measureAll(ctx context.Context, o options, databaseURL, redisURL string) (_
 	if err != nil {
 		return nil, err
 	}
+	if err := s.provide(ctx, folder, built); err != nil {
+		return nil, err
+	}
 	say("counting round trips")
-	s.usher = newUsher(folder, s.database.dsn(""), s.cache.dsn(""))
 	s.usher.settings = append(s.usher.settings, "BENCH_PROFILE="+o.profile)
 	c, err := countTrips(ctx, s.usher, folder, built.usher, s.database, s.cache)
 	if err != nil {
@@ -124,10 +84,10 @@ func measureAll(ctx context.Context, o options, databaseURL, redisURL string) (_
 	}
 	r.RoundTrips = c.Trips
 
-	if err := s.start(ctx, folder, built); err != nil {
-		return nil, errors.Join(err, s.stop())
-	}
 	defer func() { err = errors.Join(err, s.stop()) }()
+	if err := s.start(ctx, folder, built); err != nil {
+		return nil, err
+	}
 	if r.Process, err = s.footprint(built.usher); err != nil {
 		return nil, err
 	}
@@ -147,17 +107,21 @@ func measureAll(ctx context.Context, o options, databaseURL, redisURL string) (_
 	if err := s.crowd(ctx, &r.Process); err != nil {
 		return nil, err
 	}
-	r.fill(measured, o.connections)
+	weighed, err := s.weighRows(ctx, folder, built)
+	if err != nil {
+		return nil, err
+	}
+	r.fill(measured, weighed, o.connections)
 	r.Took = time.Since(begun).Seconds()
 	return r, nil
 }
 
-// start runs the three servers.
+// start runs the servers.
 func (s *stand) start(ctx context.Context, folder string, built programs) error {
 	if err := s.usher.start(ctx, folder, built.usher); err != nil {
 		return err
 	}
-	s.embedded = newUsher(folder, "", "")
+	s.embedded = newUsher(folder, "", "", newSecrets())
 	if err := s.embedded.start(ctx, folder, built.usher); err != nil {
 		return err
 	}
@@ -165,19 +129,50 @@ func (s *stand) start(ctx context.Context, folder string, built programs) error 
 	if err != nil {
 		return err
 	}
-	s.hello, err = startProcess(ctx, folder, built.hello, address, "/hello", nil, address)
+	if s.hello, err = startProcess(ctx, folder, built.hello, address, "/hello", nil, address); err != nil {
+		return err
+	}
+	s.hello.metrics = address
+	return s.startTextbook(ctx, folder, built.textbook)
+}
+
+// startTextbook runs the comparison on Usher's own tables.
+func (s *stand) startTextbook(ctx context.Context, folder, program string) error {
+	address, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	text, err := s.database.ask(ctx, "SELECT tenant_id, id FROM integrations WHERE app_id = "+literal(s.usher.Signer.Issuer))
+	if err != nil {
+		return err
+	}
+	tenant, integration, ok := strings.Cut(text, "|")
+	if !ok {
+		return fmt.Errorf("the integration: got %q", text)
+	}
+	setup, err := json.Marshal(map[string]string{
+		"Address": address, "DatabaseURL": s.database.dsn(""), "RedisURL": s.cache.dsn(""),
+		"Secret": s.usher.Signer.Secret, "Tenant": tenant, "Integration": integration,
+	})
+	if err != nil {
+		return err
+	}
+	s.textbook, err = startProcess(ctx, folder, program, address, "/readyz", []string{"TEXTBOOK=" + string(setup)})
+	if err == nil {
+		s.textbook.metrics = address
+	}
 	return err
 }
 
 func (s *stand) stop() error {
 	var errs []error
-	for _, p := range []*process{s.usher.process, s.hello} {
-		if p != nil {
-			errs = append(errs, p.stop())
-		}
+	for _, p := range []*process{s.hello, s.textbook} {
+		errs = append(errs, p.stop())
 	}
-	if s.embedded != nil && s.embedded.process != nil {
-		errs = append(errs, s.embedded.stop())
+	for _, u := range []*usher{s.usher, s.embedded} {
+		if u != nil {
+			errs = append(errs, u.stop())
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -194,28 +189,18 @@ func (s *stand) footprint(program string) (footprint, error) {
 	}, nil
 }
 
-// load fills the databases.
+// embeddedMost bounds how many people the embedded store gets: each signs in.
+const embeddedMost = 20_000
+
+// load brings in whoever must have signed in through the running servers.
 func (s *stand) load(ctx context.Context) error {
-	// Plans made for empty tables are bad ones for full ones, and stay until
-	// the tables are analysed: by the server's own hand that takes a minute.
-	rest := span{s.people.Repeat.First, s.people.Changed.end() - s.people.Repeat.First}
-	for part := 250; rest.Count > 0; part *= 8 {
-		part = min(part, rest.Count)
-		if err := s.usher.load(ctx, "loading", span{rest.First, part}, usual); err != nil {
-			return err
-		}
-		if _, err := s.database.ask(ctx, "ANALYZE"); err != nil {
-			return err
-		}
-		rest = span{rest.First + part, rest.Count - part}
-	}
-	if err := s.usher.load(ctx, "loading those with many groups", s.people.Rich, rich); err != nil {
+	if err := s.check(ctx); err != nil {
 		return err
 	}
 	if err := s.embedded.install(ctx); err != nil {
 		return err
 	}
-	s.embeddedPeople = span{1, s.people.Repeat.Count}
+	s.embeddedPeople = span{1, min(embeddedMost, s.people.Repeat.Count)}
 	if err := s.embedded.load(ctx, "loading the embedded store", s.embeddedPeople, usual); err != nil {
 		return err
 	}
@@ -230,7 +215,7 @@ func (s *stand) load(ctx context.Context) error {
 	if s.introspection, err = s.usher.prepareIntrospection(ctx, s.people.Repeat); err != nil {
 		return err
 	}
-	return s.database.settle(ctx, s.people.Raw)
+	return s.database.settle(ctx)
 }
 
 // prepareLimits gets pgbench and redis-benchmark ready, or notes that they
@@ -287,216 +272,30 @@ func (s *stand) rounds(ctx context.Context) (samples, error) {
 	return measured, nil
 }
 
-// step measures a row with a number of connections.
-type step struct {
-	row     string
-	measure func(ctx context.Context, connections int, into samples) error
-}
+// weighSeconds is how long a row is looked at for what it allocates.
+const weighSeconds = 0.5
 
-func (s *stand) steps() []step {
-	steps := []step{
-		s.driven(rowHello, s.hello, 50_000, func() load {
-			return load{Address: s.hello.address, Host: publicHost, Targets: []string{"/hello"}, Want: http.StatusOK}
-		}),
-		s.driven(rowRepeat, s.usher.process, 20_000, func() load {
-			return s.usher.signIns(s.people.Repeat, usual, load{Random: true})
-		}),
-		s.driven(rowRich, s.usher.process, 12_000, func() load {
-			return s.usher.signIns(s.people.Rich, rich, load{Random: true})
-		}),
-		s.driven(rowChanged, s.usher.process, 8_000, func() load {
-			s.runs++
-			changed := usual
-			changed.Shift = 1 + s.runs%(catalogGroups-1)
-			return s.usher.signIns(s.people.Changed, changed, load{Most: s.people.Changed.Count})
-		}),
-		s.driven(rowFirst, s.usher.process, 8_000, func() load {
-			s.runs++
-			return s.usher.signIns(span{1, 1}, usual, load{Prefix: fmt.Sprintf("new%d", s.runs)})
-		}),
-		s.driven(rowForged, s.usher.process, 40_000, func() load {
-			return s.usher.signIns(s.people.Repeat, usual, load{Random: true, Forged: true, Want: http.StatusUnauthorized})
-		}),
-		s.driven(rowSession, s.usher.process, 20_000, func() load {
-			return load{
-				Address: s.usher.address, Host: publicHost, Targets: []string{"/auth/session"}, Cookies: s.cookies, Want: http.StatusOK,
-			}
-		}),
-		s.driven(rowVerify, s.usher.process, 60_000, func() load {
-			return load{
-				Address: s.usher.address, Host: publicHost, Targets: []string{verifyPath}, Cookies: s.cookies, Want: http.StatusNoContent,
-			}
-		}),
-		s.driven(rowCall, s.usher.process, 60_000, func() load {
-			callers := span{s.people.Repeat.First, min(s.people.Repeat.Count, 500)}
-			return s.usher.signIns(callers, usual, load{Random: true, Call: true, Want: http.StatusNoContent})
-		}),
-		s.introspected(rowReference, "reference"),
-		s.introspected(rowJWT, "jwt"),
-		s.driven(rowEmbedded, s.embedded.process, 20_000, func() load {
-			return s.embedded.signIns(s.embeddedPeople, usual, load{Random: true})
-		}),
-		s.driven(rowEmbeddedFirst, s.embedded.process, 12_000, func() load {
-			s.runs++
-			return s.embedded.signIns(span{1, 1}, usual, load{Prefix: fmt.Sprintf("new%d", s.runs)})
-		}),
-		{rowFlood, s.flood},
-	}
-	if s.repeatBench != nil {
-		steps = append(steps, s.pgbench(rowRepeatBench, s.repeatBench), s.pgbench(rowFirstBench, s.firstBench))
-	}
-	if s.redisBench != "" {
-		steps = append(steps, step{"redis-benchmark", s.redisBenchmark})
-	}
-	return steps
-}
-
-// introspected asks what access tokens of a format are worth.
-func (s *stand) introspected(row, format string) step {
-	return s.driven(row, s.usher.process, 40_000, func() load {
-		return load{
-			Address: s.usher.address, Host: publicHost, Targets: []string{introspectPath},
-			Forms: s.introspection.questions[format], Authorization: s.introspection.authorization, Want: http.StatusOK,
+// weighRows sends every load once more, with the most connections, to servers
+// that tell what they allocate. In the rounds they do not, to be what they are
+// without it.
+func (s *stand) weighRows(ctx context.Context, folder string, built programs) (map[string]heap, error) {
+	say("counting allocations")
+	for _, u := range []*usher{s.usher, s.embedded} {
+		if err := errors.Join(u.stop(), u.startCounted(ctx, folder, built.usher)); err != nil {
+			return nil, err
 		}
-	})
-}
-
-// perConnection is how much of many connections' rate one connection reaches
-// at most, with room to spare: it bounds the requests that are made ahead.
-const perConnection = 0.6
-
-// bounded fills in how many requests of at most most a second a load may have.
-func (s *stand) bounded(l load, connections, most int) load {
-	l.Connections, l.Seconds = connections, s.options.seconds
-	if l.Most == 0 {
-		l.Most = int(float64(most) * l.Seconds * min(1, perConnection*float64(connections)))
 	}
-	return l
-}
-
-// driven measures by a driver. most bounds its requests per second.
-func (s *stand) driven(row string, server *process, most int, describe func() load) step {
-	return step{row, func(ctx context.Context, connections int, into samples) error {
-		d, err := newDriver(ctx, s.bounded(describe(), connections, most))
-		if err != nil {
-			return err
-		}
-		one, err := s.watch(server.pid(), func() (tally, error) {
-			if err := d.start(); err != nil {
-				return tally{}, err
-			}
-			return d.result(nil)
-		})
-		if err != nil {
-			return fmt.Errorf("%w\n%s", err, server.lastWords())
-		}
-		into.add(row, connections, one)
-		return nil
-	}}
-}
-
-// settleTime is how long the servers may take to see off connections that have
-// ended.
-const settleTime = 50 * time.Millisecond
-
-// watch runs a measurement and works out the processor time of the servers.
-func (s *stand) watch(server int, run func() (tally, error)) (sample, error) {
-	pids := [3]int{server, s.postmaster, s.redisPID}
-	var before, after [3]float64
-	for i, pid := range pids {
-		if pid == 0 {
+	s.options.seconds = min(s.options.seconds, weighSeconds)
+	all := make(map[string]heap)
+	for _, one := range s.steps() {
+		if one.weigh == nil || s.options.only != nil && !s.options.only.MatchString(one.row) {
 			continue
 		}
-		var err error
-		if before[i], err = cpuSeconds(pid); err != nil {
-			return sample{}, err
-		}
-	}
-	t, err := run()
-	if err != nil {
-		return sample{}, err
-	}
-	time.Sleep(settleTime)
-	for i, pid := range pids {
-		if pid == 0 {
-			continue
-		}
-		if after[i], err = cpuSeconds(pid); err != nil {
-			return sample{}, err
-		}
-	}
-	if t.Counted == 0 || t.Seconds <= 0 {
-		return sample{}, errors.New("nothing was measured")
-	}
-	spent := func(i int) float64 { return (after[i] - before[i]) * 1e6 / float64(t.All) }
-	return sample{
-		Rate: t.rate(), P50: t.P50, P99: t.P99,
-		ServerCPU: spent(0), PostgresCPU: spent(1), RedisCPU: spent(2),
-	}, nil
-}
-
-// flood measures unchanged sign-ins while as many connections send tokens
-// with bad signatures.
-func (s *stand) flood(ctx context.Context, connections int, into samples) error {
-	forged := s.usher.signIns(s.people.Repeat, usual, load{Random: true, Forged: true, Want: http.StatusUnauthorized})
-	forged = s.bounded(forged, connections, 40_000)
-	forged.Seconds *= 10 // it is ended before
-	bad, err := newDriver(ctx, forged)
-	if err != nil {
-		return err
-	}
-	good, err := newDriver(ctx, s.bounded(s.usher.signIns(s.people.Repeat, usual, load{Random: true}), connections, 20_000))
-	if err != nil {
-		return errors.Join(err, bad.stop())
-	}
-	if err := errors.Join(bad.start(), good.start()); err != nil {
-		return errors.Join(err, bad.stop(), good.stop())
-	}
-	t, err := good.result(nil)
-	if err = errors.Join(err, bad.stop()); err != nil {
-		return err
-	}
-	into.add(rowFlood, connections, sample{Rate: t.rate(), P50: t.P50, P99: t.P99})
-	return nil
-}
-
-func (s *stand) pgbench(row string, p *pgbench) step {
-	return step{row, func(ctx context.Context, connections int, into samples) error {
-		one, err := s.watch(0, func() (tally, error) { return p.measure(ctx, connections, s.options.seconds) })
+		each, err := one.weigh(ctx, slices.Max(s.options.connections))
 		if err != nil {
-			return err
+			return nil, fmt.Errorf("allocations of %s: %w", one.row, err)
 		}
-		into.add(row, connections, one)
-		return nil
-	}}
-}
-
-func (s *stand) redisBenchmark(ctx context.Context, connections int, into samples) error {
-	get, set, err := redisBenchmark(ctx, s.redisBench, s.cache, connections, s.options.seconds)
-	if err != nil {
-		return err
+		all[one.row] = each
 	}
-	for row, t := range map[string]tally{rowRedisGet: get, rowRedisSet: set} {
-		into.add(row, connections, sample{Rate: t.rate(), P50: t.P50, P99: t.P99})
-	}
-	return nil
-}
-
-// crowd sends unchanged sign-ins on 64 connections for a moment, and notes how
-// much memory the server has then.
-func (s *stand) crowd(ctx context.Context, f *footprint) error {
-	const many = 64
-	l := s.bounded(s.usher.signIns(s.people.Repeat, usual, load{Random: true}), many, 20_000)
-	d, err := newDriver(ctx, l)
-	if err != nil {
-		return err
-	}
-	if err := d.start(); err != nil {
-		return err
-	}
-	if _, err := d.result(nil); err != nil {
-		return err
-	}
-	f.CrowdMB = statusMB(s.usher.pid(), "VmRSS")
-	return nil
+	return all, nil
 }

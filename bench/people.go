@@ -18,15 +18,16 @@ const (
 )
 
 // minPeople leaves enough people in each part of the population.
-const minPeople = 500
+const minPeople = 600
 
-// population is who is loaded, in four parts that do not meet: one's changes
-// would be another's differences.
+// population is who is loaded, in parts that do not meet: one's changes would
+// be another's differences.
 type population struct {
 	Repeat  span // sign in again, unchanged
-	Changed span // sign in again with other groups
 	Raw     span // pgbench's; their fingerprints are all noFingerprint
-	Rich    span // like Repeat, with many groups and credits
+	Swapped span // pgbench's; their groups come and go
+	Changed span // sign in again with other groups
+	Rich    span // like Repeat, with many groups and credits; the last ones
 }
 
 // span is a range of person numbers.
@@ -34,11 +35,12 @@ type span struct{ First, Count int }
 
 func populationOf(users int) population {
 	rich := min(200, users/10)
-	changed := users / 5
-	repeat := (users - rich - changed) / 2
+	changed, swapped := users/5, users/10
+	repeat := (users - rich - changed - swapped) / 2
 	p := population{Repeat: span{1, repeat}}
 	p.Raw = span{p.Repeat.end(), repeat}
-	p.Changed = span{p.Raw.end(), users - rich - 2*repeat}
+	p.Swapped = span{p.Raw.end(), swapped}
+	p.Changed = span{p.Swapped.end(), users - rich - swapped - 2*repeat}
 	p.Rich = span{p.Changed.end(), rich}
 	return p
 }
@@ -68,6 +70,16 @@ func nameOf(prefix string, number int) string { return prefix + "-" + strconv.It
 // token makes a sign-in token (HS256, RFC 7515 §3.1) that may be used once.
 // iat is in seconds.
 func (s signer) token(prefix string, number int, content says, iat int64) string {
+	encode := base64.RawURLEncoding.EncodeToString
+	signed := encode(fmt.Appendf(nil, `{"alg":"HS256","typ":"JWT","kid":%q}`, s.KeyID)) + "." +
+		encode([]byte(s.payload(prefix, number, content, iat)))
+	mac := hmac.New(sha256.New, []byte(s.Secret))
+	mac.Write([]byte(signed))
+	return signed + "." + encode(mac.Sum(nil))
+}
+
+// payload is what the token says.
+func (s signer) payload(prefix string, number int, content says, iat int64) string {
 	var b strings.Builder
 	name := nameOf(prefix, number)
 	fmt.Fprintf(&b, `{"iss":%q,"sub":%q,"email":"%s@example.com","firstName":"Anna","lastName":"Lindqvist %d","groups":[`,
@@ -88,12 +100,7 @@ func (s signer) token(prefix string, number int, content says, iat int64) string
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails
 	fmt.Fprintf(&b, `],"meta":{"plan":"gold","seats":3},"iat":%d,"jti":%q}`, iat, hex.EncodeToString(id[:]))
-
-	encode := base64.RawURLEncoding.EncodeToString
-	signed := encode(fmt.Appendf(nil, `{"alg":"HS256","typ":"JWT","kid":%q}`, s.KeyID)) + "." + encode([]byte(b.String()))
-	mac := hmac.New(sha256.New, []byte(s.Secret))
-	mac.Write([]byte(signed))
-	return signed + "." + encode(mac.Sum(nil))
+	return b.String()
 }
 
 // forge replaces a token's signature by one that does not hold.

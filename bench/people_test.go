@@ -16,7 +16,7 @@ func TestPopulationOf(t *testing.T) {
 	for _, users := range []int{minPeople, 4001, 20_000, 1_000_000} {
 		p := populationOf(users)
 		next := 1
-		for _, part := range []span{p.Repeat, p.Raw, p.Changed, p.Rich} {
+		for _, part := range []span{p.Repeat, p.Raw, p.Swapped, p.Changed, p.Rich} {
 			if part.First != next || part.Count < 50 {
 				t.Errorf("%d people: got %+v, want spans of at least 50 that follow each other", users, p)
 			}
@@ -79,5 +79,20 @@ func TestScatter(t *testing.T) {
 	}
 	if len(hit) < 900 {
 		t.Errorf("got %d places of 1000 used, want nearly all", len(hit))
+	}
+}
+
+// TestApart meets everybody once, and no neighbours one after the other.
+func TestApart(t *testing.T) {
+	t.Parallel()
+	for _, count := range []int{1, 2, 60, 61, 1000, 4001} {
+		hit := make(map[int]bool)
+		for n := range count {
+			place := apart(n, count)
+			if place < 0 || place >= count || hit[place] {
+				t.Fatalf("%d of %d: got %d, want a new one", n, count, place)
+			}
+			hit[place] = true
+		}
 	}
 }

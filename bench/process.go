@@ -19,6 +19,7 @@ type process struct {
 	cmd     *exec.Cmd
 	in      io.Writer     // its standard input
 	address string        // host:port
+	metrics string        // host:port of the counters; "" = there are none
 	log     string        // path of its standard error
 	ready   time.Duration // from the start to the first answer
 	ended   chan struct{}
@@ -100,8 +101,11 @@ func freeAddress() (string, error) {
 	return listener.Addr().String(), listener.Close()
 }
 
-// stop ends the process politely and waits for it.
+// stop ends the process politely and waits for it; nil has ended.
 func (p *process) stop() error {
+	if p == nil {
+		return nil
+	}
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}

@@ -47,7 +47,7 @@ func (s *stand) profile(ctx context.Context) error {
 		if err := s.awaitProfile(); err != nil {
 			return err
 		}
-		rate := median(each(measured[key{one.row, connections}], rateOf))
+		rate := median(values(measured[key{one.row, connections}], rateOf))
 		say("%s: %s on %d connections, %.0f/s; read it with: go tool pprof -top %s",
 			s.options.profile, one.row, connections, rate, s.options.profile)
 		return nil

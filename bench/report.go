@@ -36,8 +36,10 @@ type row struct {
 	P50, P99    float64 `json:",omitempty"` // milliseconds
 	// Processor time in microseconds per request.
 	ServerCPU, PostgresCPU, RedisCPU float64 `json:",omitempty"`
-	OfHello                          float64 // of gin's rate in the same round
-	Samples                          []sample
+	// What the server allocates for one request, with the most connections.
+	Allocations, Bytes float64 `json:",omitempty"`
+	OfHello            float64 // of gin's rate in the same round
+	Samples            []sample
 }
 
 // footprint is what the server needs, as a process.
@@ -58,15 +60,20 @@ type budget struct {
 }
 
 // fill works out rows and budgets.
-func (r *report) fill(measured samples, connections []int) {
+func (r *report) fill(measured samples, weighed map[string]heap, connections []int) {
+	most := slices.Max(connections)
 	for _, what := range rowOrder {
 		for _, c := range connections {
 			all := measured[key{what, c}]
 			if len(all) == 0 {
 				continue
 			}
-			of := func(value func(sample) float64) float64 { return median(each(all, value)) }
-			rates := each(all, rateOf)
+			of := func(value func(sample) float64) float64 { return median(values(all, value)) }
+			rates := values(all, rateOf)
+			var each heap
+			if c == most {
+				each = weighed[what]
+			}
 			r.Rows = append(r.Rows, row{
 				What: what, Connections: c,
 				Rate: median(rates), Least: slices.Min(rates), Most: slices.Max(rates),
@@ -74,11 +81,12 @@ func (r *report) fill(measured samples, connections []int) {
 				ServerCPU:   of(func(s sample) float64 { return s.ServerCPU }),
 				PostgresCPU: of(func(s sample) float64 { return s.PostgresCPU }),
 				RedisCPU:    of(func(s sample) float64 { return s.RedisCPU }),
-				OfHello:     measured.ratio(what, rowHello, c), Samples: all,
+				Allocations: each.objects, Bytes: each.bytes,
+				OfHello: measured.ratio(what, rowHello, c), Samples: all,
 			})
 		}
 	}
-	r.hold(measured, slices.Max(connections))
+	r.hold(measured, most)
 }
 
 // hold compares with the budgets, all of which are for many connections.
@@ -97,6 +105,8 @@ func (r *report) hold(measured samples, c int) {
 	}
 	least("unchanged sign-in ÷ gin hello", measured.ratio(rowRepeat, rowHello, c), 0.12)
 	least("unchanged sign-in ÷ pgbench of its statement", measured.ratio(rowRepeat, rowRepeatBench, c), 0.35)
+	least("unchanged sign-in ÷ textbook transaction", measured.ratio(rowRepeat, rowTextbook, c), 8)
+	least("changed groups ÷ pgbench of their statements", measured.ratio(rowChanged, rowChangedBench, c), 0.45)
 	least("first sign-in ÷ pgbench of its statements", measured.ratio(rowFirst, rowFirstBench, c), 0.45)
 	least("50 groups + 20 credits ÷ 3 + 1, unchanged", measured.ratio(rowRich, rowRepeat, c), 0.8)
 	least("bad signature ÷ gin hello", measured.ratio(rowForged, rowHello, c), 0.5)
@@ -106,7 +116,7 @@ func (r *report) hold(measured samples, c int) {
 	least("introspection, JWT ÷ gin hello", measured.ratio(rowJWT, rowHello, c), 0.20)
 	least("embedded ÷ Postgres + Redis, unchanged", measured.ratio(rowEmbedded, rowRepeat, c), 0.8)
 	most("unchanged ÷ unchanged in a flood of bad signatures", c, measured.ratio(rowRepeat, rowFlood, c), 3)
-	most("p99 ÷ p50, unchanged", c, median(each(measured[key{rowRepeat, c}], func(s sample) float64 { return s.P99 / s.P50 })), 5)
+	most("p99 ÷ p50, unchanged", c, median(values(measured[key{rowRepeat, c}], func(s sample) float64 { return s.P99 / s.P50 })), 5)
 	for _, t := range r.RoundTrips {
 		switch t.Kind {
 		case rowRepeat:
@@ -140,20 +150,20 @@ func (m samples) ratio(what, against string, connections int) float64 {
 
 func rateOf(s sample) float64 { return s.Rate }
 
-func each(all []sample, value func(sample) float64) []float64 {
-	values := make([]float64, len(all))
+func values(all []sample, value func(sample) float64) []float64 {
+	found := make([]float64, len(all))
 	for i, s := range all {
-		values[i] = value(s)
+		found[i] = value(s)
 	}
-	return values
+	return found
 }
 
 // median is the middle one, or the mean of the two in the middle; 0 of none.
-func median(values []float64) float64 {
-	if len(values) == 0 {
+func median(numbers []float64) float64 {
+	if len(numbers) == 0 {
 		return 0
 	}
-	sorted := slices.Sorted(slices.Values(values))
+	sorted := slices.Sorted(slices.Values(numbers))
 	middle := len(sorted) / 2
 	if len(sorted)%2 == 1 {
 		return sorted[middle]
@@ -166,11 +176,12 @@ func (r *report) print(out io.Writer) error {
 	fmt.Fprintf(out, "%s; PostgreSQL %s; Redis %s\n", r.Machine, r.Postgres, r.Redis)
 	fmt.Fprintf(out, "%s, %d people, %d rounds of %g s each, %.0f s in all\n\n",
 		r.Begun.Format("2006-01-02 15:04 UTC"), r.People, r.Rounds, r.Seconds, r.Took)
-	table := newTable(out, "what", "c", "per second", "lowest–highest", "p50 ms", "p99 ms", "µs server", "µs Postgres", "µs Redis", "÷ gin")
+	table := newTable(out, "what", "c", "per second", "lowest–highest", "p50 ms", "p99 ms", "µs server", "µs Postgres", "µs Redis", "allocations", "bytes", "÷ gin")
 	for _, one := range r.Rows {
 		table.line(one.What, fmt.Sprint(one.Connections), figure(one.Rate, 0),
 			figure(one.Least, 0)+"–"+figure(one.Most, 0), figure(one.P50, 2), figure(one.P99, 2),
-			figure(one.ServerCPU, 0), figure(one.PostgresCPU, 0), figure(one.RedisCPU, 0), figure(one.OfHello, 3))
+			figure(one.ServerCPU, 0), figure(one.PostgresCPU, 0), figure(one.RedisCPU, 0),
+			figure(one.Allocations, 0), figure(one.Bytes, 0), figure(one.OfHello, 3))
 	}
 	if err := table.flush(); err != nil {
 		return err

@@ -19,7 +19,7 @@ func TestReport(t *testing.T) {
 	r := &report{Machine: "a machine", Begun: time.Unix(0, 0).UTC(), Missing: []string{"pgbench is elsewhere"}}
 	r.RoundTrips = []trips{{rowRepeat, 1, 1, 1, 2}, {rowFirst, 4, 4, 1, 1}}
 	r.Process = footprint{BinaryMB: 30}
-	r.fill(measured, []int{1, 16})
+	r.fill(measured, map[string]heap{rowRepeat: {70, 9000}}, []int{1, 16})
 
 	if len(r.Rows) != 2 || r.Rows[1].Rate != 300 || r.Rows[1].Least != 130 || r.Rows[1].Most != 440 || r.Rows[1].OfHello != 0.13 {
 		t.Errorf("got rows %+v, want medians and the range; the ratio is that of the middle round", r.Rows)
@@ -40,7 +40,7 @@ func TestReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"a machine", "Not measured: pgbench is elsewhere.", "130–440", "| 1–2 |", "≤ 25", "FAIL", "pass", "| –", "0.130 |",
+		"a machine", "Not measured: pgbench is elsewhere.", "130–440", "| 1–2 |", "≤ 25", "FAIL", "pass", "| –", "0.130 |", "| 70 ", "| 9000 ",
 	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("got no %q in the report:\n%s", want, &text)
@@ -76,8 +76,8 @@ func TestReadStat(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	t.Parallel()
-	o, err := parse([]string{"-quick", "-users", "700", "-connections", "1, 8"}, io.Discard)
-	if err != nil || o.users != 700 || o.seconds != 0.6 || o.rounds != 3 || !cmp.Equal(o.connections, []int{1, 8}) {
+	o, err := parse([]string{"-quick", "-users", "700", "-keep", "-connections", "1, 8"}, io.Discard)
+	if err != nil || o.users != 700 || !o.keep || o.seconds != 0.6 || o.rounds != 3 || !cmp.Equal(o.connections, []int{1, 8}) {
 		t.Errorf("got %+v, %v", o, err)
 	}
 	for _, arguments := range [][]string{

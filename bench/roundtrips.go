@@ -45,9 +45,6 @@ func countTrips(ctx context.Context, u *usher, folder, program string, d *databa
 		return counted{}, err
 	}
 	defer func() { err = errors.Join(err, u.stop()) }()
-	if err := u.install(ctx); err != nil {
-		return counted{}, err
-	}
 
 	// People whom the measured load will not meet. Their numbers are so far
 	// apart that they all have the same groups and credits: what differs
@@ -86,7 +83,7 @@ func countTrips(ctx context.Context, u *usher, folder, program string, d *databa
 		{"unchanged sign-in", signIn(&result.repeat, known, unchanged)},
 		{"changed groups", signIn(nil, func() int { return nobody + 2*catalogGroups }, changed)},
 		{"bad signature", func(int) error {
-			token := forge(u.signer.token(person, nobody, usual, time.Now().Unix()))
+			token := forge(u.Signer.token(person, nobody, usual, time.Now().Unix()))
 			return u.want(ctx, callbackPath+"?token="+token, "", http.StatusUnauthorized)
 		}},
 		{"GET /auth/session", func(int) error { return u.want(ctx, "/auth/session", cookie, http.StatusOK) }},

@@ -9,7 +9,8 @@
 //	install  what is missing, with apt-get, when root on Debian or Ubuntu; else say what to install
 //	start    private servers on free loopback ports, in a temporary folder
 //	run      the command, with the addresses in its environment
-//	stop     the servers, and remove the folder, however the command ended
+//	stop     the servers, and remove the folder, however the command ended; with
+//	         -data the databases stay in a folder of their own
 //
 // The command sees DATABASE_URL, REDIS_URL, CHROMIUM, NGINX, CADDY and
 // USHER_TEST_SERVERS=required, by which package testenv knows that nothing
@@ -57,6 +58,7 @@ type options struct {
 	with    []string // names of needs
 	install bool     // install what is missing
 	durable bool     // Postgres syncs its commits to disk
+	data    string   // folder in which Postgres's data stays; "" = they are removed
 	partner bool     // find what partners run their signing code with
 	command []string
 }
@@ -69,6 +71,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	noInstall := flags.Bool("no-install", false, "say what is missing, install nothing")
 	flags.BoolVar(&o.partner, "partners", false, "find, or install, what partners sign links with: Python, Ruby, PHP, Node.js")
 	flags.BoolVar(&o.durable, "durable", false, "let Postgres sync its commits to disk, for measurements")
+	flags.StringVar(&o.data, "data", "", "leave Postgres's data in this `folder`, and go on with them the next time")
 	flags.Usage = func() {
 		fmt.Fprintln(out, "usage: go run ./testenv/launch [flags] -- command [arguments]")
 		flags.PrintDefaults()
@@ -158,7 +161,11 @@ func run(ctx context.Context, o options, say speaker) (code int, err error) {
 	}()
 
 	if path := found["postgres"]; path != "" {
-		s, url, err := startPostgres(ctx, path, folder, owner, o.durable, say)
+		place, err := clusterPlace(ctx, path, folder, o.data, owner, say)
+		if err != nil {
+			return exitFailed, err
+		}
+		s, url, err := startPostgres(ctx, path, folder, place, owner, o.durable, say)
 		if err != nil {
 			return exitFailed, err
 		}

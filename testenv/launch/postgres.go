@@ -16,22 +16,20 @@ import (
 	"time"
 )
 
-// startPostgres makes a fresh cluster under folder and starts it with the
-// programs in bin. The URL is that of its superuser, over TCP with a password
+// startPostgres starts the cluster at place, under folder everything else, with
+// the programs in bin. The URL is that of its superuser, over TCP with a password
 // of its own: every user of the machine can reach a loopback port.
-func startPostgres(ctx context.Context, bin, folder string, o owner, durable bool, say speaker) (*server, string, error) {
+func startPostgres(ctx context.Context, bin, folder string, place cluster, o owner, durable bool, say speaker) (*server, string, error) {
 	begun := time.Now()
 	var (
-		data    = filepath.Join(folder, "data")
+		data    = place.data
 		sockets = filepath.Join(folder, "s")
-		secret  = password()
 	)
-	for _, path := range []string{data, sockets} {
-		if err := makeFolder(o, path); err != nil {
-			return nil, "", fmt.Errorf("postgres: %w", err)
-		}
+	if err := makeFolder(o, sockets); err != nil {
+		return nil, "", fmt.Errorf("postgres: %w", err)
 	}
-	if err := initCluster(ctx, bin, data, filepath.Join(sockets, "password"), secret, o); err != nil {
+	secret, err := place.prepare(ctx, bin, filepath.Join(sockets, "password"), o)
+	if err != nil {
 		return nil, "", err
 	}
 	build := func(port int) *exec.Cmd {

@@ -6,6 +6,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"runtime"
 
 	"github.com/gin-gonic/gin"
 )
@@ -14,5 +15,11 @@ func main() {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.GET("/hello", func(c *gin.Context) { c.String(http.StatusOK, "hello") })
+	// What the process has allocated so far; asked before and after.
+	engine.GET("/metrics", func(c *gin.Context) {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		c.String(http.StatusOK, "go_memstats_mallocs_total %d\ngo_memstats_alloc_bytes_total %d\n", m.Mallocs, m.TotalAlloc)
+	})
 	log.Fatal(http.ListenAndServe(os.Args[1], engine))
 }
