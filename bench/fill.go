@@ -83,7 +83,7 @@ func (f *filler) readPolicy(ctx context.Context) error {
 
 // fingerprint is that of the person's usual token.
 func (f *filler) fingerprint(number int) ([16]byte, error) {
-	if p := f.people.Raw; number >= p.First && number < p.end() {
+	if number >= f.people.Raw.First && number < f.people.Swapped.end() {
 		return [16]byte{}, nil // noFingerprint
 	}
 	return provisioning.FingerprintOf(f.usher.Signer.payload(person, number, usual, 0), &f.policy)
@@ -232,7 +232,11 @@ func (f *filler) writeRows(to io.Writer, table string, people span, done *atomic
 				return err
 			}
 		}
-		for _, m := range f.moulds[number%catalogGroups][table] {
+		shape := number
+		if number >= f.people.Swapped.First && number < f.people.Swapped.end() {
+			shape = nobody // they all have the groups of the one who is recorded
+		}
+		for _, m := range f.moulds[shape%catalogGroups][table] {
 			line = m.pour(line[:0], number, print)
 			if _, err := out.Write(line); err != nil {
 				return err

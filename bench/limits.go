@@ -20,16 +20,17 @@ type pgbench struct {
 	database *database
 	script   string // path
 	settings []string
+	swap     *swap // of people whom the script expects in a state; nil = none
 }
 
 // newPgbench writes the script down and proves that each of its runs adds one
 // row to table: statements that find nobody would be fast.
-func newPgbench(ctx context.Context, d *database, folder, name, script, table string, settings ...string) (*pgbench, error) {
+func newPgbench(ctx context.Context, d *database, folder, name, script, table string, w *swap, settings ...string) (*pgbench, error) {
 	program, err := findProgram("pgbench")
 	if err != nil {
 		return nil, err
 	}
-	p := &pgbench{program: program, database: d, script: filepath.Join(folder, name+".sql"), settings: settings}
+	p := &pgbench{program: program, database: d, script: filepath.Join(folder, name+".sql"), settings: settings, swap: w}
 	if err := os.WriteFile(p.script, []byte(script), 0o600); err != nil {
 		return nil, err
 	}
@@ -45,6 +46,9 @@ func newPgbench(ctx context.Context, d *database, folder, name, script, table st
 		return nil, err
 	}
 	const runs = 20
+	if err := p.restore(ctx); err != nil {
+		return nil, err
+	}
 	if _, err := p.run(ctx, 1, "-t", strconv.Itoa(runs)); err != nil {
 		return nil, err
 	}
@@ -58,15 +62,26 @@ func newPgbench(ctx context.Context, d *database, folder, name, script, table st
 	return p, nil
 }
 
+// restore puts people right whom the script expects in a state.
+func (p *pgbench) restore(ctx context.Context) error {
+	if p.swap == nil {
+		return nil
+	}
+	_, err := p.database.ask(ctx, p.swap.restore)
+	return err
+}
+
 var (
-	pgbenchRate = regexp.MustCompile(`(?m)^tps = ([0-9.]+) \(without initial connection time\)`)
-	pgbenchDone = regexp.MustCompile(`(?m)^number of transactions actually processed: ([0-9]+)`)
-	pgbenchFail = regexp.MustCompile(`(?m)^number of failed transactions: ([1-9][0-9]*)`)
+	pgbenchFirst = regexp.MustCompile(`(?m)^progress: ([0-9.]+) s, ([0-9.]+) tps`)
+	pgbenchRate  = regexp.MustCompile(`(?m)^tps = ([0-9.]+) \(without initial connection time\)`)
+	pgbenchDone  = regexp.MustCompile(`(?m)^number of transactions actually processed: ([0-9]+)`)
+	pgbenchFail  = regexp.MustCompile(`(?m)^number of failed transactions: ([1-9][0-9]*)`)
 )
 
-// measure runs the script for a while.
+// measure runs the script for a while. The first second does not count: in it
+// each connection makes its plans.
 func (p *pgbench) measure(ctx context.Context, connections int, seconds float64) (tally, error) {
-	return p.run(ctx, connections, "-T", strconv.Itoa(int(math.Ceil(seconds))))
+	return p.run(ctx, connections, "-P", "1", "-T", strconv.Itoa(1+int(math.Ceil(seconds))))
 }
 
 func (p *pgbench) run(ctx context.Context, connections int, limit ...string) (tally, error) {
@@ -74,6 +89,9 @@ func (p *pgbench) run(ctx context.Context, connections int, limit ...string) (ta
 		"-n", "-M", "prepared", "-f", p.script,
 		"-c", strconv.Itoa(connections), "-j", strconv.Itoa(min(2, connections)),
 	}, limit...)
+	if p.swap != nil {
+		arguments = append(arguments, p.swap.variables(connections)...)
+	}
 	cmd := exec.CommandContext(ctx, p.program, arguments...) //nolint:gosec // found by us
 	cmd.Env = p.database.options(p.settings...)
 	output, err := cmd.CombinedOutput()
@@ -93,7 +111,17 @@ func readPgbench(output string) (tally, error) {
 	if err = errors.Join(err, also); err != nil || perSecond <= 0 {
 		return tally{}, errors.Join(errors.New("pgbench: no rate"), err)
 	}
-	return tally{All: n, Counted: n, Seconds: float64(n) / perSecond}, nil
+	t := tally{All: n, Counted: n, Seconds: float64(n) / perSecond}
+	if first := pgbenchFirst.FindStringSubmatch(output); first != nil {
+		seconds, err := strconv.ParseFloat(first[1], 64)
+		rate, also := strconv.ParseFloat(first[2], 64)
+		if err = errors.Join(err, also); err != nil {
+			return tally{}, fmt.Errorf("pgbench: %w", err)
+		}
+		t.Counted -= int(seconds * rate)
+		t.Seconds -= seconds
+	}
+	return t, nil
 }
 
 // redisValue is about as many bytes as a session.

@@ -60,6 +60,9 @@ type options struct {
 	drive       bool           // be the load generator of another bench
 }
 
+// wants reports whether a row is to be measured.
+func (o options) wants(row string) bool { return o.only == nil || o.only.MatchString(row) }
+
 func parse(args []string, out io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)

@@ -121,9 +121,11 @@ func (s *stand) start(ctx context.Context, folder string, built programs) error 
 	if err := s.usher.start(ctx, folder, built.usher); err != nil {
 		return err
 	}
-	s.embedded = newUsher(folder, "", "", newSecrets())
-	if err := s.embedded.start(ctx, folder, built.usher); err != nil {
-		return err
+	if s.options.wants(rowEmbedded) || s.options.wants(rowEmbeddedFirst) {
+		s.embedded = newUsher(folder, "", "", newSecrets())
+		if err := s.embedded.start(ctx, folder, built.usher); err != nil {
+			return err
+		}
 	}
 	address, err := freeAddress()
 	if err != nil {
@@ -169,12 +171,15 @@ func (s *stand) stop() error {
 	for _, p := range []*process{s.hello, s.textbook} {
 		errs = append(errs, p.stop())
 	}
-	for _, u := range []*usher{s.usher, s.embedded} {
-		if u != nil {
-			errs = append(errs, u.stop())
-		}
+	for _, u := range s.ushers() {
+		errs = append(errs, u.stop())
 	}
 	return errors.Join(errs...)
+}
+
+// ushers are those that have been started.
+func (s *stand) ushers() []*usher {
+	return slices.DeleteFunc([]*usher{s.usher, s.embedded}, func(u *usher) bool { return u == nil || u.process == nil })
 }
 
 // footprint is what the program needs before anybody comes.
@@ -197,12 +202,14 @@ func (s *stand) load(ctx context.Context) error {
 	if err := s.check(ctx); err != nil {
 		return err
 	}
-	if err := s.embedded.install(ctx); err != nil {
-		return err
-	}
-	s.embeddedPeople = span{1, min(embeddedMost, s.people.Repeat.Count)}
-	if err := s.embedded.load(ctx, "loading the embedded store", s.embeddedPeople, usual); err != nil {
-		return err
+	if s.embedded != nil {
+		if err := s.embedded.install(ctx); err != nil {
+			return err
+		}
+		s.embeddedPeople = span{1, min(embeddedMost, s.people.Repeat.Count)}
+		if err := s.embedded.load(ctx, "loading the embedded store", s.embeddedPeople, usual); err != nil {
+			return err
+		}
 	}
 	for i := range 64 {
 		cookie, err := s.usher.signIn(ctx, s.people.Repeat.First+i, usual)
@@ -234,12 +241,20 @@ func (s *stand) prepareLimits(ctx context.Context, folder string, c counted, r *
 	people := s.people.Raw
 	repeat := script(c.repeat[0], c.repeat[1], person, int64(people.First), int64(people.end()-1))
 	// Unchanged sign-ins do not wait for the flush of their commit either.
-	s.repeatBench, err = newPgbench(ctx, s.database, folder, "unchanged", repeat, "used_tokens", "synchronous_commit=off")
+	s.repeatBench, err = newPgbench(ctx, s.database, folder, "unchanged", repeat, "used_tokens", nil, "synchronous_commit=off")
 	if err != nil {
 		return err
 	}
 	first := script(c.first[0], c.first[1], raw, 1, 1<<62)
-	s.firstBench, err = newPgbench(ctx, s.database, folder, "first", first, "users")
+	s.firstBench, err = newPgbench(ctx, s.database, folder, "first", first, "users", nil)
+	if err != nil {
+		return err
+	}
+	w, err := newSwap(ctx, s.database, c.changed[0], c.changed[1], s.people.Swapped)
+	if err != nil {
+		return err
+	}
+	s.changedBench, err = newPgbench(ctx, s.database, folder, "changed", w.script, "used_tokens", w)
 	return err
 }
 
@@ -256,11 +271,13 @@ func (s *stand) rounds(ctx context.Context) (samples, error) {
 					return nil, err
 				}
 				next := steps[(i+round*3)%len(steps)]
-				if s.options.only != nil && !s.options.only.MatchString(next.row) {
+				if !s.options.wants(next.row) {
 					continue
 				}
-				if err := errors.Join(s.usher.forget(), s.embedded.forget()); err != nil {
-					return nil, err
+				for _, u := range s.ushers() {
+					if err := u.forget(); err != nil {
+						return nil, err
+					}
 				}
 				if err := next.measure(ctx, connections, measured); err != nil {
 					return nil, fmt.Errorf("%s with %d connections: %w", next.row, connections, err)
@@ -280,7 +297,7 @@ const weighSeconds = 0.5
 // without it.
 func (s *stand) weighRows(ctx context.Context, folder string, built programs) (map[string]heap, error) {
 	say("counting allocations")
-	for _, u := range []*usher{s.usher, s.embedded} {
+	for _, u := range s.ushers() {
 		if err := errors.Join(u.stop(), u.startCounted(ctx, folder, built.usher)); err != nil {
 			return nil, err
 		}
@@ -288,7 +305,7 @@ func (s *stand) weighRows(ctx context.Context, folder string, built programs) (m
 	s.options.seconds = min(s.options.seconds, weighSeconds)
 	all := make(map[string]heap)
 	for _, one := range s.steps() {
-		if one.weigh == nil || s.options.only != nil && !s.options.only.MatchString(one.row) {
+		if one.weigh == nil || !s.options.wants(one.row) {
 			continue
 		}
 		each, err := one.weigh(ctx, slices.Max(s.options.connections))

@@ -23,9 +23,10 @@ const minPeople = 600
 // population is who is loaded, in parts that do not meet: one's changes would
 // be another's differences.
 type population struct {
-	Repeat  span // sign in again, unchanged
-	Raw     span // pgbench's; their fingerprints are all noFingerprint
-	Swapped span // pgbench's; their groups come and go
+	Repeat span // sign in again, unchanged
+	// pgbench's; their fingerprints are all noFingerprint.
+	Raw     span
+	Swapped span // their groups come and go
 	Changed span // sign in again with other groups
 	Rich    span // like Repeat, with many groups and credits; the last ones
 }

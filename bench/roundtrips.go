@@ -20,13 +20,18 @@ type trips struct {
 
 // counted is what the pass through the proxies found out.
 type counted struct {
-	Trips  []trips
-	repeat [2]recorded // two sign-ins of each kind, with their statements
-	first  [2]recorded
+	Trips []trips
+	// Two sign-ins of each kind, with their statements.
+	repeat, first [2]recorded
+	changed       [2]recorded // out of the usual groups, and back
 }
 
 // requestsCounted is how many requests of each kind are counted.
 const requestsCounted = 11
+
+// nobody is the number of the first one of those whom the measured load does not
+// meet.
+const nobody = 1_000_000_000
 
 // countTrips runs u through counting proxies and sends single requests.
 func countTrips(ctx context.Context, u *usher, folder, program string, d *database, c *cache) (_ counted, err error) {
@@ -49,7 +54,6 @@ func countTrips(ctx context.Context, u *usher, folder, program string, d *databa
 	// People whom the measured load will not meet. Their numbers are so far
 	// apart that they all have the same groups and credits: what differs
 	// between two of them is then new with each.
-	const nobody = 1_000_000_000
 	next := nobody
 	cookie, err := u.signIn(ctx, next, usual)
 	if err != nil {
@@ -72,16 +76,19 @@ func countTrips(ctx context.Context, u *usher, folder, program string, d *databa
 	fresh := func() int { next += catalogGroups; return next }
 	turn := 0
 	known := func() int { turn++; return nobody + turn%2*catalogGroups }
-	shift := 0
 	unchanged := func() says { return usual }
-	changed := func() says { shift++; return says{Groups: 3, Shift: shift, Credits: 1} }
+	swaps := 0
+	swapped := func() says {
+		swaps++
+		return says{Groups: 3, Shift: swapShift * (swaps % 2), Credits: 1}
+	}
 	for _, kind := range []struct {
 		name string
 		send func(i int) error
 	}{
 		{"first sign-in", signIn(&result.first, fresh, unchanged)},
 		{"unchanged sign-in", signIn(&result.repeat, known, unchanged)},
-		{"changed groups", signIn(nil, func() int { return nobody + 2*catalogGroups }, changed)},
+		{"changed groups", signIn(&result.changed, func() int { return nobody + 2*catalogGroups }, swapped)},
 		{"bad signature", func(int) error {
 			token := forge(u.Signer.token(person, nobody, usual, time.Now().Unix()))
 			return u.want(ctx, callbackPath+"?token="+token, "", http.StatusUnauthorized)

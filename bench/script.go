@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,6 +25,9 @@ type recorded struct {
 // An id is a UUID, or the key of a used token in hexadecimal.
 var anID = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{64}\b|x[0-9a-f]{64}\b`)
 
+// aVersion begins the version of a user in a document.
+const aVersion = `"version":`
+
 // aFingerprint is a value of 16 bytes in the text form of bytea.
 var aFingerprint = regexp.MustCompile(`^\\x[0-9a-f]{32}$`)
 
@@ -32,34 +37,48 @@ var aFingerprint = regexp.MustCompile(`^\\x[0-9a-f]{32}$`)
 // belong to the tenant. firstPerson to lastPerson are the numbers behind
 // prefix that names may have.
 func script(sample, other recorded, prefix string, firstPerson, lastPerson int64) string {
-	shared := make(map[string]bool)
+	w := &scriptWriter{prefix: prefix, variables: make(map[string]string)}
+	body := w.body(sample, other)
+	var head strings.Builder
+	fmt.Fprintf(&head, "\\set person random(%d, %d)\n", firstPerson, lastPerson)
+	return head.String() + w.sets() + body
+}
+
+// body writes the statements of sample.
+func (w *scriptWriter) body(sample, other recorded) string {
+	w.name, w.shared = sample.Name, make(map[string]bool)
 	for _, c := range other.Calls {
 		for _, value := range c.Values {
 			if value != nil {
 				for _, id := range anID.FindAllString(*value, -1) {
-					shared[id] = true
+					w.shared[id] = true
 				}
 			}
 		}
 	}
-	w := &scriptWriter{name: sample.Name, prefix: prefix, shared: shared, variables: make(map[string]string)}
 	var body strings.Builder
 	for _, c := range sample.Calls {
 		body.WriteString(w.statement(c))
 		body.WriteString(";\n")
 	}
-	var head strings.Builder
-	fmt.Fprintf(&head, "\\set person random(%d, %d)\n", firstPerson, lastPerson)
-	for i := range w.variables {
-		fmt.Fprintf(&head, "\\set %s random(1, 9223372036854775806)\n", w.variables[i])
+	return body.String()
+}
+
+// sets are the commands that make the new ids.
+func (w *scriptWriter) sets() string {
+	var sets strings.Builder
+	for _, name := range slices.Sorted(maps.Values(w.variables)) {
+		fmt.Fprintf(&sets, "\\set %s random(1, 9223372036854775806)\n", name)
 	}
-	return head.String() + body.String()
+	return sets.String()
 }
 
 type scriptWriter struct {
 	name, prefix string
 	shared       map[string]bool
 	variables    map[string]string // by id
+	// person's ids as expressions; nil = they are new each time.
+	known map[string]string
 }
 
 var placeholder = regexp.MustCompile(`\$[0-9]+`)
@@ -80,7 +99,7 @@ func (w *scriptWriter) value(value *string) string {
 	switch {
 	case value == nil:
 		return "NULL"
-	case aFingerprint.MatchString(*value):
+	case aFingerprint.MatchString(*value) && w.known == nil:
 		return literal(noFingerprint)
 	}
 	text, varied := w.vary(*value)
@@ -108,16 +127,29 @@ func (w *scriptWriter) vary(text string) (expression string, varied bool) {
 			parts = append(parts, literal(s))
 		}
 	}
-	pattern := regexp.MustCompile(regexp.QuoteMeta(w.name) + `\b|` + anID.String())
+	pattern := regexp.QuoteMeta(w.name) + `\b|` + anID.String()
+	if w.known != nil {
+		pattern += `|` + aVersion + `\d+`
+	}
 	at := 0
-	for _, found := range pattern.FindAllStringIndex(text, -1) {
+	for _, found := range regexp.MustCompile(pattern).FindAllStringIndex(text, -1) {
 		match := text[found[0]:found[1]]
-		if match != w.name && w.shared[match] {
+		expression, known := w.known[match]
+		if match != w.name && w.shared[match] && !known && !strings.HasPrefix(match, aVersion) {
 			continue
 		}
 		varied = true
 		plain(text[at:found[0]])
 		at = found[1]
+		switch {
+		case known:
+			parts = append(parts, expression)
+			continue
+		case strings.HasPrefix(match, aVersion):
+			plain(aVersion)
+			parts = append(parts, ":version")
+			continue
+		}
 		if match == w.name {
 			parts = append(parts, literal(w.prefix+"-"), ":person")
 			continue

@@ -43,12 +43,57 @@ SELECT ('01a200fb00007000' || lpad(to_hex(:id1::bigint), 16, '0'))::uuid, $10;
 	}
 }
 
+// TestSwapScript puts the ids of loaded people in the place of the recorded
+// one's, and versions that fit.
+func TestSwapScript(t *testing.T) {
+	t.Parallel()
+	const (
+		user, identity = "01a200fb-0000-7000-8000-0000000000aa", "01a200fb-0000-7000-8000-0000000000bb"
+		mine, other    = "01a200fb-0000-7000-8000-000000000001", "01a200fb-0000-7000-8000-000000000002"
+		print          = `\x000102030405060708090a0b0c0d0e0f`
+	)
+	recording := func(id string) recorded {
+		name, said := "person-1000000120", print
+		document := `{"user":{"id":"` + user + `","version":12},"identity":"` + identity + `","entry":"` + id + `"}`
+		return recorded{Name: name, Calls: []call{
+			{"SELECT $1, $2", []*string{&name, &said}}, {"SELECT f($1)", []*string{&document}},
+		}}
+	}
+	got := swapScript(recording(mine), recording(other), user, identity)
+	of := func(n string) string {
+		const at = "lpad(to_hex(1767225600000 + :person::bigint), 12, '0')"
+		return "left(" + at + ", 8) || '-' || right(" + at + ", 4) || '-7" + n + "-8000-000000000000'"
+	}
+	half := func(id string) string {
+		return `SELECT ('person-' || :person)::text, E'\\x000102030405060708090a0b0c0d0e0f';
+SELECT f((E'{"user"\x3a{"id"\x3a"' || ` + of("001") + ` || '",' || E'"version"\x3a' || :version || E'},"identity"\x3a"' || ` +
+			of("002") + ` || E'","entry"\x3a"' || '01a200fb00007000' || lpad(to_hex(:` + id + `::bigint), 16, '0') || '"}')::jsonb);
+`
+	}
+	want := `\set n :n + 1
+\set pass :n / :each
+\set person :first + :client_id + :clients * (:n % :each)
+\set version 1 + :pass
+\set id1 random(1, 9223372036854775806)
+\set id2 random(1, 9223372036854775806)
+\if :pass % 2 = 0
+` + half("id1") + "\\else\n" + half("id2") + "\\endif\n"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("script (-want +got):\n%s", diff)
+	}
+}
+
 func TestReadPgbench(t *testing.T) {
 	t.Parallel()
 	const good = "number of transactions actually processed: 300\nnumber of failed transactions: 0 (0.000%)\n" +
 		"tps = 150.000000 (without initial connection time)\n"
 	got, err := readPgbench(good)
 	if want := (tally{All: 300, Counted: 300, Seconds: 2}); err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	// The first second is left out.
+	got, err = readPgbench("progress: 1.0 s, 100.0 tps, lat 0.1 ms stddev 0.1, 0 failed\nprogress: 2.0 s, 200.0 tps, lat 0.1 ms stddev 0.1\n" + good)
+	if want := (tally{All: 300, Counted: 200, Seconds: 1}); err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	for _, bad := range []string{

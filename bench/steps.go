@@ -64,19 +64,25 @@ func (s *stand) steps() []step {
 		}),
 		s.introspected(rowReference, "reference"),
 		s.introspected(rowJWT, "jwt"),
-		s.driven(rowEmbedded, s.embedded.process, 20_000, func() load {
-			return s.embedded.signIns(s.embeddedPeople, usual, load{Random: true})
-		}),
-		s.driven(rowEmbeddedFirst, s.embedded.process, 12_000, func() load {
-			s.runs++
-			return s.embedded.signIns(span{1, 1}, usual, load{Prefix: fmt.Sprintf("new%d", s.runs)})
-		}),
 		{row: rowFlood, measure: s.flood},
 	}
-	for row, p := range map[string]*pgbench{rowRepeatBench: s.repeatBench, rowChangedBench: s.changedBench, rowFirstBench: s.firstBench} {
-		if p != nil {
-			steps = append(steps, s.pgbench(row, p))
-		}
+	if s.embedded != nil {
+		steps = append(steps,
+			s.driven(rowEmbedded, s.embedded.process, 20_000, func() load {
+				return s.embedded.signIns(s.embeddedPeople, usual, load{Random: true})
+			}),
+			s.driven(rowEmbeddedFirst, s.embedded.process, 12_000, func() load {
+				s.runs++
+				return s.embedded.signIns(span{1, 1}, usual, load{Prefix: fmt.Sprintf("new%d", s.runs)})
+			}),
+		)
+	}
+	if s.repeatBench != nil {
+		steps = append(steps,
+			s.pgbench(rowRepeatBench, s.repeatBench),
+			s.pgbench(rowChangedBench, s.changedBench),
+			s.pgbench(rowFirstBench, s.firstBench),
+		)
 	}
 	if s.redisBench != "" {
 		steps = append(steps, step{row: "redis-benchmark", measure: s.redisBenchmark})
@@ -176,6 +182,9 @@ func (s *stand) flood(ctx context.Context, connections int, into samples) error 
 
 func (s *stand) pgbench(row string, p *pgbench) step {
 	return step{row: row, measure: func(ctx context.Context, connections int, into samples) error {
+		if err := p.restore(ctx); err != nil {
+			return err
+		}
 		one, err := s.watch(nil, func() (tally, error) { return p.measure(ctx, connections, s.options.seconds) })
 		if err != nil {
 			return err
