@@ -163,10 +163,11 @@ func (w *world) service(s *store.Store) *provisioning.Service {
 	return provisioning.New(s, w.sealer, w.ender, w.clock.now, slog.New(slog.NewTextHandler(io.Discard, nil)))
 }
 
-// another is the service of a second instance on the same database.
+// another is the service of a second instance on the same database, whose
+// unchanged sign-ins share statements with and without company.
 func (w *world) another(t *testing.T) *provisioning.Service {
 	t.Helper()
-	return w.service(w.db.Open(t, w.clock.now))
+	return w.service(w.db.OpenAt(t, w.db.Address(), w.clock.now, store.Options{Together: true}))
 }
 
 // place is a tenant with a small catalogue and one integration.

@@ -53,6 +53,7 @@ const (
 	pqForeignKey = "23503"
 	pqDeadlock   = "40P01"
 	pqSerialise  = "40001"
+	pqCancelled  = "57014" // by statement_timeout as well
 	pqReadOnly   = "25006"
 	pqNotHere    = "0A000" // what a standby answers to BEGIN READ WRITE
 	pqOvertaken  = "UM001" // ours, raised by usher_apply_1

@@ -80,53 +80,8 @@ func (s *Store) Recall(ctx context.Context, q Recollection) (Recalled, error) {
 	if s.dialect == sqlite {
 		return s.recallSQLite(ctx, q)
 	}
-	statement, value := recallBySubject, q.Subject
-	if q.Subject == "" {
-		statement, value = recallByEmail, q.EmailKey
-	}
-	stmt, err := s.stmt(ctx, s.fast, statement)
-	if err != nil {
-		return Recalled{}, fault(err)
-	}
-	var r Recalled
-	err = stmt.QueryRowContext(ctx, q.TenantID, q.IntegrationID, value, q.Fingerprint, q.Revision,
-		q.Token.Key, q.Token.IssuedAt, q.Token.Attempt, q.Token.NotAfter, q.Token.ExpiresAt).
-		Scan(&r.Current, &r.Generation, &r.Known, &r.UserID, &r.Status, &r.SessionEpoch, &r.Version, &r.Onboarding, &r.Spent)
-	if err != nil {
-		return Recalled{}, fault(err)
-	}
-	return r, nil
+	return s.recallPostgres(ctx, q)
 }
-
-// The statement of Recall, for either way to find the identity.
-const (
-	recallBySubject = recallHead + "subject" + recallTail
-	recallByEmail   = recallHead + "email_key" + recallTail
-
-	recallHead = `
-WITH known AS (
-    SELECT i.id, i.user_id, u.status, u.session_epoch, u.version, u.onboarding
-      FROM identities i JOIN users u ON u.tenant_id = i.tenant_id AND u.id = i.user_id
-     WHERE i.tenant_id = $1 AND i.integration_id = $2 AND i.`
-	recallTail = ` = $3 AND i.fingerprint = $4
-       FOR KEY SHARE OF i
-), spent AS (
-    INSERT INTO used_tokens (tenant_id, integration_id, token_key, identity_id, issued_at, attempt, not_after,
-                             expires_at)
-    SELECT n.tenant_id, n.id, $6, known.id, $7, $8, $9, $10
-      FROM known, integrations n
-     WHERE n.tenant_id = $1 AND n.id = $2 AND n.revision = $5 AND n.removed_at IS NULL AND known.status = 'active'
-    ON CONFLICT DO NOTHING
-    RETURNING 1
-)
-SELECT n.revision = $5 AND n.removed_at IS NULL AS current, n.generation, known.id IS NOT NULL AS known,
-       coalesce(known.user_id::text, '') AS user_id, coalesce(known.status, '') AS status,
-       coalesce(known.session_epoch, 0) AS session_epoch, coalesce(known.version, 0) AS version,
-       coalesce(known.onboarding, false) AS onboarding,
-       EXISTS (SELECT 1 FROM spent) AS spent
-  FROM integrations n LEFT JOIN known ON true
- WHERE n.tenant_id = $1 AND n.id = $2`
-)
 
 // person names the column that finds the identity, and its value.
 func (q Recollection) person() (column, value string) {

@@ -8,6 +8,7 @@ import (
 
 	"usher/sql/store"
 	"usher/sql/store/storetest"
+	"usher/testenv"
 )
 
 // scene is a tenant with an integration and a known person.
@@ -75,6 +76,34 @@ func (sc *scene) want(t testing.TB, what string, c store.Changes, want store.Out
 	got, err := sc.s.Apply(t.Context(), c)
 	if err != nil || got != want {
 		t.Errorf("%s: got %q, error %v, want %q", what, got, err, want)
+	}
+}
+
+// people adds people who are known by the subjects person-0, person-1, … and
+// have said the same as Anna. PostgreSQL only.
+func (sc *scene) people(t testing.TB, count int) {
+	t.Helper()
+	sc.db.Exec(t, `
+INSERT INTO users (tenant_id, id, version, status, session_epoch, email, email_key, first_name, last_name, name, phone,
+                   birthdate, locale, picture, meta, onboarding, created_at, updated_at)
+SELECT tenant_id, md5($1 || n)::uuid, 1, 'active', 0, 'person-' || n, 'person-' || n, '', '', '', '', '', '', '', '{}',
+       false, created_at, updated_at
+  FROM users, generate_series(0, $2 - 1) AS n WHERE tenant_id = $3 AND id = $4`,
+		sc.first.User.ID, count, sc.tenant.ID, sc.first.User.ID)
+	sc.db.Exec(t, `
+INSERT INTO identities (tenant_id, id, integration_id, user_id, subject, email_key, fingerprint, unresolved, created_at)
+SELECT tenant_id, md5($1 || n)::uuid, integration_id, md5($1 || n)::uuid, 'person-' || n, 'person-' || n || '@example.com',
+       fingerprint, false, created_at
+  FROM identities, generate_series(0, $2 - 1) AS n WHERE tenant_id = $3 AND id = $4`,
+		sc.first.User.ID, count, sc.tenant.ID, sc.first.Identity.ID)
+}
+
+// question asks about a person under the first fingerprint.
+func (sc *scene) question(t testing.TB, subject, tokenName string) store.Recollection {
+	t.Helper()
+	return store.Recollection{
+		TenantID: sc.tenant.ID, IntegrationID: sc.integration.ID, Revision: 1, Subject: subject,
+		EmailKey: subject + "@example.com", Fingerprint: fingerprint("first"), Token: token(t, tokenName, 200),
 	}
 }
 
@@ -175,10 +204,26 @@ func TestApplyAnyFault(t *testing.T) {
 	})
 }
 
+// eachLane runs test on every kind of database, and on PostgreSQL also with the
+// statement that many sign-ins can share.
+func eachLane(t *testing.T, test func(t *testing.T, sc *scene)) {
+	t.Helper()
+	storetest.EachDatabase(t, func(t *testing.T, db *storetest.Database) { test(t, newScene(t, db)) })
+	if testenv.HasPostgres() {
+		t.Run("together", func(t *testing.T) {
+			t.Parallel()
+			db := storetest.New(t, testenv.Postgres)
+			sc := newScene(t, db)
+			sc.s = db.OpenAt(t, db.Address(), now, store.Options{Together: true})
+			test(t, sc)
+		})
+	}
+}
+
 func TestRecall(t *testing.T) {
 	t.Parallel()
-	storetest.EachDatabase(t, func(t *testing.T, db *storetest.Database) {
-		sc := newScene(t, db)
+	eachLane(t, func(t *testing.T, sc *scene) {
+		db := sc.db
 		question := func() store.Recollection {
 			return store.Recollection{
 				TenantID: sc.tenant.ID, IntegrationID: sc.integration.ID, Revision: 1, Subject: "anna-1",

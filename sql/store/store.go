@@ -37,6 +37,9 @@ type Store struct {
 	shared            *shared       // nil on PostgreSQL
 	changes           changeSession // PostgreSQL only
 
+	// Unchanged sign-ins on PostgreSQL, by what finds the identity.
+	bySubject, byEmail *gatherer[Recollection, recollected]
+
 	mu       sync.Mutex
 	prepared map[preparedKey]*statement
 	wanted   map[string]struct{} // for write, see stmtIn
@@ -55,6 +58,9 @@ type Options struct {
 	// on disk. Without it a crash of the PostgreSQL server itself can forget
 	// the tokens used in its last moments (three times wal_writer_delay).
 	DurableReplays bool
+	// Together makes every unchanged sign-in on PostgreSQL travel by the
+	// statement that many can share, also one that has no company. For tests.
+	Together bool
 }
 
 // defaultConnections bounds each of the two pools of a PostgreSQL store.
@@ -104,6 +110,7 @@ func OpenPostgres(dsn string, now func() time.Time, opts Options) (*Store, error
 		return nil, errors.Join(err, s.write.Close(), s.fast.Close())
 	}
 	s.read = s.write
+	s.bySubject, s.byEmail = s.recallGatherer("subject", opts.Together), s.recallGatherer("email_key", opts.Together)
 	return s, nil
 }
 

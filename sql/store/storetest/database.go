@@ -132,6 +132,14 @@ func (tx Tx) Rollback(t testing.TB) {
 	}
 }
 
+// Commit ends the transaction, and everybody sees what it has done.
+func (tx Tx) Commit(t testing.TB) {
+	t.Helper()
+	if err := tx.tx.Commit(); err != nil {
+		t.Fatalf("commit: %v", err)
+	}
+}
+
 // Rows returns the answer to a query as text: one string for each row, its
 // columns between bars.
 func (db *Database) Rows(t testing.TB, query string, args ...any) []string {

@@ -1,0 +1,150 @@
+package store
+
+import (
+	"context"
+	"sync"
+)
+
+// gatherer lets calls that come at the same time share a statement. A round
+// trip costs both sides system calls, a commit and the start of an executor,
+// whatever is in it; on a busy server that is most of what a small statement
+// costs.
+//
+// As long as fewer than flights are under way, a call leaves at once and alone,
+// so that nobody waits for company. Otherwise it waits for the next one that
+// returns and leaves with everybody who has come until then.
+type gatherer[Q, A any] struct {
+	alone    func(ctx context.Context, q Q) (A, error)
+	together func(qs []Q) ([]A, error) // an answer for each question, in their order
+	// lost is told of a flight whose answer somebody was too impatient to
+	// wait for.
+	lost func(q Q, a A, err error)
+	// key tells questions apart: of those with one key the second waits for a
+	// later flight.
+	key func(q Q) string
+
+	flights int  // how many are under way at once
+	seats   int  // how many calls travel together at most
+	always  bool // nobody leaves alone
+
+	mu      sync.Mutex
+	flying  int
+	waiting []*passenger[Q, A]
+}
+
+// passenger is one call that waits.
+type passenger[Q, A any] struct {
+	question Q
+	done     chan struct{} // closed when answer and err are there
+
+	answer A
+	err    error
+
+	// Under the gatherer's lock.
+	landed bool
+	left   bool // without waiting for the answer
+}
+
+// do answers q. When ctx ends before, it returns ctx's error; then the question
+// is not asked any more, or it is under way and lost is told of the answer.
+// The error is that of the whole flight when together is true.
+func (g *gatherer[Q, A]) do(ctx context.Context, q Q) (answer A, together bool, err error) {
+	g.mu.Lock()
+	free := g.flying < g.flights
+	if free {
+		g.flying++
+	}
+	if free && !g.always {
+		g.mu.Unlock()
+		defer g.land()
+		answer, err = g.alone(ctx, q)
+		return answer, false, err
+	}
+	mine := &passenger[Q, A]{question: q, done: make(chan struct{})}
+	g.waiting = append(g.waiting, mine)
+	g.mu.Unlock()
+	if free {
+		g.land()
+	}
+	select {
+	case <-mine.done:
+	case <-ctx.Done():
+		if g.leave(mine) {
+			return answer, true, ctx.Err()
+		}
+		<-mine.done
+	}
+	return mine.answer, true, mine.err
+}
+
+// leave lets a passenger go who does not want to wait. It returns false when
+// the answer has come just now.
+func (g *gatherer[Q, A]) leave(p *passenger[Q, A]) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if p.landed {
+		return false
+	}
+	p.left = true
+	return true
+}
+
+// land ends a flight; when somebody is waiting, the next one takes its place.
+func (g *gatherer[Q, A]) land() {
+	if next := g.board(); next != nil {
+		go func() {
+			for ; next != nil; next = g.board() {
+				g.fly(next)
+			}
+		}()
+	}
+}
+
+// board takes those who wait, or ends the flight when there are none.
+func (g *gatherer[Q, A]) board() []*passenger[Q, A] {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var next, rest []*passenger[Q, A]
+	aboard := make(map[string]struct{}, min(len(g.waiting), g.seats))
+	for _, p := range g.waiting {
+		if p.left {
+			continue
+		}
+		key := g.key(p.question)
+		if _, twin := aboard[key]; twin || len(next) == g.seats {
+			rest = append(rest, p)
+			continue
+		}
+		aboard[key] = struct{}{}
+		next = append(next, p)
+	}
+	g.waiting = rest
+	if next == nil {
+		g.flying--
+	}
+	return next
+}
+
+// fly asks what several calls wait for. None of them can call it off for the
+// others.
+func (g *gatherer[Q, A]) fly(passengers []*passenger[Q, A]) {
+	questions := make([]Q, len(passengers))
+	for i, p := range passengers {
+		questions[i] = p.question
+	}
+	answers, err := g.together(questions)
+	g.mu.Lock()
+	for i, p := range passengers {
+		p.landed, p.err = true, err
+		if err == nil {
+			p.answer = answers[i]
+		}
+	}
+	g.mu.Unlock()
+	for _, p := range passengers {
+		if p.left { // which nothing changes any more, as it has landed
+			g.lost(p.question, p.answer, p.err)
+		}
+		close(p.done)
+	}
+}

@@ -1,0 +1,200 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// flown is one flight, held until it is let go.
+type flown struct {
+	questions []string
+	land      chan error
+}
+
+// heldGatherer returns a gatherer whose flights arrive in a channel and wait to
+// be let go, and what it has lost. The answer to a question is "of" it.
+func heldGatherer() (g *gatherer[string, string], sent chan flown, lost chan string) {
+	sent, lost = make(chan flown, 100), make(chan string, 100)
+	fly := func(questions []string) error {
+		one := flown{questions, make(chan error, 1)}
+		sent <- one
+		return <-one.land
+	}
+	return &gatherer[string, string]{
+		flights: 2, seats: 4,
+		alone: func(_ context.Context, q string) (string, error) { return "of " + q, fly([]string{q}) },
+		together: func(qs []string) ([]string, error) {
+			answers := make([]string, len(qs))
+			for i, q := range qs {
+				answers[i] = "of " + q
+			}
+			return answers, fly(qs)
+		},
+		lost: func(q, a string, _ error) { lost <- q + ": " + a },
+		key:  func(q string) string { return q[:1] },
+	}, sent, lost
+}
+
+// TestGathered: while all flights are under way, whoever comes waits for the next
+// one and leaves with the others, but not with a twin, and not with too many.
+func TestGathered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, sent, _ := heldGatherer()
+		var calls sync.WaitGroup
+		call := func(q string, alone bool) {
+			calls.Go(func() {
+				if got, together, err := g.do(t.Context(), q); got != "of "+q || together == alone || err != nil {
+					t.Errorf("%s: got %q, together %v, error %v", q, got, together, err)
+				}
+			})
+			synctest.Wait()
+		}
+		call("x", true)
+		call("y", true)
+		x, y := <-sent, <-sent
+		for _, q := range []string{"a1", "b1", "a2", "c1", "d1", "e1", "a3"} {
+			call(q, false)
+		}
+		if len(sent) != 0 {
+			t.Fatalf("got %d flights more than %d", len(sent), g.flights)
+		}
+		x.land <- nil
+		first := <-sent
+		if diff := cmp.Diff([]string{"a1", "b1", "c1", "d1"}, first.questions); diff != "" {
+			t.Errorf("the first flight (-want +got):\n%s", diff)
+		}
+		first.land <- nil
+		second := <-sent
+		if diff := cmp.Diff([]string{"a2", "e1"}, second.questions); diff != "" {
+			t.Errorf("the second flight (-want +got):\n%s", diff)
+		}
+		y.land <- nil
+		third := <-sent
+		if diff := cmp.Diff([]string{"a3"}, third.questions); diff != "" {
+			t.Errorf("the third flight (-want +got):\n%s", diff)
+		}
+		second.land <- nil
+		third.land <- nil
+		calls.Wait()
+		synctest.Wait()
+		if g.flying != 0 || len(g.waiting) != 0 {
+			t.Errorf("got %d flights and %d who wait, want none", g.flying, len(g.waiting))
+		}
+		g.always = true
+		call("z", false)
+		(<-sent).land <- nil
+		calls.Wait()
+	})
+}
+
+// TestGatheredGivesUp: who gives up before the flight does not travel, and of who
+// gives up during the flight the answer is told. Nobody else is held up.
+func TestGatheredGivesUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, sent, lost := heldGatherer()
+		g.flights, g.always = 1, true
+		var calls sync.WaitGroup
+		patient := func(q string) {
+			calls.Go(func() {
+				if got, _, err := g.do(t.Context(), q); got != "of "+q || err != nil {
+					t.Errorf("%s: got %q, error %v", q, got, err)
+				}
+			})
+			synctest.Wait()
+		}
+		impatient := func(q string) context.CancelFunc {
+			ctx, cancel := context.WithCancel(t.Context())
+			calls.Go(func() {
+				if _, _, err := g.do(ctx, q); !errors.Is(err, context.Canceled) {
+					t.Errorf("%s: got error %v, want that of the context", q, err)
+				}
+			})
+			synctest.Wait()
+			return cancel
+		}
+		patient("a")
+		first := <-sent
+		leave := impatient("b")
+		patient("c")
+		leaveLate := impatient("d")
+		leave()
+		synctest.Wait()
+		first.land <- nil
+		second := <-sent
+		if diff := cmp.Diff([]string{"c", "d"}, second.questions); diff != "" {
+			t.Errorf("other company (-want +got):\n%s", diff)
+		}
+		leaveLate()
+		synctest.Wait()
+		second.land <- nil
+		calls.Wait()
+		synctest.Wait()
+		if len(lost) != 1 || <-lost != "d: of d" {
+			t.Error("got another answer lost than that of d")
+		}
+	})
+}
+
+// TestGatheredFails: the error of a flight is everybody's, and the next one is
+// under way all the same.
+func TestGatheredFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, sent, _ := heldGatherer()
+		g.flights, g.always = 1, true
+		broken := errors.New("broken")
+		var calls sync.WaitGroup
+		call := func(q string, want error) {
+			calls.Go(func() {
+				if _, together, err := g.do(t.Context(), q); !errors.Is(err, want) || !together {
+					t.Errorf("%s: got together %v, error %v, want %v", q, together, err, want)
+				}
+			})
+			synctest.Wait()
+		}
+		call("a", broken)
+		call("b", broken)
+		call("c", broken)
+		(<-sent).land <- broken
+		(<-sent).land <- broken
+		call("d", nil)
+		(<-sent).land <- nil
+		calls.Wait()
+	})
+}
+
+// TestGatheredCrowd: many at once, each with its own answer, and nobody is left
+// behind.
+func TestGatheredCrowd(t *testing.T) {
+	t.Parallel()
+	g, _, _ := heldGatherer()
+	g.alone = func(_ context.Context, q string) (string, error) { return "of " + q, nil }
+	g.together = func(qs []string) ([]string, error) {
+		answers := make([]string, len(qs))
+		for i, q := range qs {
+			answers[i] = "of " + q
+		}
+		return answers, nil
+	}
+	g.key = func(q string) string { return q }
+	var calls sync.WaitGroup
+	for i := range 50 {
+		calls.Go(func() {
+			for n := range 200 {
+				q := fmt.Sprintf("%d-%d", i, n%3)
+				if got, _, err := g.do(t.Context(), q); got != "of "+q || err != nil {
+					t.Errorf("%s: got %q, error %v", q, got, err)
+				}
+			}
+		})
+	}
+	calls.Wait()
+}
