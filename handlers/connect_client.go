@@ -57,20 +57,20 @@ func assertionAudiences(c *gin.Context) []string {
 
 // connection finds the API connection that a request comes from, which shows its
 // name and its secret as a client does.
-func (a *App) connection(c *gin.Context) (tokens.Connection, url.Values, error) {
+func (a *App) connection(c *gin.Context) (tokens.Caller, url.Values, error) {
 	form, err := oauthForm(c.Request)
 	if err != nil {
-		return tokens.Connection{}, nil, err
+		return tokens.Caller{}, nil, err
 	}
 	credentials, err := readClientCredentials(c.Request.Header, form)
 	if err != nil {
-		return tokens.Connection{}, nil, err
+		return tokens.Caller{}, nil, err
 	}
-	connection, err := a.Tokens.AuthenticateConnection(c.Request.Context(), siteOf(c).tenant.ID, credentials.id, credentials.secret)
-	if connection.ID != "" {
-		Note(c, slog.String("connection", connection.ID))
+	caller, err := a.Tokens.AuthenticateConnection(c.Request.Context(), siteOf(c).tenant.ID, credentials.id, credentials.secret)
+	if caller.ID != "" {
+		Note(c, slog.String("connection", caller.ID))
 	}
-	return connection, form, connectFault(err)
+	return caller, form, connectFault(err)
 }
 
 // connectFault says over HTTP why somebody was not recognised. A fault of a store

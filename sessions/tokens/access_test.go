@@ -88,7 +88,7 @@ func (m *machines) issue(t *testing.T, format, scope string) string {
 func (m *machines) live(t *testing.T, what string, caller tokens.Connection, token, scopes string) {
 	t.Helper()
 	for _, instance := range []*tokens.Tokens{m.first, m.second} {
-		found, err := instance.Introspect(t.Context(), m.tenant, issuer, caller, token)
+		found, err := instance.Introspect(t.Context(), m.tenant, issuer, asking(caller), token)
 		if got := strings.Join(found.Scopes, " "); err != nil || got != scopes {
 			t.Errorf("%s: got scopes %q at %s, error %v, want %q", what, got, caller.Name, err, scopes)
 		}
@@ -99,7 +99,7 @@ func (m *machines) live(t *testing.T, what string, caller tokens.Connection, tok
 func (m *machines) dead(t *testing.T, what string, caller tokens.Connection, token string) {
 	t.Helper()
 	for _, instance := range []*tokens.Tokens{m.first, m.second} {
-		if found, err := instance.Introspect(t.Context(), m.tenant, issuer, caller, token); !errors.Is(err, tokens.ErrNone) {
+		if found, err := instance.Introspect(t.Context(), m.tenant, issuer, asking(caller), token); !errors.Is(err, tokens.ErrNone) {
 			t.Errorf("%s: got %+v at %s, error %v, want %v", what, found, caller.Name, err, tokens.ErrNone)
 		}
 	}
@@ -213,7 +213,7 @@ func TestAccessFault(t *testing.T) {
 		given := map[string]string{}
 		for _, format := range formats {
 			given[format] = m.issue(t, format, "")
-			if _, err := down.Introspect(ctx, m.tenant, issuer, m.library, given[format]); err != nil {
+			if _, err := down.Introspect(ctx, m.tenant, issuer, asking(m.library), given[format]); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -221,7 +221,7 @@ func TestAccessFault(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, format := range formats {
-			if _, err := down.Introspect(ctx, m.tenant, issuer, m.library, given[format]); !errors.Is(err, store.ErrUnavailable) {
+			if _, err := down.Introspect(ctx, m.tenant, issuer, asking(m.library), given[format]); !errors.Is(err, store.ErrUnavailable) {
 				t.Errorf("%s: Introspect: got error %v, want %v", format, err, store.ErrUnavailable)
 			}
 			if err := down.Revoke(ctx, m.tenant, m.client, given[format]); !errors.Is(err, store.ErrUnavailable) {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -43,27 +41,6 @@ func (t *Tokens) AuthenticateClient(ctx context.Context, tenant, clientID, secre
 	}
 	t.used(ctx, tenant, OfClient, k)
 	return c, nil
-}
-
-// AuthenticateConnection is AuthenticateClient for an API connection; its scopes
-// have no more than their names and display names.
-func (t *Tokens) AuthenticateConnection(ctx context.Context, tenant, name, secret string) (Connection, error) {
-	var n Connection
-	var secrets []Secret
-	err := ErrNotFound
-	if isConnectionName(name) {
-		n, secrets, err = t.store.APIConnectionWithSecrets(ctx, tenant, name, t.now())
-	}
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return Connection{}, err
-	}
-	k, ok := shown(secrets, secret)
-	if !ok {
-		return Connection{ID: n.ID}, t.failed(failureKey{tenant, OfConnection, n.ID})
-	}
-	t.used(ctx, tenant, OfConnection, k)
-	slices.SortFunc(n.Scopes, func(a, b APIScope) int { return strings.Compare(a.Name, b.Name) })
-	return n, nil
 }
 
 // shown finds the secret of a list that was shown.

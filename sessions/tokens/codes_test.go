@@ -58,7 +58,7 @@ func TestCodeGivesTokens(t *testing.T) {
 			if diff := cmp.Diff(want, claims); diff != "" || head["alg"] != "ES256" || head["typ"] != "JWT" {
 				t.Errorf("%s: got head %v and other claims (-want +got):\n%s", format, head, diff)
 			}
-			found, err := p.first.Introspect(ctx, p.tenant, issuer, p.library, issued.Access.Token)
+			found, err := p.first.Introspect(ctx, p.tenant, issuer, asking(p.library), issued.Access.Token)
 			if err != nil || found.Subject != p.ada || found.ClientID != "app" || !found.AuthTime.Equal(epoch.Add(-time.Hour)) ||
 				!cmp.Equal(found.Methods, []string{"external"}) || !cmp.Equal(found.Scopes, []string{"library", "library:read"}) {
 				t.Errorf("%s: got introspection %+v, error %v", format, found, err)

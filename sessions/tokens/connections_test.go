@@ -47,7 +47,7 @@ func TestConnectionsAndScopes(t *testing.T) {
 			t.Errorf("AddScope: got %s, error %v", scopes(n), err)
 		}
 		got, err := service.AuthenticateConnection(ctx, tenant, "billing", secret)
-		if err != nil || got.ID != n.ID || scopes(got) != scopes(n) {
+		if err != nil || got.ID != n.ID || scopes(got.Connection) != scopes(n) {
 			t.Errorf("AuthenticateConnection: got %+v, error %v", got, err)
 		}
 

@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -33,50 +34,100 @@ type Introspection struct {
 // may still have, the error is ErrNone. Any other error is a fault of a store.
 //
 // It costs one query: the row of a reference token or, for a JWT, whether it was
-// taken back, and in the same statement the client and its scopes of today.
-func (t *Tokens) Introspect(ctx context.Context, tenant, issuer string, caller Connection, token string) (Introspection, error) {
+// taken back, and in the same statement the client and its scopes of today. What
+// came of it is remembered, and good for as long as nothing that it hangs on has
+// changed, which is asked of the database each time (see Caller).
+func (t *Tokens) Introspect(ctx context.Context, tenant, issuer string, caller Caller, token string) (Introspection, error) {
+	key := answerKey{tenant, caller.ID, sha256.Sum256([]byte(token))}
+	if known, ok := t.answers.get(key); ok {
+		if good, err := t.stillGood(ctx, issuer, caller, known); err != nil || good {
+			return known.answer, err
+		}
+	}
+	known := knownAnswer{hold: t.hold(tenant)}
+	find := t.introspectJWT
 	if isReference(token) {
-		return t.introspectReference(ctx, tenant, issuer, caller, token)
+		find = t.introspectReference
 	}
-	return t.introspectJWT(ctx, tenant, issuer, caller, token)
-}
-
-func (t *Tokens) introspectReference(ctx context.Context, tenant, issuer string, caller Connection, token string) (Introspection, error) {
-	live, err := t.store.LiveAccessToken(ctx, tenant, digestOf(token), caller.ID, t.now())
-	if err != nil {
-		return Introspection{}, noneOf(err)
-	}
-	found := Introspection{
-		ID: live.ID, Issuer: issuer, ClientID: live.ClientID, Subject: live.ClientID,
-		NotBefore: live.CreatedAt, IssuedAt: live.CreatedAt, Expire: live.ExpiresAt,
-	}
-	return found.of(live.Grant).at(caller, strings.Fields(live.Scope), live)
-}
-
-func (t *Tokens) introspectJWT(ctx context.Context, tenant, issuer string, caller Connection, token string) (Introspection, error) {
-	claims, err := t.readTimely(ctx, tenant, issuer, token)
-	if err != nil {
+	if err := find(ctx, issuer, caller, token, &known); err != nil {
 		return Introspection{}, err
 	}
+	t.answers.put(key, &known)
+	return known.answer, nil
+}
+
+// stillGood reports whether an answer that is remembered is the one of this
+// moment. All that passes by itself is looked at here, and only that a token is
+// live is ever remembered.
+func (t *Tokens) stillGood(ctx context.Context, issuer string, caller Caller, known *knownAnswer) (bool, error) {
+	if !caller.current {
+		if err := t.changes.catchUp(ctx); err != nil {
+			return false, err
+		}
+	}
+	now := t.now()
+	if known.answer.Issuer != issuer || !now.Before(known.ends) || now.Add(clockSkew).Before(known.answer.NotBefore) || !t.holds(known.hold) {
+		return false, nil
+	}
+	if known.kid == "" {
+		return true, nil
+	}
+	key, err := t.keyNamed(ctx, known.tenant, known.kid)
+	return key != nil, err
+}
+
+// introspectReference and introspectJWT fill in what is known.
+func (t *Tokens) introspectReference(ctx context.Context, issuer string, caller Caller, token string, known *knownAnswer) error {
+	live, err := t.store.LiveAccessToken(ctx, known.tenant, digestOf(token), caller.ID, t.now())
+	if err != nil {
+		return noneOf(err)
+	}
+	return known.found(caller, strings.Fields(live.Scope), live, Introspection{
+		ID: live.ID, Issuer: issuer, ClientID: live.ClientID, Subject: live.ClientID,
+		NotBefore: live.CreatedAt, IssuedAt: live.CreatedAt, Expire: live.ExpiresAt,
+	})
+}
+
+func (t *Tokens) introspectJWT(ctx context.Context, issuer string, caller Caller, token string, known *knownAnswer) error {
+	claims, err := t.readTimely(ctx, known.tenant, issuer, token)
+	if err != nil {
+		return err
+	}
+	known.kid = claims.kid
 	found := Introspection{
 		ID: claims.ID, Issuer: issuer, ClientID: claims.ClientID, Subject: claims.Subject,
 		NotBefore: claims.notBefore(), IssuedAt: time.Unix(claims.IssuedAt, 0), Expire: claims.end(),
 	}
 	if claims.Session == "" {
-		live, err := t.store.LiveJWT(ctx, tenant, claims.ID, claims.ClientID, caller.ID, claims.made())
+		live, err := t.store.LiveJWT(ctx, known.tenant, claims.ID, claims.ClientID, caller.ID, claims.made())
 		if err != nil {
-			return Introspection{}, noneOf(err)
+			return noneOf(err)
 		}
-		return found.at(caller, claims.Scope, live)
+		return known.found(caller, claims.Scope, live, found)
 	}
-	live, err := t.store.LivePersonsJWT(ctx, tenant, claims.ID, claims.Session, caller.ID, claims.made(), t.now())
+	live, err := t.store.LivePersonsJWT(ctx, known.tenant, claims.ID, claims.Session, caller.ID, claims.made(), t.now())
 	if err != nil {
-		return Introspection{}, noneOf(err)
+		return noneOf(err)
 	}
 	if live.ClientID != claims.ClientID || live.Grant.User != claims.Subject {
-		return Introspection{}, ErrNone
+		return ErrNone
 	}
-	return found.of(live.Grant).at(caller, claims.scopes(*live.Grant), live)
+	return known.found(caller, claims.scopes(*live.Grant), live, found)
+}
+
+// found takes in what was found of a live token that was granted scopes, and what
+// the answer hangs on.
+func (k *knownAnswer) found(caller Caller, granted []string, live store.LiveToken, found Introspection) (err error) {
+	k.subjects, k.ends = []string{found.ID, live.Client, caller.ID}, found.Expire
+	if g := live.Grant; g != nil {
+		k.subjects = append(k.subjects, g.ID, g.Family, g.User)
+		if g.Integration != "" {
+			k.subjects = append(k.subjects, g.Integration)
+		}
+		k.ends = earliest(k.ends, g.ExpiresAt)
+	}
+	k.answer, err = found.of(live.Grant).at(caller.Connection, granted, live)
+	return err
 }
 
 // of adds the person; nil = there is none.
@@ -116,6 +167,7 @@ type presented struct {
 	Type      string    `json:"type"` // see typeClientAccess
 	handedOn
 	payload []byte
+	kid     string // of the key that has signed it
 }
 
 // made is when it was made at the latest: within the millisecond of its jti, or
@@ -186,7 +238,7 @@ func (t *Tokens) readAccess(ctx context.Context, tenant, token string) (presente
 	if claims.Session == "" && claims.Subject != claims.ClientID || claims.Session != "" && !store.IsID(claims.Session) {
 		return presented{}, ErrNone
 	}
-	claims.payload = payload
+	claims.payload, claims.kid = payload, header.KeyID
 	return claims, nil
 }
 

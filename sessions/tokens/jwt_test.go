@@ -62,7 +62,7 @@ func TestJWTOfOrganization(t *testing.T) {
 		if diff := cmp.Diff([]string{"library"}, p.active(t, signed)); diff != "" {
 			t.Errorf("introspection (-want +got):\n%s", diff)
 		}
-		found, err := p.service.Introspect(ctx, p.tenant, jwtIssuer, p.library, signed)
+		found, err := p.service.Introspect(ctx, p.tenant, jwtIssuer, asking(p.library), signed)
 		if err != nil || !found.NotBefore.Equal(epoch) || !found.IssuedAt.Equal(epoch) {
 			t.Errorf("introspection: got %+v, error %v, want one that counts from when it was made", found, err)
 		}

@@ -161,7 +161,7 @@ func (p *jwtPlace) read(t *testing.T, signed string) map[string]any {
 // active reports what a token is worth at the library: its scopes.
 func (p *jwtPlace) active(t *testing.T, token string) []string {
 	t.Helper()
-	found, err := p.service.Introspect(t.Context(), p.tenant, jwtIssuer, p.library, token)
+	found, err := p.service.Introspect(t.Context(), p.tenant, jwtIssuer, asking(p.library), token)
 	if err != nil && !errors.Is(err, tokens.ErrNone) {
 		t.Fatal(err)
 	}

@@ -50,3 +50,6 @@ func turned(text []byte) []byte {
 func open(s *store.Store, now func() time.Time) *tokens.Tokens {
 	return tokens.New(s, testSealer("one"), now, quiet)
 }
+
+// asking is an API connection that asks.
+func asking(n tokens.Connection) tokens.Caller { return tokens.Caller{Connection: n} }

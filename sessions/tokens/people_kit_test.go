@@ -111,7 +111,7 @@ func (p *people) alive(t *testing.T, what string, issued tokens.Issued) {
 		if _, err := instance.LiveAccess(t.Context(), p.tenant, issuer, issued.Access.Token); err != nil {
 			t.Errorf("%s: LiveAccess: %v", what, err)
 		}
-		if _, err := instance.Introspect(t.Context(), p.tenant, issuer, p.library, issued.Access.Token); err != nil {
+		if _, err := instance.Introspect(t.Context(), p.tenant, issuer, asking(p.library), issued.Access.Token); err != nil {
 			t.Errorf("%s: Introspect: %v", what, err)
 		}
 		if _, err := instance.UserInfo(t.Context(), p.tenant, issuer, issued.Access.Token); err != nil {
@@ -127,7 +127,7 @@ func (p *people) over(t *testing.T, what string, issued tokens.Issued) {
 	for _, instance := range []*tokens.Tokens{p.second, p.first} {
 		_, err := instance.LiveAccess(ctx, p.tenant, issuer, issued.Access.Token)
 		wants(t, what+": LiveAccess", err, tokens.ErrNone)
-		_, err = instance.Introspect(ctx, p.tenant, issuer, p.library, issued.Access.Token)
+		_, err = instance.Introspect(ctx, p.tenant, issuer, asking(p.library), issued.Access.Token)
 		wants(t, what+": Introspect", err, tokens.ErrNone)
 		_, err = instance.UserInfo(ctx, p.tenant, issuer, issued.Access.Token)
 		wants(t, what+": UserInfo", err, tokens.ErrNone)

@@ -60,10 +60,10 @@ func TestParallelRevocations(t *testing.T) {
 						t.Errorf("%s: Revoke: %v", format, err)
 						return
 					}
-					if found, err := there.Introspect(ctx, m.tenant, issuer, m.library, token); !errors.Is(err, tokens.ErrNone) {
+					if found, err := there.Introspect(ctx, m.tenant, issuer, asking(m.library), token); !errors.Is(err, tokens.ErrNone) {
 						t.Errorf("%s: got %+v, error %v after a revocation, want %v", format, found, err, tokens.ErrNone)
 					}
-					if _, err := there.Introspect(ctx, m.tenant, issuer, m.library, beside); err != nil {
+					if _, err := there.Introspect(ctx, m.tenant, issuer, asking(m.library), beside); err != nil {
 						t.Errorf("%s: another token: %v", format, err)
 					}
 				})

@@ -157,11 +157,13 @@ func match(secrets []Secret, shown string) (matching Secret, ok bool) {
 	return matching, ok
 }
 
-// used notes that a secret was used, about once a minute. A database that can be
-// read and not written refuses nobody.
-func (t *Tokens) used(ctx context.Context, tenant string, h Holder, k Secret) {
+// used notes that a secret was used, about once a minute, and reports whether it
+// was time to. A database that can be read and not written refuses nobody.
+func (t *Tokens) used(ctx context.Context, tenant string, h Holder, k Secret) bool {
 	now := t.moment()
-	if k.UsedAt == nil || now.Sub(*k.UsedAt) >= usedEvery {
-		_ = t.store.UseSecret(ctx, tenant, h, k.ID, now)
+	if k.UsedAt != nil && now.Sub(*k.UsedAt) < usedEvery {
+		return false
 	}
+	_ = t.store.UseSecret(ctx, tenant, h, k.ID, now)
+	return true
 }

@@ -29,4 +29,18 @@ func (t *Tokens) Sweep(ctx context.Context) {
 			}
 		}
 	}
+	t.sweepChanges(ctx)
+}
+
+// sweepChanges deletes the changes that were there at the last sweep: everybody
+// has read them since.
+func (t *Tokens) sweepChanges(ctx context.Context) {
+	for ctx.Err() == nil {
+		if n, err := t.store.ForgetTokenChanges(ctx, t.changes.sweptTo(), sweepBatch); err != nil || n < sweepBatch {
+			break
+		}
+	}
+	if t.changes.catchUp(ctx) == nil {
+		t.changes.sweepTo()
+	}
 }

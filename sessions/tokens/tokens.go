@@ -19,11 +19,16 @@ type Tokens struct {
 	rings    sync.Map // by tenant: *ring
 	clients  clientCache
 	failures failures
+
+	changes changes
+	callers remembered[callerKey, knownCaller]
+	answers remembered[answerKey, knownAnswer]
+	uses    remembered[string, time.Time] // by secret: when last noted
 }
 
 // New makes Tokens over a store. sealer keeps private keys.
 func New(st *store.Store, sealer Sealer, now func() time.Time, log *slog.Logger) *Tokens {
-	return &Tokens{store: st, sealer: sealer, now: now, log: log}
+	return &Tokens{store: st, sealer: sealer, now: now, log: log, changes: changes{read: st.TokenChanges}}
 }
 
 const (

@@ -171,9 +171,10 @@ func (s *Store) UseSecret(ctx context.Context, tenant string, h Holder, id strin
 // liveSecret is a secret beside the row of its owner; nothing, when that has
 // none.
 type liveSecret struct {
-	SecretID *string    `db:"secret_id"`
-	Digest   []byte     `db:"digest"`
-	UsedAt   *time.Time `db:"used_at"`
+	SecretID  *string    `db:"secret_id"`
+	Digest    []byte     `db:"digest"`
+	ExpiresAt *time.Time `db:"expires_at"`
+	UsedAt    *time.Time `db:"used_at"`
 }
 
 // withSecrets finds an owner by the name that it shows, and its live secrets, in
@@ -181,7 +182,7 @@ type liveSecret struct {
 // name, $2 the tenant, and $3 the time.
 func (h Holder) withSecrets(columns, name string) string {
 	return `
-SELECT ` + columns + `, s.id AS secret_id, s.digest, s.used_at
+SELECT ` + columns + `, s.id AS secret_id, s.digest, s.expires_at, s.used_at
   FROM ` + h.owners() + ` o LEFT JOIN ` + h.secrets() + ` s
     ON s.owner_id = o.id AND s.tenant_id = o.tenant_id AND (s.expires_at IS NULL OR s.expires_at > $3)
  WHERE o.` + name + ` = $1 AND o.tenant_id = $2`
@@ -201,5 +202,7 @@ func (k liveSecret) addTo(secrets []Secret, tenant, owner string) []Secret {
 	if k.SecretID == nil {
 		return secrets
 	}
-	return append(secrets, Secret{TenantID: tenant, ID: *k.SecretID, OwnerID: owner, Digest: k.Digest, UsedAt: k.UsedAt})
+	return append(secrets, Secret{
+		TenantID: tenant, ID: *k.SecretID, OwnerID: owner, Digest: k.Digest, ExpiresAt: k.ExpiresAt, UsedAt: k.UsedAt,
+	})
 }

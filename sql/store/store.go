@@ -34,7 +34,8 @@ type Store struct {
 	// flush of its commit.
 	read, write, fast *pool
 	watch             *watch
-	shared            *shared // nil on PostgreSQL
+	shared            *shared       // nil on PostgreSQL
+	changes           changeSession // PostgreSQL only
 
 	mu       sync.Mutex
 	prepared map[preparedKey]*statement
@@ -98,6 +99,9 @@ func OpenPostgres(dsn string, now func() time.Time, opts Options) (*Store, error
 	}
 	if s.fast, err = s.openPool("postgres", fastDSN, size); err != nil {
 		return nil, errors.Join(err, s.write.Close())
+	}
+	if s.changes.pool, err = s.openPool("postgres", syncDSN, 1); err != nil {
+		return nil, errors.Join(err, s.write.Close(), s.fast.Close())
 	}
 	s.read = s.write
 	return s, nil
@@ -207,6 +211,9 @@ func (s *Store) Close() error {
 		errs = append(errs, unlessCut(stmt.Close()))
 	}
 	s.prepared = map[preparedKey]*statement{}
+	if s.changes.pool != nil {
+		errs = append(errs, unlessCut(s.changes.close()))
+	}
 	errs = append(errs, unlessCut(s.write.Close()))
 	if s.read != s.write {
 		errs = append(errs, unlessCut(s.read.Close()))
