@@ -48,6 +48,7 @@ func (s *Service) Retain(ctx context.Context) {
 			{"the sign-in log", t.Settings.SignInLogDays, s.store.ForgetSignIns},
 			{"the journals", t.Settings.JournalDays, s.store.ForgetJournal},
 			{"the audit log", t.Settings.AuditDays, s.store.ForgetAudit},
+			{"webhooks", t.Settings.WebhookDays, s.store.ForgetWebhooks},
 		} {
 			if kept.days == 0 {
 				continue

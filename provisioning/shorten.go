@@ -37,6 +37,7 @@ func (s *Service) ShortenedLogs(ctx context.Context, id string, wish TenantWish)
 		{"sign_in_log_days", t.Settings.SignInLogDays, next.Settings.SignInLogDays, s.store.CountOldSignIns},
 		{"journal_days", t.Settings.JournalDays, next.Settings.JournalDays, s.store.CountOldJournal},
 		{"audit_days", t.Settings.AuditDays, next.Settings.AuditDays, s.store.CountOldAudit},
+		{"webhook_days", t.Settings.WebhookDays, next.Settings.WebhookDays, s.store.CountOldWebhooks},
 	} {
 		if kept.then == 0 || kept.now != 0 && kept.then >= kept.now {
 			continue

@@ -24,6 +24,7 @@ type TenantWish struct {
 	// Days for which logs are kept: 0 = for ever, at most 3650. The audit log
 	// is kept for at least 90.
 	SignInLogDays, JournalDays, AuditDays *int
+	WebhookDays                           *int // the same, of events and their deliveries
 }
 
 // Tenants lists every tenant, the oldest first.
@@ -80,6 +81,7 @@ func (s *Service) ChangeTenant(ctx context.Context, id string, wish TenantWish, 
 		noteChange(detail, "sign_in_log_days", before.Settings.SignInLogDays, t.Settings.SignInLogDays)
 		noteChange(detail, "journal_days", before.Settings.JournalDays, t.Settings.JournalDays)
 		noteChange(detail, "audit_days", before.Settings.AuditDays, t.Settings.AuditDays)
+		noteChange(detail, "webhook_days", before.Settings.WebhookDays, t.Settings.WebhookDays)
 		return changed(by, "tenant_changed", "tenant "+t.ID, detail), nil
 	})
 	if errors.Is(err, store.ErrTaken) {
@@ -121,6 +123,7 @@ func (w TenantWish) apply(t *store.Tenant) error {
 		{"sign_in_log_days", 1, w.SignInLogDays, &t.Settings.SignInLogDays},
 		{"journal_days", 1, w.JournalDays, &t.Settings.JournalDays},
 		{"audit_days", minAuditDays, w.AuditDays, &t.Settings.AuditDays},
+		{"webhook_days", 1, w.WebhookDays, &t.Settings.WebhookDays},
 	} {
 		if days.wish == nil {
 			continue

@@ -43,11 +43,13 @@ type settingsAnswer struct {
 	SignInLogDays int    `json:"sign_in_log_days"`
 	JournalDays   int    `json:"journal_days"`
 	AuditDays     int    `json:"audit_days"`
+	WebhookDays   int    `json:"webhook_days"`
 }
 
 func answerSettings(t provisioning.Tenant) settingsAnswer {
 	return settingsAnswer{
 		Name: t.Name, SignInLogDays: t.Settings.SignInLogDays, JournalDays: t.Settings.JournalDays, AuditDays: t.Settings.AuditDays,
+		WebhookDays: t.Settings.WebhookDays,
 	}
 }
 
@@ -69,13 +71,14 @@ func (a *Admin) ChangeSettings(c *gin.Context) error {
 		SignInLogDays given[int]    `json:"sign_in_log_days"`
 		JournalDays   given[int]    `json:"journal_days"`
 		AuditDays     given[int]    `json:"audit_days"`
+		WebhookDays   given[int]    `json:"webhook_days"`
 	}
 	if err := read(c, &body); err != nil {
 		return err
 	}
 	tenant, err := a.Provisioning.ChangeTenant(c.Request.Context(), handlers.TenantOf(c).ID, provisioning.TenantWish{
 		Name: body.Name.pointer(), SignInLogDays: body.SignInLogDays.pointer(), JournalDays: body.JournalDays.pointer(),
-		AuditDays: body.AuditDays.pointer(),
+		AuditDays: body.AuditDays.pointer(), WebhookDays: body.WebhookDays.pointer(),
 	}, a.way(c), by(c))
 	if err != nil {
 		return explain(err)
@@ -105,6 +108,11 @@ var retention = []struct {
 		"audit_days", "Audit log", "Days from 90, or 0 for ever. The rows that stay can still be verified.",
 		func(s provisioning.TenantSettings) int { return s.AuditDays },
 		func(w *provisioning.TenantWish) **int { return &w.AuditDays },
+	},
+	{
+		"webhook_days", "Webhooks", "Days, or 0 for ever, for which events and their deliveries can be looked at and sent again.",
+		func(s provisioning.TenantSettings) int { return s.WebhookDays },
+		func(w *provisioning.TenantWish) **int { return &w.WebhookDays },
 	},
 }
 

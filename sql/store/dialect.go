@@ -38,6 +38,15 @@ func (d dialect) forShare() string {
 	return ""
 }
 
+// skipLocked ends a SELECT that takes rows of one table which nobody else is
+// taking.
+func (d dialect) skipLocked(table string) string {
+	if d == postgres {
+		return " FOR UPDATE OF " + table + " SKIP LOCKED"
+	}
+	return ""
+}
+
 // snapshot is a transaction whose statements all speak of the same moment.
 func (dialect) snapshot() *sql.TxOptions {
 	return &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}

@@ -31,3 +31,10 @@ func (s *Store) countOld(ctx context.Context, query string, args ...any) (int, e
 	err := s.read.GetContext(ctx, &n, query, args...)
 	return n, fault(err)
 }
+
+// CountOldWebhooks is CountOldSignIns for events of webhooks.
+func (s *Store) CountOldWebhooks(ctx context.Context, tenant string, before time.Time, limit int) (int, error) {
+	return s.countOld(ctx, `
+SELECT count(*) FROM (SELECT 1 FROM webhook_events WHERE tenant_id = $1 AND created_at < $2 LIMIT $3) AS old`,
+		tenant, before.UTC(), limit)
+}

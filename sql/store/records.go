@@ -16,10 +16,12 @@ type Tenant struct {
 type TenantSettings struct {
 	// How long logs are kept, in days; 0 = for ever.
 	SignInLogDays, JournalDays, AuditDays int
+	// WebhookDays is so for events of webhooks and their deliveries.
+	WebhookDays int
 }
 
 // DefaultTenantSettings are those of a new tenant.
-func DefaultTenantSettings() TenantSettings { return TenantSettings{SignInLogDays: 90} }
+func DefaultTenantSettings() TenantSettings { return TenantSettings{SignInLogDays: 90, WebhookDays: 30} }
 
 // Integration is an installed "JWT Auth" app of a tenant and its policy.
 // A removed integration keeps its row, so that its links are answered with

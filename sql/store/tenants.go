@@ -43,9 +43,10 @@ func (s *Store) lockTenants(ctx context.Context, tx *sqlx.Tx) error {
 
 func insertTenant(ctx context.Context, tx *sqlx.Tx, t Tenant) error {
 	_, err := tx.ExecContext(ctx, `
-INSERT INTO tenants (id, name, revision, sign_in_log_days, journal_days, audit_days, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		t.ID, t.Name, t.Revision, t.Settings.SignInLogDays, t.Settings.JournalDays, t.Settings.AuditDays, t.CreatedAt)
+INSERT INTO tenants (id, name, revision, sign_in_log_days, journal_days, audit_days, webhook_days, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		t.ID, t.Name, t.Revision, t.Settings.SignInLogDays, t.Settings.JournalDays, t.Settings.AuditDays,
+		t.Settings.WebhookDays, t.CreatedAt)
 	if err != nil {
 		return err
 	}
@@ -90,7 +91,7 @@ func (s *Store) Tenants(ctx context.Context) ([]Tenant, error) {
 func tenants(ctx context.Context, q sqlx.QueryerContext) ([]Tenant, error) {
 	var tenants []Tenant
 	rows, err := q.QueryxContext(ctx, `
-SELECT id, name, revision, sign_in_log_days, journal_days, audit_days, created_at FROM tenants ORDER BY created_at, id`)
+SELECT id, name, revision, sign_in_log_days, journal_days, audit_days, webhook_days, created_at FROM tenants ORDER BY created_at, id`)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +100,7 @@ SELECT id, name, revision, sign_in_log_days, journal_days, audit_days, created_a
 	for rows.Next() {
 		var t Tenant
 		if err := rows.Scan(&t.ID, &t.Name, &t.Revision, &t.Settings.SignInLogDays, &t.Settings.JournalDays,
-			&t.Settings.AuditDays, &t.CreatedAt); err != nil {
+			&t.Settings.AuditDays, &t.Settings.WebhookDays, &t.CreatedAt); err != nil {
 			return nil, err
 		}
 		index[t.ID] = len(tenants)
@@ -158,8 +159,12 @@ func (s *Store) ChangeTenant(ctx context.Context, id string, change func(t *Tena
 		}
 		t.Revision++
 		if _, err := tx.ExecContext(ctx, `
-UPDATE tenants SET name = $1, revision = $2, sign_in_log_days = $3, journal_days = $4, audit_days = $5 WHERE id = $6`,
-			t.Name, t.Revision, t.Settings.SignInLogDays, t.Settings.JournalDays, t.Settings.AuditDays, id); err != nil {
+UPDATE tenants
+   SET name = $1, revision = $2, sign_in_log_days = $3, journal_days = $4, audit_days = $5,
+       webhook_days = $6
+ WHERE id = $7`,
+			t.Name, t.Revision, t.Settings.SignInLogDays, t.Settings.JournalDays, t.Settings.AuditDays,
+			t.Settings.WebhookDays, id); err != nil {
 			return err
 		}
 		if !slices.Equal(t.Hosts, all[at].Hosts) {

@@ -241,7 +241,7 @@ func (db *Database) Mirror(t testing.TB, tenant, twin string) {
 	// What others refer to comes first.
 	rank := func(entry string) int {
 		table, _, _ := strings.Cut(entry, "(")
-		order := []string{"tenants", "integrations", "users", "groups", "admins", "clients", "api_connections", "organizations", "custom_claims", "token_grants"}
+		order := []string{"tenants", "integrations", "users", "groups", "admins", "clients", "api_connections", "organizations", "custom_claims", "token_grants", "webhook_endpoints"}
 		if i := slices.Index(order, table); i >= 0 {
 			return i
 		}
