@@ -21,7 +21,9 @@ type TenantSettings struct {
 }
 
 // DefaultTenantSettings are those of a new tenant.
-func DefaultTenantSettings() TenantSettings { return TenantSettings{SignInLogDays: 90, WebhookDays: 30} }
+func DefaultTenantSettings() TenantSettings {
+	return TenantSettings{SignInLogDays: 90, WebhookDays: 30}
+}
 
 // Integration is an installed "JWT Auth" app of a tenant and its policy.
 // A removed integration keeps its row, so that its links are answered with
