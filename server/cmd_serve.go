@@ -31,7 +31,9 @@ func (p program) runServe(c *cobra.Command, _ []string) error {
 		return err
 	}
 	p.relaxCollector()
-	ctx, log := c.Context(), newLogger(p.stderr, cfg.Env)
+	ctx := c.Context()
+	log, flush := newServerLogger(p.stderr, cfg.Env)
+	defer flush()
 	listener, err := listen(ctx, cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("USHER_LISTEN=%s: %w", cfg.Listen, err)

@@ -12,11 +12,22 @@ import (
 // newLogger writes JSON lines to w, or plain text when a developer looks at
 // them on a terminal.
 func newLogger(w io.Writer, env Env) *slog.Logger {
-	options := &slog.HandlerOptions{ReplaceAttr: cleanAttr}
 	if env == Development && isTerminal(w) {
-		return slog.New(slog.NewTextHandler(w, options))
+		return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{ReplaceAttr: cleanAttr}))
 	}
-	return slog.New(slog.NewJSONHandler(w, options))
+	return slog.New(newJSONLog(w))
+}
+
+// newServerLogger is newLogger for a program that writes very many lines: those
+// that go to a file or a pipe are gathered for a moment. flush writes the last.
+func newServerLogger(w io.Writer, env Env) (log *slog.Logger, flush func()) {
+	log = newLogger(w, env)
+	handler, ok := log.Handler().(*jsonLog)
+	if !ok {
+		return log, func() {}
+	}
+	handler.lines.pause = logPauseOf(w)
+	return log, handler.lines.flush
 }
 
 func isTerminal(w io.Writer) bool {

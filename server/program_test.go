@@ -56,6 +56,12 @@ func TestSignals(t *testing.T) {
 			if code, body, err := get(t, "127.0.0.1"+address, "/readyz"); code != 200 {
 				t.Errorf("got %d, %v and %q from /readyz, want 200", code, err, body)
 			}
+			const asked = 30
+			for n := range asked { // lines of the log that are still gathered when the signal comes
+				if code, body, err := get(t, "127.0.0.1"+address, fmt.Sprintf("/nothing/%d", n)); code != 404 {
+					t.Errorf("got %d, %v and %q from an address that is none, want 404", code, err, body)
+				}
+			}
 			if err := command.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
@@ -64,6 +70,14 @@ func TestSignals(t *testing.T) {
 			}
 			if !strings.Contains(log.String(), `"msg":"stopped"`) {
 				t.Errorf("got no word of the stop in the log:\n%s", log)
+			}
+			rest := log.String()
+			for n := range asked {
+				_, after, found := strings.Cut(rest, `"msg":"request","reference":`)
+				if line, _, _ := strings.Cut(after, "\n"); !found || !strings.Contains(line, fmt.Sprintf(`"path":"/nothing/%d"`, n)) {
+					t.Fatalf("got %q as the line of request %d, want it in its place; the log:\n%s", line, n, log)
+				}
+				rest = after
 			}
 		})
 	}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+// lineWriter writes lines in the order in which they come. With a pause it gathers
+// them, so that many share a system call, and a line is written within the pause,
+// or at once when there are enough.
+type lineWriter struct {
+	w     io.Writer
+	pause time.Duration // 0 = every line is written at once
+	spare sync.Pool     // of *[]byte, for lines that are being put together
+
+	mu       sync.Mutex
+	gathered []byte
+	alarm    *time.Timer // that will call flush; nil = there was none yet
+	set      bool        // it will
+}
+
+const (
+	// logPause is how late a line may be written.
+	logPause = 100 * time.Millisecond
+	// enoughLines is how much is gathered at most, in bytes.
+	enoughLines = 32 << 10
+)
+
+// logPauseOf is the pause for a log that goes to w: lines are gathered for files
+// and pipes, and where nobody looks on.
+func logPauseOf(w io.Writer) time.Duration {
+	if _, ok := w.(*os.File); ok && !isTerminal(w) {
+		return logPause
+	}
+	return 0
+}
+
+// Write takes one line, or several.
+func (l *lineWriter) Write(lines []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.pause == 0 {
+		return l.w.Write(lines)
+	}
+	l.gathered = append(l.gathered, lines...)
+	switch {
+	case len(l.gathered) >= enoughLines:
+		l.writeAll()
+	case l.alarm == nil:
+		l.set, l.alarm = true, time.AfterFunc(l.pause, l.flush)
+	case !l.set:
+		l.set = true
+		l.alarm.Reset(l.pause)
+	}
+	return len(lines), nil
+}
+
+// flush writes what was gathered.
+func (l *lineWriter) flush() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.set = false
+	l.writeAll()
+}
+
+func (l *lineWriter) writeAll() {
+	if len(l.gathered) > 0 {
+		_, _ = l.w.Write(l.gathered) // there is nowhere to tell that a log cannot be written
+		l.gathered = l.gathered[:0]
+	}
+}
