@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -56,6 +57,15 @@ func (a *App) introspect(c *gin.Context) (active bool, err error) {
 	} else if err != nil {
 		return false, err
 	}
+	text, err := found.Encoded(encodeIntrospection)
+	if err != nil {
+		return false, err
+	}
+	c.Data(http.StatusOK, "application/json; charset=utf-8", text)
+	return true, nil
+}
+
+func encodeIntrospection(found tokens.Introspection) ([]byte, error) {
 	answer := introspectionAnswer{
 		Active: true, NotBefore: found.NotBefore.Unix(), Expires: found.Expire.Unix(), IssuedAt: found.IssuedAt.Unix(),
 		Issuer: found.Issuer, Audience: found.Audience, ClientID: found.ClientID, Subject: found.Subject,
@@ -65,6 +75,5 @@ func (a *App) introspect(c *gin.Context) (active bool, err error) {
 	if !found.AuthTime.IsZero() {
 		answer.AuthTime = found.AuthTime.Unix()
 	}
-	c.JSON(http.StatusOK, answer)
-	return true, nil
+	return json.Marshal(answer)
 }

@@ -24,7 +24,9 @@
 //	name and secret of an API connection → Tokens.AuthenticateConnection → Tokens.Introspect
 //
 // Of a JWT nothing is kept unless it is taken back. Whatever the form, its client
-// and its scopes are looked up at every introspection.
+// and its scopes are those of the moment at every introspection: what has been said
+// of a live token is remembered, and the database is asked each time whether
+// anything that it hangs on has changed since (see changes).
 //
 // What a person gives a client is a grant, from which all of its tokens come:
 //

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"usher/sql/store"
@@ -27,6 +28,25 @@ type Introspection struct {
 	NotBefore, IssuedAt, Expire time.Time
 	AuthTime                    time.Time // when the person signed in; zero = there is none
 	Methods                     []string  // how (amr)
+
+	encoding *encoding // nil = it is not remembered
+}
+
+// encoding is an answer as it is sent, made when it is first asked for.
+type encoding struct {
+	once sync.Once
+	text []byte
+	err  error
+}
+
+// Encoded returns what encode makes of it. Of an answer that is remembered it is
+// made once; so encode is always the same, and the text is nobody's to change.
+func (i Introspection) Encoded(encode func(Introspection) ([]byte, error)) ([]byte, error) {
+	if i.encoding == nil {
+		return encode(i)
+	}
+	i.encoding.once.Do(func() { i.encoding.text, i.encoding.err = encode(i) })
+	return i.encoding.text, i.encoding.err
 }
 
 // Introspect says what a token is worth at an API connection that has shown its
@@ -126,6 +146,7 @@ func (k *knownAnswer) found(caller Caller, granted []string, live store.LiveToke
 		}
 		k.ends = earliest(k.ends, g.ExpiresAt)
 	}
+	found.encoding = &encoding{}
 	k.answer, err = found.of(live.Grant).at(caller.Connection, granted, live)
 	return err
 }

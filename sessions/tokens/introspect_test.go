@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"usher/sessions/tokens"
 	"usher/sql/store"
@@ -36,7 +37,7 @@ func TestIntrospect(t *testing.T) {
 				Scopes:    []string{"library", "library:read"},
 				NotBefore: second, IssuedAt: second, Expire: second.Add(3000 * time.Second),
 			}
-			if diff := cmp.Diff(want, found); diff != "" {
+			if diff := cmp.Diff(want, found, cmpopts.IgnoreUnexported(want)); diff != "" {
 				t.Errorf("%s: got another answer (-want +got):\n%s", format, diff)
 			}
 			m.live(t, format, m.archive, access.Token, "archive")

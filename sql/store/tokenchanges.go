@@ -23,6 +23,7 @@ type TokenChange struct {
 // all.
 type TokenPosition struct {
 	session  uint64 // of the connection that has read; 0 = none
+	server   string // which process of which server answered: PostgreSQL
 	seconds  int64  // when, by the clock of the database
 	snapshot string // what had been committed by then: PostgreSQL
 	id       int64  // of the last change by then: SQLite
@@ -51,9 +52,9 @@ const (
 //
 // On PostgreSQL a position is a snapshot, that is, exactly what had been committed
 // by then; no clock and no length of a transaction matters. It speaks of the
-// transactions of a server that lives: after a crash their numbers can come again.
-// So all readings are made on one connection, and with a new one everything is
-// lost. On SQLite writers exclude one another, and changes appear in the order of
+// transactions of a server that lives: after a crash, and on the server that takes
+// over, their numbers can come again. So all readings are made on one connection,
+// and with a new one, or another process behind it, everything is lost. On SQLite writers exclude one another, and changes appear in the order of
 // their ids.
 func (s *Store) TokenChanges(ctx context.Context, since TokenPosition) (TokenChanges, error) {
 	if s.dialect == sqlite {
@@ -101,7 +102,7 @@ func (s *Store) lastTokenChange(ctx context.Context, id *int64) error {
 // this one.
 func (p TokenPosition) before(to TokenPosition) bool {
 	silence := to.seconds - p.seconds
-	return p.session == to.session && silence >= 0 && silence <= int64(maxTokenSilence/time.Second)
+	return p.session == to.session && p.server == to.server && silence >= 0 && silence <= int64(maxTokenSilence/time.Second)
 }
 
 // ForgetTokenChanges deletes changes that were there at a position, at most limit,
@@ -141,7 +142,8 @@ type changeSession struct {
 // ended at the snapshot $1 are those that have appeared since; a number from the
 // future comes from another server's backup.
 const tokenChangesQuery = `
-SELECT CAST(pg_current_snapshot() AS text), CAST(extract(epoch FROM statement_timestamp()) AS bigint), c.tenant_id, c.subject
+SELECT CAST(pg_current_snapshot() AS text), CAST(extract(epoch FROM statement_timestamp()) AS bigint),
+       concat(pg_backend_pid(), '/', pg_postmaster_start_time()), c.tenant_id, c.subject
   FROM (VALUES (1)) AS one LEFT JOIN (
         SELECT tenant_id, subject FROM token_changes
          WHERE xid >= pg_snapshot_xmin($1) AND xid < pg_snapshot_xmax(pg_current_snapshot())
@@ -183,7 +185,7 @@ func (c *changeSession) readNow(ctx context.Context, since TokenPosition) (found
 	found.To.session = c.number
 	for rows.Next() {
 		var tenant, subject *string
-		if err := rows.Scan(&found.To.snapshot, &found.To.seconds, &tenant, &subject); err != nil {
+		if err := rows.Scan(&found.To.snapshot, &found.To.seconds, &found.To.server, &tenant, &subject); err != nil {
 			return TokenChanges{}, err
 		}
 		if tenant != nil && subject != nil {
@@ -210,8 +212,9 @@ DELETE FROM token_changes WHERE id IN (
     SELECT id FROM token_changes
      WHERE xid < pg_snapshot_xmax($1) AND pg_visible_in_snapshot(xid, $1) OR xid >= pg_snapshot_xmax(pg_current_snapshot())
      ORDER BY id LIMIT $2)
-   AND extract(epoch FROM statement_timestamp()) >= CAST($3 AS bigint)`,
-		at.snapshot, limit, at.seconds+int64(tokenChangesKept/time.Second))
+   AND extract(epoch FROM statement_timestamp()) >= CAST($3 AS bigint)
+   AND concat(pg_backend_pid(), '/', pg_postmaster_start_time()) = $4`,
+		at.snapshot, limit, at.seconds+int64(tokenChangesKept/time.Second), at.server)
 	if err != nil {
 		c.end()
 		return 0, err
