@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 )
 
 //go:embed templates
@@ -21,47 +22,39 @@ type Page interface {
 }
 
 // Pages renders page structs. It is safe for concurrent use.
+//
+// A page is parsed when it is first asked for: all of them together hold many
+// times the memory that everything else does, and hardly anybody sees them all.
+// What is in them is fixed when the program is built; a test renders each.
 type Pages struct {
-	templates map[string]*template.Template
+	templates map[string]parsed
 	fallback  []byte
 }
 
-// New parses every template and renders each page once, empty, so that a fault
-// in a template stops the program at its start and not a person at the door.
+// parsed parses once and returns the same thing ever after.
+type parsed func() (*template.Template, error)
+
+// New returns every page. The error is a fault in the page for faults, which is
+// the only one that is rendered already.
 func New() (*Pages, error) {
-	layout, err := template.New("layout.html").Funcs(functions()).
-		ParseFS(templateFiles, "templates/layout.html", "templates/person.html", "templates/demo_parts.html")
-	if err != nil {
-		return nil, fmt.Errorf("parse the layout: %w", err)
-	}
-	adminLayout, err := template.New("layout.html").Funcs(functions()).
-		ParseFS(templateFiles, "templates/admin/layout.html", "templates/admin/components.html",
-			"templates/admin/charts.html", "templates/admin/integration_parts.html", "templates/admin/token_parts.html")
-	if err != nil {
-		return nil, fmt.Errorf("parse the admin's layout: %w", err)
-	}
-	embedLayout, err := template.New("layout.html").Funcs(functions()).ParseFS(templateFiles, "templates/embed/layout.html")
-	if err != nil {
-		return nil, fmt.Errorf("parse the layout of embeds: %w", err)
-	}
-	p := &Pages{templates: make(map[string]*template.Template)}
-	for _, page := range slices.Concat(everyPage(), scriptedPages(), embedPages(), scriptedDemoPages(), adminPages()) {
-		name, around := page.template(), layout
+	layout := parseFiles("layout.html", "templates/layout.html", "templates/person.html", "templates/demo_parts.html")
+	adminLayout := parseFiles("layout.html", "templates/admin/layout.html", "templates/admin/components.html",
+		"templates/admin/charts.html", "templates/admin/integration_parts.html", "templates/admin/token_parts.html")
+	embedLayout := parseFiles("layout.html", "templates/embed/layout.html")
+
+	p := &Pages{templates: make(map[string]parsed)}
+	for _, page := range pages() {
+		name := page.template()
+		file := "templates/" + name + ".html"
 		switch {
 		case strings.HasPrefix(name, "admin/"):
-			around = adminLayout
+			p.templates[name] = parseWithin(adminLayout, file)
 		case strings.HasPrefix(name, "embed/"):
-			around = embedLayout
+			p.templates[name] = parseWithin(embedLayout, file)
 		case strings.HasPrefix(name, "whole/"): // without a layout
-			around = template.New(path.Base(name) + ".html").Funcs(functions())
-		}
-		t, err := template.Must(around.Clone()).ParseFS(templateFiles, "templates/"+name+".html")
-		if err != nil {
-			return nil, fmt.Errorf("parse page %s: %w", name, err)
-		}
-		p.templates[name] = t
-		if err := p.Render(io.Discard, page); err != nil {
-			return nil, err
+			p.templates[name] = parseFiles(path.Base(file), file)
+		default:
+			p.templates[name] = parseWithin(layout, file)
 		}
 	}
 	var fallback bytes.Buffer
@@ -72,13 +65,39 @@ func New() (*Pages, error) {
 	return p, nil
 }
 
+// parseFiles reads files, the first of which to execute has that name.
+func parseFiles(name string, files ...string) parsed {
+	return sync.OnceValues(func() (*template.Template, error) {
+		return template.New(name).Funcs(functions()).ParseFS(templateFiles, files...)
+	})
+}
+
+// parseWithin reads the file of a page into a copy of its layout.
+func parseWithin(layout parsed, file string) parsed {
+	return sync.OnceValues(func() (*template.Template, error) {
+		around, err := layout()
+		if err != nil {
+			return nil, err
+		}
+		page, err := around.Clone()
+		if err != nil {
+			return nil, err
+		}
+		return page.ParseFS(templateFiles, file)
+	})
+}
+
 // Render writes the page as UTF-8 HTML. It renders into a buffer first: after
 // a fault in the template nothing has been written, and Fallback can be.
 func (p *Pages) Render(w io.Writer, page Page) error {
 	name := page.template()
-	t, ok := p.templates[name]
+	parse, ok := p.templates[name]
 	if !ok {
 		return fmt.Errorf("render page %s: no such template", name)
+	}
+	t, err := parse()
+	if err != nil {
+		return fmt.Errorf("parse page %s: %w", name, err)
 	}
 	var b bytes.Buffer
 	if err := t.Execute(&b, page); err != nil {
@@ -96,7 +115,12 @@ func (p *Pages) Fallback() []byte {
 	return slices.Clone(p.fallback)
 }
 
-// everyPage lists the empty form of each page.
+// pages lists the empty form of each page.
+func pages() []Page {
+	return slices.Concat(everyPage(), scriptedPages(), embedPages(), scriptedDemoPages(), adminPages())
+}
+
+// everyPage lists the empty form of each page without a script.
 func everyPage() []Page {
 	return []Page{
 		Refused{},

@@ -27,6 +27,28 @@ func newPages(t *testing.T) *Pages {
 	return pages
 }
 
+// TestFirstPages: no template has a fault, also when many people are the first to
+// see it.
+func TestFirstPages(t *testing.T) {
+	t.Parallel()
+	fresh, err := New()
+	if err != nil {
+		t.Fatalf("New: %v", err)
+	}
+	for _, page := range pages() {
+		var wait sync.WaitGroup
+		for range 4 {
+			wait.Go(func() {
+				var b bytes.Buffer
+				if err := fresh.Render(&b, page); err != nil || b.Len() == 0 {
+					t.Errorf("Render(%T): got %d bytes, %v, want a page", page, b.Len(), err)
+				}
+			})
+		}
+		wait.Wait()
+	}
+}
+
 func render(t *testing.T, page Page) string {
 	t.Helper()
 	var b bytes.Buffer
