@@ -16,7 +16,7 @@ func TestReport(t *testing.T) {
 		measured.add(rowHello, 16, sample{Rate: rates[0], P50: 1, P99: 2})
 		measured.add(rowRepeat, 16, sample{Rate: rates[1], P50: 1, P99: 6, ServerCPU: 100})
 	}
-	r := &report{Machine: "a machine", Begun: time.Unix(0, 0).UTC(), Missing: []string{"pgbench is elsewhere"}}
+	r := &report{platform: platform{Machine: "a machine"}, Begun: time.Unix(0, 0).UTC(), Missing: []string{"pgbench is elsewhere"}}
 	r.RoundTrips = []trips{{rowRepeat, 1, 1, 1, 2}, {rowFirst, 4, 4, 1, 1}}
 	r.Process = footprint{BinaryMB: 30}
 	r.fill(measured, map[string]heap{rowRepeat: {70, 9000}}, []int{1, 16})
