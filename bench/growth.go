@@ -38,8 +38,8 @@ type growthLine struct {
 	Most  float64
 	P50   float64 `json:",omitempty"` // milliseconds
 	P99   float64 `json:",omitempty"`
-	// Processor time in microseconds per request. The server's is that of the
-	// first instance where there are several.
+	// Processor time in microseconds per request; the server's is that of all
+	// instances.
 	ServerCPU, PostgresCPU, RedisCPU float64 `json:",omitempty"`
 	OfFirst                          float64 // of the rate at the smallest size, in the same round
 	Each                             float64 `json:",omitempty"` // bytes in Redis, of one session

@@ -51,10 +51,12 @@ func (g *growth) instances(ctx context.Context, s *stand, folder string, built p
 		steps := make([]step, len(sizes))
 		for i, size := range sizes {
 			var addresses []string
+			all := *s.usher.process
 			for _, u := range others[:size-1] {
 				addresses = append(addresses, u.address)
+				all.beside = append(all.beside, u.process)
 			}
-			steps[i] = s.driven(row, s.usher.process, 60_000, func() load {
+			steps[i] = s.driven(row, &all, 60_000, func() load {
 				if row == rowVerify {
 					return s.verified(addresses)
 				}
