@@ -82,6 +82,16 @@ func measureAll(ctx context.Context, o options, databaseURL, redisURL string) (_
 	defer func() { err = errors.Join(err, s.close()) }()
 	r := &report{platform: s.platform, Begun: begun.UTC().Truncate(time.Second), People: o.users, Rounds: o.rounds, Seconds: o.seconds}
 
+	if strings.HasSuffix(s.Postgres, "fsync off") {
+		r.Notes = append(r.Notes, "this Postgres flushes nothing to disk (fsync is off): first and changed sign-ins are faster than they would be")
+	}
+	busy, err := busyCores(time.Second)
+	if err != nil {
+		return nil, err
+	}
+	if busy > 0.2 {
+		r.Notes = append(r.Notes, fmt.Sprintf("the machine was not idle: before the start, others kept %.1f of its processors busy", busy))
+	}
 	say("building")
 	built, err := build(ctx, folder, o.profile != "")
 	if err != nil {
