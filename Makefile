@@ -1,11 +1,11 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint fmt build bench fuzz clean
+.PHONY: help run test lint fmt build bench bench-micro fuzz clean
 
 LAUNCH := go run ./testenv/launch
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start the demo: sample partner, sample application, one signed link
 	go run ./server demo
@@ -24,6 +24,9 @@ build: ## the static binary bin/usher
 
 bench: ## Usher beside the limits of this machine, a million people (their data stay in .cache; quicker: docs/performance.md)
 	$(LAUNCH) -durable -data .cache/bench -with postgres,redis -- go run ./bench -keep
+
+bench-micro: ## the micro-benchmarks, ten times, beside those of the last time (benchstat)
+	$(LAUNCH) -durable -with postgres,redis -- bash .ci/bench-micro
 
 fuzz: ## every fuzz target, each for FUZZTIME (default 20s)
 	bash .ci/fuzz

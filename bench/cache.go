@@ -33,15 +33,36 @@ func (c *cache) dsn(proxy string) string {
 	return u.String()
 }
 
-// server asks the server for its process id and version (INFO).
+// server asks the server for its process id and version.
 func (c *cache) server() (pid int, version string, err error) {
-	conn, err := net.DialTimeout("tcp", c.url.Host, exchangeLimit)
+	found, err := c.info("process_id", "redis_version")
 	if err != nil {
 		return 0, "", err
 	}
+	if pid, err = strconv.Atoi(found[0]); err != nil {
+		return 0, "", fmt.Errorf("redis does not say its process id: %w", err)
+	}
+	return pid, found[1], nil
+}
+
+// used is how many bytes its data take (used_memory).
+func (c *cache) used() (float64, error) {
+	found, err := c.info("used_memory")
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseFloat(found[0], 64)
+}
+
+// info asks for fields by INFO.
+func (c *cache) info(names ...string) (values []string, err error) {
+	conn, err := net.DialTimeout("tcp", c.url.Host, exchangeLimit)
+	if err != nil {
+		return nil, err
+	}
 	defer conn.Close()
 	if err := conn.SetDeadline(time.Now().Add(exchangeLimit)); err != nil {
-		return 0, "", err
+		return nil, err
 	}
 	if secret, ok := c.url.User.Password(); ok {
 		user := c.url.User.Username()
@@ -50,19 +71,20 @@ func (c *cache) server() (pid int, version string, err error) {
 		}
 		fmt.Fprintf(conn, "AUTH %s %s\r\n", user, secret)
 	}
-	fmt.Fprint(conn, "INFO server\r\nQUIT\r\n")
+	fmt.Fprint(conn, "INFO\r\nQUIT\r\n")
+	found := make(map[string]string)
 	lines := bufio.NewScanner(conn)
 	for lines.Scan() {
-		name, value, _ := strings.Cut(lines.Text(), ":")
-		switch name {
-		case "process_id":
-			pid, err = strconv.Atoi(value)
-		case "redis_version":
-			version = value
+		if name, value, ok := strings.Cut(lines.Text(), ":"); ok {
+			found[name] = value
 		}
 	}
-	if pid == 0 || err != nil {
-		return 0, "", errors.Join(errors.New("redis does not say its process id"), err, lines.Err())
+	for _, name := range names {
+		value, ok := found[name]
+		if !ok {
+			return nil, errors.Join(fmt.Errorf("redis does not say its %s", name), lines.Err())
+		}
+		values = append(values, value)
 	}
-	return pid, version, nil
+	return values, nil
 }

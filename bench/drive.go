@@ -20,8 +20,9 @@ import (
 
 // load is what a driver process is told to send.
 type load struct {
-	Address     string // host:port
-	Host        string // the Host header
+	Address     string   // host:port
+	Others      []string // further addresses; the connections go to all in turn
+	Host        string   // the Host header
 	Connections int
 	Seconds     float64 // the load's length; 0 = until every request is sent
 	Most        int     // requests in all, made before the clock starts
@@ -192,8 +193,9 @@ func (l *load) send(tell func(any) error, start func() error) (tally, error) {
 		c.finished = make([]int64, 0, c.most)
 	}
 	// Not before: servers do not wait long for a first request.
-	for _, c := range connections {
-		client, err := dial(l.Address)
+	addresses := append([]string{l.Address}, l.Others...)
+	for i, c := range connections {
+		client, err := dial(addresses[i%len(addresses)])
 		if err != nil {
 			return tally{}, err
 		}

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // ticksPerSecond is the unit of /proc/PID/stat (proc(5), USER_HZ): 100 on
@@ -98,6 +99,48 @@ func statusMB(pid int, name string) float64 {
 		}
 	}
 	return 0
+}
+
+// busyCores is how many processors were busy on average during a moment
+// (/proc/stat).
+func busyCores(moment time.Duration) (float64, error) {
+	before, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	time.Sleep(moment)
+	after, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	total, idle, err := ticksBetween(before, after)
+	if err != nil || total == 0 {
+		return 0, err
+	}
+	return float64(runtime.NumCPU()) * (1 - float64(idle)/float64(total)), nil
+}
+
+// ticksBetween reads the first line of two /proc/stat: user nice system idle
+// iowait and so on.
+func ticksBetween(before, after []byte) (total, idle int64, err error) {
+	for sign, text := range map[int64][]byte{-1: before, 1: after} {
+		line, _, _ := strings.Cut(string(text), "\n")
+		fields := strings.Fields(line)
+		if len(fields) < 6 || fields[0] != "cpu" {
+			return 0, 0, errors.New("/proc/stat: no line of all processors")
+		}
+		for i, field := range fields[1:min(9, len(fields))] { // guests are counted as users already
+			ticks, err := strconv.ParseInt(field, 10, 64)
+			if err != nil {
+				return 0, 0, fmt.Errorf("/proc/stat: %w", err)
+			}
+			total += sign * ticks
+			if i == 3 || i == 4 {
+				idle += sign * ticks
+			}
+		}
+	}
+	return total, idle, nil
 }
 
 // describe names the machine.

@@ -53,6 +53,8 @@ type options struct {
 	seconds     float64 // length of one measurement
 	rounds      int
 	connections []int
+	quick       bool
+	growth      bool // how the cost grows, instead of the table
 	keep        bool // the loaded database stays for later runs
 	json        bool
 	only        *regexp.Regexp // rows to measure; nil = all
@@ -67,8 +69,9 @@ func parse(args []string, out io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(out)
-	quick := flags.Bool("quick", false, "less of everything: under two minutes")
-	flags.IntVar(&o.users, "users", 0, "`people` loaded before the first round (default 20000, quick 4000)")
+	flags.BoolVar(&o.quick, "quick", false, "less of everything: under two minutes")
+	flags.BoolVar(&o.growth, "growth", false, "measure how the cost grows with people, groups, sessions and instances, with -users more people than a million too")
+	flags.IntVar(&o.users, "users", 0, "`people` loaded before the first round (default 1000000, quick 4000)")
 	flags.Float64Var(&o.seconds, "seconds", 0, "`length` of one measurement (default 4, quick 0.6)")
 	flags.IntVar(&o.rounds, "rounds", 3, "rounds, each of which measures everything once")
 	connections := flags.String("connections", "1,16", "how many connections to measure with")
@@ -80,8 +83,8 @@ func parse(args []string, out io.Writer) (options, error) {
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	fallback := options{users: 20_000, seconds: 4}
-	if *quick {
+	fallback := options{users: 1_000_000, seconds: 4}
+	if o.quick {
 		fallback = options{users: 4_000, seconds: 0.6}
 	}
 	if o.users == 0 {
@@ -130,19 +133,29 @@ func bench(ctx context.Context, args []string) (err error) {
 	if o.drive {
 		return drive(os.Stdin, os.Stdout)
 	}
-	r, err := measureAll(ctx, o, os.Getenv("DATABASE_URL"), os.Getenv("REDIS_URL"))
-	if err != nil {
+	databaseURL, redisURL := os.Getenv("DATABASE_URL"), os.Getenv("REDIS_URL")
+	if o.growth {
+		g, err := grow(ctx, o, databaseURL, redisURL)
+		if err != nil {
+			return err
+		}
+		return give(g, o.json)
+	}
+	r, err := measureAll(ctx, o, databaseURL, redisURL)
+	if err != nil || r == nil { // there is only a profile
 		return err
 	}
-	if r == nil {
-		return nil // there is only a profile
+	return give(r, o.json)
+}
+
+// give prints what was found out, on standard output.
+func give(found interface{ print(out io.Writer) error }, asJSON bool) error {
+	if !asJSON {
+		return found.print(os.Stdout)
 	}
-	if o.json {
-		out := json.NewEncoder(os.Stdout)
-		out.SetIndent("", "  ")
-		return out.Encode(r)
-	}
-	return r.print(os.Stdout)
+	out := json.NewEncoder(os.Stdout)
+	out.SetIndent("", "  ")
+	return out.Encode(found)
 }
 
 // say prints one line of progress.

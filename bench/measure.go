@@ -14,6 +14,7 @@ import (
 
 // stand is everything that takes part in the rounds.
 type stand struct {
+	platform
 	options  options
 	people   population
 	hello    *process
@@ -37,6 +38,35 @@ type stand struct {
 	runs int // loads sent so far, which makes names and changes unique
 }
 
+// newStand finds the servers.
+func newStand(ctx context.Context, o options, databaseURL, redisURL string) (s *stand, err error) {
+	s = &stand{options: o, people: populationOf(o.users)}
+	if s.server, err = openServer(databaseURL); err != nil {
+		return nil, err
+	}
+	if s.cache, err = openCache(redisURL); err != nil {
+		return nil, err
+	}
+	s.Machine = describe()
+	if s.Postgres, err = s.server.ask(ctx, "SELECT current_setting('server_version') || ', fsync ' || current_setting('fsync')"); err != nil {
+		return nil, err
+	}
+	if s.postmaster, err = s.server.postmaster(ctx); err != nil {
+		return nil, err
+	}
+	s.redisPID, s.Redis, err = s.cache.server()
+	return s, err
+}
+
+// close ends what runs and removes the run's database.
+func (s *stand) close() error {
+	err := s.stop()
+	if s.database != nil {
+		err = errors.Join(err, s.server.drop(s.database))
+	}
+	return err
+}
+
 // measureAll does everything of the package comment.
 func measureAll(ctx context.Context, o options, databaseURL, redisURL string) (_ *report, err error) {
 	begun := time.Now()
@@ -45,29 +75,23 @@ func measureAll(ctx context.Context, o options, databaseURL, redisURL string) (_
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	s := &stand{options: o, people: populationOf(o.users)}
-	if s.server, err = openServer(databaseURL); err != nil {
+	s, err := newStand(ctx, o, databaseURL, redisURL)
+	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if s.database != nil {
-			err = errors.Join(err, s.server.drop(s.database))
-		}
-	}()
-	if s.cache, err = openCache(redisURL); err != nil {
-		return nil, err
-	}
-	r := &report{Machine: describe(), Begun: begun.UTC().Truncate(time.Second), People: o.users, Rounds: o.rounds, Seconds: o.seconds}
-	if r.Postgres, err = s.server.ask(ctx, "SELECT current_setting('server_version') || ', fsync ' || current_setting('fsync')"); err != nil {
-		return nil, err
-	}
-	if s.postmaster, err = s.server.postmaster(ctx); err != nil {
-		return nil, err
-	}
-	if s.redisPID, r.Redis, err = s.cache.server(); err != nil {
-		return nil, err
-	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	r := &report{platform: s.platform, Begun: begun.UTC().Truncate(time.Second), People: o.users, Rounds: o.rounds, Seconds: o.seconds}
 
+	if strings.HasSuffix(s.Postgres, "fsync off") {
+		r.Notes = append(r.Notes, "this Postgres flushes nothing to disk (fsync is off): first and changed sign-ins are faster than they would be")
+	}
+	busy, err := busyCores(time.Second)
+	if err != nil {
+		return nil, err
+	}
+	if busy > 0.2 {
+		r.Notes = append(r.Notes, fmt.Sprintf("the machine was not idle: before the start, others kept %.1f of its processors busy", busy))
+	}
 	say("building")
 	built, err := build(ctx, folder, o.profile != "")
 	if err != nil {
@@ -84,7 +108,6 @@ func measureAll(ctx context.Context, o options, databaseURL, redisURL string) (_
 	}
 	r.RoundTrips = c.Trips
 
-	defer func() { err = errors.Join(err, s.stop()) }()
 	if err := s.start(ctx, folder, built); err != nil {
 		return nil, err
 	}
@@ -219,6 +242,9 @@ func (s *stand) load(ctx context.Context) error {
 		s.cookies = append(s.cookies, cookie)
 	}
 	var err error
+	if !s.options.wants(rowReference) && !s.options.wants(rowJWT) {
+		return s.database.settle(ctx)
+	}
 	if s.introspection, err = s.usher.prepareIntrospection(ctx, s.people.Repeat); err != nil {
 		return err
 	}

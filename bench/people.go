@@ -15,6 +15,8 @@ import (
 const (
 	catalogGroups  = 60
 	catalogCredits = 20
+	// manyGroups is how many more there are where growth is measured: w0….
+	manyGroups = 600
 )
 
 // minPeople leaves enough people in each part of the population.
@@ -53,6 +55,7 @@ type says struct {
 	Groups  int // that many groups, beginning with the person's own
 	Shift   int // begin that much later
 	Credits int
+	Many    bool // the groups are of the catalogue of many, w0…
 }
 
 var (
@@ -89,7 +92,11 @@ func (s signer) payload(prefix string, number int, content says, iat int64) stri
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, `"g%d"`, (number+content.Shift+i)%catalogGroups)
+		if content.Many {
+			fmt.Fprintf(&b, `"w%d"`, (number+content.Shift+i)%manyGroups)
+		} else {
+			fmt.Fprintf(&b, `"g%d"`, (number+content.Shift+i)%catalogGroups)
+		}
 	}
 	b.WriteString(`],"credits":[`)
 	for i := range content.Credits {

@@ -20,6 +20,7 @@ type process struct {
 	in      io.Writer     // its standard input
 	address string        // host:port
 	metrics string        // host:port of the counters; "" = there are none
+	beside  []*process    // others that answer the same requests
 	log     string        // path of its standard error
 	ready   time.Duration // from the start to the first answer
 	ended   chan struct{}

@@ -11,20 +11,30 @@ import (
 
 // report is everything that a run found out.
 type report struct {
-	Machine  string
-	Postgres string // version and whether it flushes
-	Redis    string // version
-	Begun    time.Time
-	Took     float64 // seconds
-	People   int
-	Rounds   int
-	Seconds  float64  // of each measurement
-	Missing  []string `json:",omitempty"`
+	platform
+	Begun   time.Time
+	Took    float64 // seconds
+	People  int
+	Rounds  int
+	Seconds float64  // of each measurement
+	Missing []string `json:",omitempty"` // what was not measured, and why
+	Notes   []string `json:",omitempty"` // what makes the figures others than they should be
 
 	Rows       []row
 	RoundTrips []trips
 	Process    footprint
 	Budgets    []budget
+}
+
+// platform is what the figures were found on.
+type platform struct {
+	Machine  string
+	Postgres string // version and whether it flushes
+	Redis    string // version
+}
+
+func (p platform) String() string {
+	return fmt.Sprintf("%s; PostgreSQL %s; Redis %s", p.Machine, p.Postgres, p.Redis)
 }
 
 // row is one line of the table: medians over the rounds.
@@ -96,8 +106,9 @@ func (r *report) hold(measured samples, c int) {
 			r.Budgets = append(r.Budgets, budget{What: what, Connections: c, Got: got, Want: want, Passed: got >= want})
 		}
 	}
+	// A count may be 0; what was measured may not.
 	most := func(what string, connections int, got, want float64) {
-		if got > 0 {
+		if got > 0 || want == 0 {
 			r.Budgets = append(r.Budgets, budget{
 				What: what, Connections: connections, Got: got, Want: want, AtMost: true, Passed: got <= want,
 			})
@@ -125,6 +136,9 @@ func (r *report) hold(measured samples, c int) {
 		case rowVerify:
 			most("SQL round trips, verify", 0, float64(t.SQLLeast), 0)
 			most("Redis round trips, verify", 0, float64(t.RedisLeast), 1)
+		case rowCall:
+			most("SQL round trips, token in the header", 0, float64(t.SQLLeast), 0)
+			most("Redis round trips, token in the header", 0, float64(t.RedisLeast), 1)
 		case rowFirst:
 			most("SQL round trips, first sign-in", 0, float64(t.SQLLeast), 3)
 		case rowChanged:
@@ -140,7 +154,10 @@ func (r *report) hold(measured samples, c int) {
 // ratio is the median over the rounds of what ÷ against, each within its own
 // round; 0 when one of the two was not measured.
 func (m samples) ratio(what, against string, connections int) float64 {
-	above, below := m[key{what, connections}], m[key{against, connections}]
+	return ratioOf(m[key{what, connections}], m[key{against, connections}])
+}
+
+func ratioOf(above, below []sample) float64 {
 	var ratios []float64
 	for i := range min(len(above), len(below)) {
 		ratios = append(ratios, above[i].Rate/below[i].Rate)
@@ -173,7 +190,7 @@ func median(numbers []float64) float64 {
 
 // print writes the report for people, as Markdown tables.
 func (r *report) print(out io.Writer) error {
-	fmt.Fprintf(out, "%s; PostgreSQL %s; Redis %s\n", r.Machine, r.Postgres, r.Redis)
+	fmt.Fprintln(out, r.platform)
 	fmt.Fprintf(out, "%s, %d people, %d rounds of %g s each, %.0f s in all\n\n",
 		r.Begun.Format("2006-01-02 15:04 UTC"), r.People, r.Rounds, r.Seconds, r.Took)
 	table := newTable(out, "what", "c", "per second", "lowest–highest", "p50 ms", "p99 ms", "µs server", "µs Postgres", "µs Redis", "allocations", "bytes", "÷ gin")
@@ -189,6 +206,9 @@ func (r *report) print(out io.Writer) error {
 	for _, missing := range r.Missing {
 		fmt.Fprintf(out, "Not measured: %s.\n", missing)
 	}
+	for _, note := range r.Notes {
+		fmt.Fprintf(out, "Note: %s.\n", note)
+	}
 	fmt.Fprintln(out)
 	table = newTable(out, "round trips of one request", "SQL", "Redis")
 	for _, t := range r.RoundTrips {
@@ -198,8 +218,12 @@ func (r *report) print(out io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(out)
-	table = newTable(out, "budget", "c", "got", "want", "")
-	for _, b := range r.Budgets {
+	return printBudgets(out, r.Budgets)
+}
+
+func printBudgets(out io.Writer, budgets []budget) error {
+	table := newTable(out, "budget", "c", "got", "want", "")
+	for _, b := range budgets {
 		c, want, verdict := "", "≥ ", "FAIL"
 		if b.Connections > 0 {
 			c = fmt.Sprint(b.Connections)

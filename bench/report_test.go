@@ -16,7 +16,7 @@ func TestReport(t *testing.T) {
 		measured.add(rowHello, 16, sample{Rate: rates[0], P50: 1, P99: 2})
 		measured.add(rowRepeat, 16, sample{Rate: rates[1], P50: 1, P99: 6, ServerCPU: 100})
 	}
-	r := &report{Machine: "a machine", Begun: time.Unix(0, 0).UTC(), Missing: []string{"pgbench is elsewhere"}}
+	r := &report{platform: platform{Machine: "a machine"}, Begun: time.Unix(0, 0).UTC(), Missing: []string{"pgbench is elsewhere"}, Notes: []string{"so so"}}
 	r.RoundTrips = []trips{{rowRepeat, 1, 1, 1, 2}, {rowFirst, 4, 4, 1, 1}}
 	r.Process = footprint{BinaryMB: 30}
 	r.fill(measured, map[string]heap{rowRepeat: {70, 9000}}, []int{1, 16})
@@ -40,7 +40,7 @@ func TestReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"a machine", "Not measured: pgbench is elsewhere.", "130–440", "| 1–2 |", "≤ 25", "FAIL", "pass", "| –", "0.130 |", "| 70 ", "| 9000 ",
+		"a machine", "Not measured: pgbench is elsewhere.", "Note: so so.", "130–440", "| 1–2 |", "≤ 25", "FAIL", "pass", "| –", "0.130 |", "| 70 ", "| 9000 ",
 	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("got no %q in the report:\n%s", want, &text)
@@ -70,6 +70,19 @@ func TestReadStat(t *testing.T) {
 	for _, bad := range []string{"", "77 (x) S 1 2", strings.Replace(good, " 30 ", " x ", 1)} {
 		if got, err := readStat([]byte(bad)); err == nil {
 			t.Errorf("%q: got %+v, want an error", bad, got)
+		}
+	}
+}
+
+func TestTicksBetween(t *testing.T) {
+	t.Parallel()
+	total, idle, err := ticksBetween([]byte("cpu  10 0 10 100 5 0 0 0 3 0\ncpu0 1 1 1 1 1\n"), []byte("cpu  20 1 15 150 7 0 2 0 9 0\n"))
+	if total != 70 || idle != 52 || err != nil {
+		t.Errorf("got %d ticks, %d of them idle, error %v, want 70 and 52", total, idle, err)
+	}
+	for _, bad := range []string{"", "cpu 1 2\n", "cpu 1 2 x 4 5 6\n"} {
+		if _, _, err := ticksBetween([]byte(bad), []byte("cpu 1 1 1 1 1 1\n")); err == nil {
+			t.Errorf("%q: got no error", bad)
 		}
 	}
 }

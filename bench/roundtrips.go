@@ -76,6 +76,7 @@ func countTrips(ctx context.Context, u *usher, folder, program string, d *databa
 	fresh := func() int { next += catalogGroups; return next }
 	turn := 0
 	known := func() int { turn++; return nobody + turn%2*catalogGroups }
+	call := u.Signer.token(person, nobody, usual, time.Now().Unix())
 	unchanged := func() says { return usual }
 	swaps := 0
 	swapped := func() says {
@@ -86,15 +87,20 @@ func countTrips(ctx context.Context, u *usher, folder, program string, d *databa
 		name string
 		send func(i int) error
 	}{
-		{"first sign-in", signIn(&result.first, fresh, unchanged)},
-		{"unchanged sign-in", signIn(&result.repeat, known, unchanged)},
-		{"changed groups", signIn(&result.changed, func() int { return nobody + 2*catalogGroups }, swapped)},
-		{"bad signature", func(int) error {
+		{rowFirst, signIn(&result.first, fresh, unchanged)},
+		{rowRepeat, signIn(&result.repeat, known, unchanged)},
+		{rowChanged, signIn(&result.changed, func() int { return nobody + 2*catalogGroups }, swapped)},
+		{rowForged, func(int) error {
 			token := forge(u.Signer.token(person, nobody, usual, time.Now().Unix()))
 			return u.want(ctx, callbackPath+"?token="+token, "", http.StatusUnauthorized)
 		}},
 		{"GET /auth/session", func(int) error { return u.want(ctx, "/auth/session", cookie, http.StatusOK) }},
 		{rowVerify, func(int) error { return u.want(ctx, verifyPath, cookie, http.StatusNoContent) }},
+		{rowCall, func(int) error { return u.called(ctx, call) }},
+		{rowView, func(int) error {
+			token := u.Signer.token(person, nobody, usual, time.Now().Unix())
+			return u.want(ctx, viewPath+"?appId="+u.Signer.Issuer+"&user="+token, "", http.StatusOK)
+		}},
 	} {
 		var sqlTurns, redisTurns []int
 		for i := range requestsCounted + 2 {
@@ -112,6 +118,24 @@ func countTrips(ctx context.Context, u *usher, folder, program string, d *databa
 		})
 	}
 	return result, nil
+}
+
+// called asks verifyPath with a token in the header.
+func (u *usher) called(ctx context.Context, token string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+u.address+verifyPath, nil)
+	if err != nil {
+		return err
+	}
+	request.Host = publicHost
+	request.Header.Set("Authorization", "JWT "+token)
+	answer, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusNoContent {
+		err = fmt.Errorf("got %s, want 204", answer.Status)
+	}
+	return errors.Join(err, answer.Body.Close())
 }
 
 // want sends a request and holds its status against want.

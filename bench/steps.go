@@ -54,9 +54,7 @@ func (s *stand) steps() []step {
 			}
 		}),
 		s.driven(rowVerify, s.usher.process, 60_000, func() load {
-			return load{
-				Address: s.usher.address, Host: publicHost, Targets: []string{verifyPath}, Cookies: s.cookies, Again: true, Want: http.StatusNoContent,
-			}
+			return s.verified(nil)
 		}),
 		s.driven(rowCall, s.usher.process, 60_000, func() load {
 			callers := span{s.people.Repeat.First, min(s.people.Repeat.Count, 500)}

@@ -18,32 +18,24 @@ const settleTime = 50 * time.Millisecond
 // watch runs a measurement and works out what the servers spent on it. server
 // is the one that is asked; nil = none of ours.
 func (s *stand) watch(server *process, run func() (tally, error)) (sample, error) {
-	pids := [3]int{0, s.postmaster, s.redisPID}
+	watched := [3][]int{1: {s.postmaster}, 2: {s.redisPID}}
 	if server != nil {
-		pids[0] = server.pid()
+		for _, p := range append([]*process{server}, server.beside...) {
+			watched[0] = append(watched[0], p.pid())
+		}
 	}
-	var before, after [3]float64
-	for i, pid := range pids {
-		if pid == 0 {
-			continue
-		}
-		var err error
-		if before[i], err = cpuSeconds(pid); err != nil {
-			return sample{}, err
-		}
+	before, err := cpuOf(watched)
+	if err != nil {
+		return sample{}, err
 	}
 	t, err := run()
 	if err != nil {
 		return sample{}, err
 	}
 	time.Sleep(settleTime)
-	for i, pid := range pids {
-		if pid == 0 {
-			continue
-		}
-		if after[i], err = cpuSeconds(pid); err != nil {
-			return sample{}, err
-		}
+	after, err := cpuOf(watched)
+	if err != nil {
+		return sample{}, err
 	}
 	if t.Counted == 0 || t.Seconds <= 0 {
 		return sample{}, errors.New("nothing was measured")
@@ -53,6 +45,20 @@ func (s *stand) watch(server *process, run func() (tally, error)) (sample, error
 		Rate: t.rate(), P50: t.P50, P99: t.P99,
 		ServerCPU: spent(0), PostgresCPU: spent(1), RedisCPU: spent(2),
 	}, nil
+}
+
+// cpuOf sums up the processor seconds of groups of processes.
+func cpuOf(groups [3][]int) (seconds [3]float64, err error) {
+	for i, pids := range groups {
+		for _, pid := range pids {
+			one, err := cpuSeconds(pid)
+			if err != nil {
+				return seconds, err
+			}
+			seconds[i] += one
+		}
+	}
+	return seconds, nil
 }
 
 // heap is what a Go process has allocated so far.
