@@ -21,6 +21,7 @@ type App struct {
 	Provisioning *provisioning.Service
 	Sessions     *sessions.Sessions
 	Tokens       *tokens.Tokens
+	Webhooks     *provisioning.Webhooks
 	// Origin is where browsers reach us, as configured. It is the one source
 	// of absolute links; a request's Host is only looked up, never repeated.
 	Origin provisioning.Origin

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -94,8 +93,8 @@ type guardedTransport struct {
 }
 
 var (
-	errPlainHTTP = errors.New("only https addresses are called")
-	errUserinfo  = errors.New("an address with a user name or password is not called")
+	errPlainHTTP error = blockedCall("only https addresses are called")
+	errUserinfo  error = blockedCall("an address with a user name or password is not called")
 )
 
 // RoundTrip makes one call.
@@ -159,7 +158,7 @@ func (o outbound) checkAddress(address netip.Addr) error {
 	case slices.ContainsFunc(o.allow, func(p netip.Prefix) bool { return p.Contains(address) }):
 		return nil
 	}
-	return fmt.Errorf("%s is not an address of the public Internet, and USHER_OUTBOUND_ALLOW does not name it", address)
+	return blockedCall(address.String() + " is not an address of the public Internet, and USHER_OUTBOUND_ALLOW does not name it")
 }
 
 func checkLoopback(address netip.Addr) error {

@@ -39,6 +39,7 @@ type core struct {
 	sessions     *sessions.Sessions
 	tokens       *tokens.Tokens
 	admins       *admins.Service
+	webhooks     *provisioning.Webhooks
 	outbound     *http.Client // for addresses that administrators and partners name
 }
 
@@ -91,6 +92,7 @@ func openCore(ctx context.Context, cfg Config, log *slog.Logger) (_ *core, err e
 	k.provisioning = provisioning.New(k.store, sealer, k.sessions, time.Now, log)
 	generations.Generations = k.provisioning
 	k.tokens = tokens.New(k.store, sealer, time.Now, log)
+	k.webhooks = provisioning.NewWebhooks(k.store, sealer, k.outbound, time.Now, log)
 	var provider *admins.Provider
 	if cfg.AdminOIDC.Issuer != "" {
 		provider = admins.NewProvider(cfg.AdminOIDC)
@@ -209,6 +211,7 @@ func (k *core) run(ctx context.Context) {
 	}
 	beside.Go(func() { k.admins.Run(ctx) })
 	beside.Go(func() { k.tokens.Run(ctx) })
+	beside.Go(func() { k.webhooks.Run(ctx) })
 	k.provisioning.Run(ctx)
 	beside.Wait()
 }
@@ -257,6 +260,7 @@ func wire(ctx context.Context, cfg Config, origin provisioning.Origin, log *slog
 		Provisioning:   k.provisioning,
 		Sessions:       k.sessions,
 		Tokens:         k.tokens,
+		Webhooks:       k.webhooks,
 		Origin:         origin,
 		AdminHosts:     cfg.adminHosts(origin),
 		TrustedProxies: cfg.TrustedProxies,
@@ -287,6 +291,7 @@ func wire(ctx context.Context, cfg Config, origin provisioning.Origin, log *slog
 func (k *core) measure(app *handlers.App, routes gin.RoutesInfo) *metrics {
 	m := newMetrics(routes)
 	m.registry.MustRegister(newStateMetrics(k, app.HTTP))
+	m.registry.MustRegister(newWebhookMetrics(k.webhooks))
 	app.Requests, app.Meter = m, m
 	k.store.Watch(m.databaseCall)
 	if k.redis != nil {
