@@ -47,6 +47,9 @@ const (
 	BearerInvalidToken      Code = "invalid_token"
 	BearerInsufficientScope Code = "insufficient_scope"
 
+	// SCIMTokenInvalid is about the token with which a directory speaks.
+	SCIMTokenInvalid Code = "scim_token_invalid"
+
 	// RefreshTokenInvalid and CustomTokenInvalid are the second wire form's.
 	RefreshTokenInvalid Code = "refresh_token_invalid"
 	CustomTokenInvalid  Code = "token_invalid"
@@ -158,6 +161,7 @@ var outcomes = map[string]outcome{
 	string(AuthorizationInvalid):      {status: http.StatusBadRequest, title: "The application you came from asks in a way that does not work", whatToDo: "Go back to the application and try again. If this happens again, tell its support team the reason and reference below."},
 	string(BearerInvalidToken):        {status: http.StatusUnauthorized, title: "This access token is not good", whatToDo: "It is unknown, over or taken back: get another one.", challenge: schemeBearer, tokenError: BearerInvalidToken},
 	string(BearerInsufficientScope):   {status: http.StatusForbidden, title: "This access token is for something else", whatToDo: "Ask for a token with the scope openid.", challenge: schemeBearer, tokenError: BearerInsufficientScope},
+	string(SCIMTokenInvalid):          {status: http.StatusUnauthorized, title: "A valid SCIM token is needed here", whatToDo: "An administrator makes one on the page of the integration. Send it as “Authorization: Bearer …”.", challenge: schemeBearer},
 	string(RefreshTokenInvalid):       {status: http.StatusUnauthorized, title: "The refresh token is not valid", whatToDo: "It is unknown, over, taken back or another client's, or the person may not sign in any more: let the person sign in again.", challenge: schemeBearer},
 	string(CustomTokenInvalid):        {status: http.StatusUnauthorized, title: "The token is not valid", whatToDo: "It is no access or identity token of this client, or it is over or taken back: take a fresh one.", challenge: schemeBearer},
 	string(UnknownHost):               {status: http.StatusMisdirectedRequest, title: "Nobody lives at this address", whatToDo: "Check the host name in the address."},

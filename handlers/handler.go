@@ -81,11 +81,15 @@ const (
 	asOAuth                    // RFC 6749 §5.2
 	asFrame                    // HTML for a frame, see WrapFrame
 	asMessage                  // JSON with "msg", see WrapV0
+	asSCIM                     // RFC 7644 §3.12
 )
 
 // wantedForm is the form for a route that speaks both HTML and JSON, or for an
 // address that is none.
 func wantedForm(r *http.Request) errorForm {
+	if strings.HasPrefix(r.URL.Path, SCIMPath+"/") {
+		return asSCIM
+	}
 	// The APIs speak JSON even about addresses that they do not have.
 	if strings.HasPrefix(r.URL.Path, "/admin/api/") || strings.HasPrefix(r.URL.Path, "/api/") ||
 		prefersJSON(r.Header.Values("Accept")) {
@@ -142,6 +146,8 @@ func (h *HTTP) answer(c *gin.Context, err error, form errorForm) {
 		c.Data(ruling.status, "application/problem+json", ruling.problem(reference))
 	case asOAuth:
 		c.Data(ruling.status, "application/json", ruling.oauthError(reference))
+	case asSCIM:
+		c.Data(ruling.status, scimType, ruling.scimError(err, reference))
 	case asMessage:
 		c.Data(ruling.status, "application/json", ruling.message(reference))
 	case asFrame:

@@ -136,6 +136,8 @@ type (
 	ParkedCredit   = store.ParkedCredit
 	Change         = store.Change
 	Belongings     = store.Belongings
+	SCIMConnection = store.SCIMConnection
+	SCIMToken      = store.SCIMToken
 	// SignInRecord is an entry of the sign-in log.
 	SignInRecord = store.SignIn
 )

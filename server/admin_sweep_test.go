@@ -126,6 +126,13 @@ func (s *sweep) integration(t *testing.T) installed {
 	return s.i.install(t, fields{"name": "Made " + s.next()}, s.host)
 }
 
+// scimToken makes a directory's token, and returns its path.
+func (s *sweep) scimToken(t *testing.T) string {
+	t.Helper()
+	tokens := "/integrations/" + s.integration(t).ID + "/scim/tokens"
+	return tokens + "/" + s.id(t, "POST", tokens, fields{"name": "Okta"})
+}
+
 func (s *sweep) session(t *testing.T, user string) string {
 	t.Helper()
 	return decode[struct{ Sessions []struct{ ID string } }](t, s.api(t, 200, "GET", "/users/"+user+"/sessions", nil)).Sessions[0].ID
@@ -397,6 +404,27 @@ func (s *sweep) changes() map[string]func(t *testing.T) change {
 		"POST /admin/integrations/:id/keys": func(t *testing.T) change {
 			n := "/admin/integrations/" + s.integration(t).ID + "/keys"
 			return s.form(t, n+"/new", n)
+		},
+		"PATCH /admin/api/v1/integrations/:id/scim": func(t *testing.T) change {
+			return api("/integrations/"+s.integration(t).ID+"/scim", fields{"subject": "user_name"})
+		},
+		"POST /admin/api/v1/integrations/:id/scim/tokens": func(t *testing.T) change {
+			return api("/integrations/"+s.integration(t).ID+"/scim/tokens", fields{"name": "Okta"})
+		},
+		"DELETE /admin/api/v1/integrations/:id/scim/tokens/:token": func(t *testing.T) change {
+			return api(s.scimToken(t), nil)
+		},
+		"POST /admin/integrations/:id/scim": func(t *testing.T) change {
+			n := "/admin/integrations/" + s.integration(t).ID + "/scim"
+			return s.form(t, n, n, "subject", "none")
+		},
+		"POST /admin/integrations/:id/scim/tokens": func(t *testing.T) change {
+			n := "/admin/integrations/" + s.integration(t).ID + "/scim"
+			return s.form(t, n, n+"/tokens", "name", "Okta")
+		},
+		"POST /admin/integrations/:id/scim/tokens/:token/revoke": func(t *testing.T) change {
+			page := "/admin" + s.scimToken(t) + "/revoke"
+			return s.form(t, page, page)
 		},
 		"POST /admin/integrations/:id/sign-out": func(t *testing.T) change {
 			n := "/admin/integrations/" + s.integration(t).ID + "/sign-out"

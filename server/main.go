@@ -112,6 +112,7 @@ func newRoot(p program) *cobra.Command {
 		newIntegration(p),
 		newAdmin(p),
 		newAPIKey(p),
+		newSCIM(p),
 		newTenant(p),
 		newUser(p),
 		newResource(p),

@@ -101,6 +101,7 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 	}
 
 	embedRoutes(engine, app, tenant)
+	scimRoutes(engine, app, tenant)
 	adminRoutes(engine, app, a)
 	if front != nil {
 		engine.NoRoute(tenant, app.ToFront(*front))
@@ -121,6 +122,31 @@ func embedRoutes(engine *gin.Engine, app *handlers.App, tenant gin.HandlerFunc) 
 		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
 	} {
 		engine.Handle(method, view+"/content/:ticket/*path", framed, app.WrapFrame(app.ViewContent))
+	}
+}
+
+// scimRoutes are what directories keep people and groups by.
+func scimRoutes(engine *gin.Engine, app *handlers.App, tenant gin.HandlerFunc) {
+	for _, r := range []route{
+		{http.MethodGet, "/ServiceProviderConfig", app.WrapSCIM(app.SCIMConfig)},
+		{http.MethodGet, "/ResourceTypes", app.WrapSCIM(app.SCIMResourceTypes)},
+		{http.MethodGet, "/ResourceTypes/:id", app.WrapSCIM(app.SCIMResourceType)},
+		{http.MethodGet, "/Schemas", app.WrapSCIM(app.SCIMSchemas)},
+		{http.MethodGet, "/Schemas/:id", app.WrapSCIM(app.SCIMSchema)},
+		{http.MethodGet, "/Users", app.WrapSCIM(app.SCIMUsers)},
+		{http.MethodPost, "/Users", app.WrapSCIM(app.AddSCIMUser)},
+		{http.MethodGet, "/Users/:id", app.WrapSCIM(app.SCIMUser)},
+		{http.MethodPut, "/Users/:id", app.WrapSCIM(app.PutSCIMUser)},
+		{http.MethodPatch, "/Users/:id", app.WrapSCIM(app.PatchSCIMUser)},
+		{http.MethodDelete, "/Users/:id", app.WrapSCIM(app.DeleteSCIMUser)},
+		{http.MethodGet, "/Groups", app.WrapSCIM(app.SCIMGroups)},
+		{http.MethodPost, "/Groups", app.WrapSCIM(app.AddSCIMGroup)},
+		{http.MethodGet, "/Groups/:id", app.WrapSCIM(app.SCIMGroup)},
+		{http.MethodPut, "/Groups/:id", app.WrapSCIM(app.PutSCIMGroup)},
+		{http.MethodPatch, "/Groups/:id", app.WrapSCIM(app.PatchSCIMGroup)},
+		{http.MethodDelete, "/Groups/:id", app.WrapSCIM(app.DeleteSCIMGroup)},
+	} {
+		engine.Handle(r.method, handlers.SCIMPath+r.path, tenant, r.handler)
 	}
 }
 
@@ -154,6 +180,10 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		{http.MethodDelete, "/integrations/:id/keys/:kid", admins.WriteIntegrations, a.IfMatch(a.RetireKey)},
 		{http.MethodPost, "/integrations/:id/links", admins.WriteIntegrations, a.Once(a.SignLink)},
 		{http.MethodGet, "/integrations/:id/quick-start", admins.ReadIntegrations, a.QuickStart},
+		{http.MethodGet, "/integrations/:id/scim", admins.ReadIntegrations, a.SCIM},
+		{http.MethodPatch, "/integrations/:id/scim", admins.WriteIntegrations, a.IfMatch(a.ChangeSCIM)},
+		{http.MethodPost, "/integrations/:id/scim/tokens", admins.WriteIntegrations, a.Once(a.MakeSCIMToken)},
+		{http.MethodDelete, "/integrations/:id/scim/tokens/:token", admins.WriteIntegrations, a.IfMatch(a.RevokeSCIMToken)},
 		{http.MethodGet, "/sign-ins", admins.ReadLog, a.SignIns},
 		{http.MethodGet, "/sign-ins/:reference", admins.ReadLog, a.SignInByReference},
 		{http.MethodGet, "/activity", admins.ReadLog, a.Activity},
@@ -330,6 +360,11 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		{http.MethodPost, "/admin/integrations/:id/remove", admins.WriteIntegrations, a.RemoveForm},
 		{http.MethodGet, "/admin/integrations/:id/removed", admins.ReadIntegrations, a.RemovedPage},
 		{http.MethodPost, "/admin/integrations/:id/removed", admins.WriteIntegrations, a.DropHoldingsForm},
+		{http.MethodGet, "/admin/integrations/:id/scim", admins.ReadIntegrations, a.SCIMPage},
+		{http.MethodPost, "/admin/integrations/:id/scim", admins.WriteIntegrations, a.ChangeSCIMForm},
+		{http.MethodPost, "/admin/integrations/:id/scim/tokens", admins.WriteIntegrations, a.FormOnce(a.MakeSCIMTokenForm)},
+		{http.MethodGet, "/admin/integrations/:id/scim/tokens/:token/revoke", admins.WriteIntegrations, a.RevokeSCIMTokenPage},
+		{http.MethodPost, "/admin/integrations/:id/scim/tokens/:token/revoke", admins.WriteIntegrations, a.RevokeSCIMTokenForm},
 		{http.MethodGet, "/admin/sign-ins", admins.ReadLog, a.SignInsPage},
 		{http.MethodGet, "/admin/sign-ins/:reference", admins.ReadLog, a.SignInEntryPage},
 		{http.MethodGet, "/admin/doctor", admins.ReadLog, a.DoctorPage},

@@ -99,6 +99,10 @@ var notices = map[string]string{
 	"administrator_removed": "Removed. Every session of the account has ended.",
 	"api_key_revoked":       "Revoked. The key is refused from now on.",
 
+	"scim_changed":           "Saved. It counts for what the directory writes from now on.",
+	"scim_token_revoked":     "Revoked. The token is refused from now on.",
+	"scim_token_made_before": "This form has been sent before, and its token is in the list. It was shown once; if nobody has it, make another one.",
+
 	"password_changed": "Your password is changed. You are signed out everywhere else.",
 	"sessions_ended":   "You are signed out everywhere else.",
 	"passkey_added":    "The passkey is added. Next time you can sign in with it.",

@@ -96,6 +96,7 @@ func (a *Admin) integrationPage(c *gin.Context, n provisioning.Installed, tab st
 		{"Health", "", false},
 		{"Keys", "/keys", false},
 		{"Quick start", "/quick-start", false},
+		{"SCIM", "/scim", false},
 		{"Settings", "/settings", true},
 		{"Remove", "/remove", true},
 	} {

@@ -61,6 +61,8 @@ func (n names) actor(actor string) string {
 		return "administrator " + name
 	case kind == admins.KindAdmin:
 		return "an administrator"
+	case kind == "scim_token":
+		return "the directory"
 	case kind == admins.KindAPIKey && name != "":
 		return "API key “" + name + "”"
 	case kind == admins.KindAPIKey:

@@ -349,8 +349,13 @@ SELECT EXISTS (SELECT 1 FROM group_members WHERE tenant_id = $1 AND group_id = $
 		act := d.Emptied(len(members))
 		if done {
 			act = d.Deleted(len(members))
-			if _, err := tx.ExecContext(ctx, `DELETE FROM groups WHERE tenant_id = $1 AND id = $2`, tenant, id); err != nil {
-				return err
+			for _, statement := range []string{
+				`DELETE FROM scim_groups WHERE tenant_id = $1 AND group_id = $2`,
+				`DELETE FROM groups WHERE tenant_id = $1 AND id = $2`,
+			} {
+				if _, err := tx.ExecContext(ctx, statement, tenant, id); err != nil {
+					return err
+				}
 			}
 		}
 		if err := act.By.expects(g.Revision); err != nil {

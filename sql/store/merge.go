@@ -181,6 +181,9 @@ UPDATE identities SET user_id = $1, fingerprint = NULL WHERE tenant_id = $2 AND 
 	if err := s.moveClaimValues(ctx, tx, tenant, keep, gone); err != nil {
 		return err
 	}
+	if err := moveSCIMUsers(ctx, tx, tenant, keep, gone); err != nil {
+		return err
+	}
 	for _, r := range m.Memberships {
 		if _, err := tx.ExecContext(ctx, `
 INSERT INTO group_members (tenant_id, user_id, group_id, source, pinned, created_at) VALUES ($1, $2, $3, $4, $5, $6)

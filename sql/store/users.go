@@ -191,55 +191,61 @@ func scanProfiles(rows *sqlx.Rows) ([]Profile, error) {
 // ErrMerged for a user who was merged into another.
 func (s *Store) SetDisabled(ctx context.Context, tenant, user string, disabled bool, entry JournalEntry, act Act) (epoch int64, err error) {
 	err = s.inTx(ctx, func(tx *sqlx.Tx) error {
-		var found struct {
-			Status  string `db:"status"`
-			Version int64  `db:"version"`
-		}
-		err := tx.GetContext(ctx, &found,
-			`SELECT status, version FROM users WHERE tenant_id = $1 AND id = $2`+s.dialect.forUpdate(), tenant, user)
+		var version int64
+		err := tx.GetContext(ctx, &version,
+			`SELECT version FROM users WHERE tenant_id = $1 AND id = $2`+s.dialect.forUpdate(), tenant, user)
 		if err == nil {
-			err = act.By.expects(found.Version)
+			err = act.By.expects(version)
+		}
+		if err == nil {
+			epoch, err = s.disable(ctx, tx, tenant, user, disabled, entry)
 		}
 		if err != nil {
-			return err
-		}
-		next := StatusActive
-		if disabled {
-			next = StatusDisabled
-		}
-		if found.Status == StatusMerged {
-			return ErrMerged
-		}
-		if found.Status == StatusErased {
-			// Enabling an erased person lifts the tombstones; the row stays
-			// erased, and the person can come back as somebody new.
-			next = StatusErased
-			if !disabled {
-				if _, err := tx.ExecContext(ctx,
-					`DELETE FROM tombstones WHERE tenant_id = $1 AND user_id = $2`, tenant, user); err != nil {
-					return err
-				}
-			}
-		}
-		raise := 0
-		if disabled {
-			raise = 1
-		}
-		err = tx.GetContext(ctx, &epoch, `
-UPDATE users SET status = $1, version = version + 1, session_epoch = session_epoch + $2, updated_at = $3
- WHERE tenant_id = $4 AND id = $5 RETURNING session_epoch`, next, raise, s.now().UTC(), tenant, user)
-		if err == nil && disabled {
-			err = s.owe(ctx, tx, tenant, EndingOfUser, user, epoch)
-		}
-		if err != nil {
-			return err
-		}
-		if err := insertJournal(ctx, tx, tenant, user, s.now().UTC(), entry); err != nil {
 			return err
 		}
 		return s.record(ctx, tx, tenant, act)
 	})
 	return epoch, err
+}
+
+// disable disables or enables a user whose row is locked.
+func (s *Store) disable(ctx context.Context, tx *sqlx.Tx, tenant, user string, disabled bool, entry JournalEntry) (epoch int64, err error) {
+	var status string
+	if err := tx.GetContext(ctx, &status, `SELECT status FROM users WHERE tenant_id = $1 AND id = $2`, tenant, user); err != nil {
+		return 0, err
+	}
+	next := StatusActive
+	if disabled {
+		next = StatusDisabled
+	}
+	if status == StatusMerged {
+		return 0, ErrMerged
+	}
+	if status == StatusErased {
+		// Enabling an erased person lifts the tombstones; the row stays
+		// erased, and the person can come back as somebody new.
+		next = StatusErased
+		if !disabled {
+			if _, err := tx.ExecContext(ctx,
+				`DELETE FROM tombstones WHERE tenant_id = $1 AND user_id = $2`, tenant, user); err != nil {
+				return 0, err
+			}
+		}
+	}
+	raise := 0
+	if disabled {
+		raise = 1
+	}
+	err = tx.GetContext(ctx, &epoch, `
+UPDATE users SET status = $1, version = version + 1, session_epoch = session_epoch + $2, updated_at = $3
+ WHERE tenant_id = $4 AND id = $5 RETURNING session_epoch`, next, raise, s.now().UTC(), tenant, user)
+	if err == nil && disabled {
+		err = s.owe(ctx, tx, tenant, EndingOfUser, user, epoch)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return epoch, insertJournal(ctx, tx, tenant, user, s.now().UTC(), entry)
 }
 
 // Erasure is what is kept of an erased person: digests under which nobody can
@@ -308,6 +314,7 @@ INSERT INTO tombstones (tenant_id, digest, user_id) VALUES ($1, $2, $3) ON CONFL
 			`DELETE FROM claim_values WHERE tenant_id = $1 AND user_id = $2`,
 			`DELETE FROM consents WHERE tenant_id = $1 AND user_id = $2`,
 			`DELETE FROM token_grants WHERE tenant_id = $1 AND user_id = $2`, // their attributes can say anything
+			`DELETE FROM scim_users WHERE tenant_id = $1 AND user_id = $2`,
 			// Its details quote names and e-mails, and so do those of the users
 			// who were merged into this one.
 			`DELETE FROM journal WHERE tenant_id = $1 AND (user_id = $2
