@@ -20,6 +20,9 @@ const (
 	DefaultSessionIdle     = 8 * time.Hour
 	DefaultSessionAbsolute = 30 * 24 * time.Hour
 	DefaultDriftThreshold  = 5 // people within an hour
+	// DefaultSignInRate is how many tokens of an integration one instance takes
+	// a second.
+	DefaultSignInRate = 200
 
 	maxMaxAge          = 365 * 24 * time.Hour
 	maxEmbedMaxAge     = 24 * time.Hour
@@ -32,6 +35,7 @@ const (
 	maxOrigins        = 50
 	secretBytes       = 32
 	maxDriftThreshold = 1000
+	maxSignInRate     = 100_000
 )
 
 // NewKey is the wish for a key. At most one of Secret and PublicKey is given;
@@ -59,10 +63,12 @@ func DefaultIntegration() store.Integration {
 		GroupScope: store.ScopeAll, MetaMode: store.MetaMerge,
 		SessionIdle: DefaultSessionIdle, SessionAbsolute: DefaultSessionAbsolute,
 		DriftThreshold: DefaultDriftThreshold, EmbedMaxAge: DefaultEmbedMaxAge, ContentOrigins: []string{},
+		SignInRate: DefaultSignInRate,
 	}
 }
 
-// Install makes an integration with its first key. The error joins an *Invalid
+// Install makes an integration with its first key. With a JWKS URL and no wish
+// for a key it has none of its own. The error joins an *Invalid
 // for each field that cannot be accepted.
 func (s *Service) Install(ctx context.Context, tenant store.Tenant, wish Settings, key NewKey, by By) (Installed, error) {
 	id, err := store.NewID()
@@ -78,30 +84,46 @@ func (s *Service) Install(ctx context.Context, tenant store.Tenant, wish Setting
 		errs = append(errs, invalid("name", "give the integration a name"))
 	}
 	errs = append(errs, wish.apply(&n))
-	first, secret, err := s.makeKey(n, key)
-	if err := errors.Join(append(errs, err)...); err != nil {
+	var first store.Key
+	var secret string
+	var keys []store.Key
+	detail := map[string]any{"name": n.Name}
+	theirs := key.Secret != "" || key.PublicKey != ""
+	if n.JWKSURL == "" || theirs {
+		var err error
+		first, secret, err = s.makeKey(n, key)
+		errs, keys = append(errs, err), []store.Key{first}
+		detail["key"], detail["algorithm"] = first.ID, first.Algorithm
+	}
+	if err := errors.Join(errs...); err != nil {
 		return Installed{}, err
 	}
-	if n.AcceptAfter, err = s.acceptAfter(ctx, tenant, key, now); err != nil {
+	set, err := s.wishedKeySet(ctx, wish, "")
+	if err != nil {
 		return Installed{}, err
 	}
-	act := integrationAct(by, "integration_installed", n.ID, map[string]any{
-		"name": n.Name, "key": first.ID, "algorithm": first.Algorithm,
-	})
+	if set != nil {
+		detail["jwks_url"] = n.JWKSURL
+	}
+	if n.AcceptAfter, err = s.acceptAfter(ctx, tenant, set != nil || theirs, now); err != nil {
+		return Installed{}, err
+	}
+	act := integrationAct(by, "integration_installed", n.ID, detail)
 	act.SecretOf = first.ID
 	if err := s.store.AddIntegration(ctx, n, first, act); err != nil {
 		return Installed{}, err
 	}
+	s.keepWished(ctx, set, n)
 	s.rings.forget(tenant.ID)
-	return Installed{Integration: n, Keys: []store.Key{first}, Secret: secret}, nil
+	return Installed{Integration: n, Keys: keys, Secret: secret}, nil
 }
 
 // acceptAfter keeps the links of a removed integration dead: its key may come
 // back with the new one, unless we have made that ourselves. Times in tokens
 // are whole seconds, so those of the very second are told apart by whether
 // they were used before (see Service.revived).
-func (s *Service) acceptAfter(ctx context.Context, tenant store.Tenant, key NewKey, now time.Time) (time.Time, error) {
-	if key.Secret == "" && key.PublicKey == "" {
+func (s *Service) acceptAfter(ctx context.Context, tenant store.Tenant, theirs bool, now time.Time) (time.Time, error) {
+	if !theirs {
 		return time.Time{}, nil
 	}
 	integrations, _, err := s.store.Integrations(ctx, tenant.ID)
@@ -163,14 +185,30 @@ func (s *Service) Integration(ctx context.Context, tenant store.Tenant, id strin
 
 // ChangeIntegration changes what wish names. What is so already is no change.
 func (s *Service) ChangeIntegration(ctx context.Context, tenant store.Tenant, id string, wish Settings, by By) (Installed, error) {
-	return s.edit(ctx, tenant, id, func(n *store.Integration, _ []store.Key) (store.KeyChange, error) {
+	found, err := s.Integration(ctx, tenant, id)
+	if err != nil {
+		return Installed{}, err
+	}
+	set, err := s.wishedKeySet(ctx, wish, found.JWKSURL)
+	if err != nil {
+		return Installed{}, err
+	}
+	edited, err := s.edit(ctx, tenant, found.ID, func(n *store.Integration, keys []store.Key) (store.KeyChange, error) {
 		before := *n
 		if err := wish.apply(n); err != nil {
 			return store.KeyChange{}, err
 		}
+		stays := func(k store.Key) bool { return k.RetiresAt == nil }
+		if before.JWKSURL != "" && n.JWKSURL == "" && !slices.ContainsFunc(keys, stays) {
+			return store.KeyChange{}, invalid("jwks_url", "there is no other key: add one first, or remove the integration")
+		}
 		n.AcceptAfter = stillRemembered(before, *n, s.now())
 		return store.KeyChange{Act: changed(by, "integration_changed", "integration "+n.ID, differences(before, *n))}, nil
 	})
+	if err == nil {
+		s.keepWished(ctx, set, edited.Integration)
+	}
+	return edited, err
 }
 
 // stillRemembered raises AcceptAfter when the limits are loosened: a token
@@ -221,7 +259,7 @@ func (s *Service) RetireKey(ctx context.Context, tenant store.Tenant, id, keyID 
 		if at.IsZero() || at.Before(now) {
 			at = now
 		}
-		found, others := false, false
+		found, others := false, n.JWKSURL != ""
 		for _, k := range keys {
 			if k.ID == keyID {
 				found = true

@@ -180,7 +180,7 @@ func parseJWK(text string) (key any, declared string, err error) {
 	if members.member("keys").exists() {
 		return nil, "", errors.New("this is a JWK set: paste one of its keys at a time")
 	}
-	for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"} {
+	for _, private := range privateMembers() {
 		if members.member(private).exists() {
 			return nil, "", errors.New("this JWK holds private or secret parts: they must stay with the partner. Paste the public JWK, and replace the key if others have seen this one")
 		}

@@ -57,7 +57,7 @@ func (s *Service) KeyHealth(ctx context.Context, tenant store.Tenant, n Installe
 	for _, k := range n.Keys {
 		h := KeyHealth{
 			Key: k, State: keyState(k, now), LastUsed: ever[k.ID].LastUsed,
-			SignIns: lately[k.ID].SignIns, Refused: lately[k.ID].Refused, Only: true,
+			SignIns: lately[k.ID].SignIns, Refused: lately[k.ID].Refused, Only: n.JWKSURL == "",
 		}
 		if all > 0 {
 			h.Share = float64(h.SignIns) / float64(all)
@@ -98,7 +98,7 @@ func (h *KeyHealth) judge(all []KeyHealth, now time.Time) {
 	case h.Only, h.State == KeyGone:
 	case unused >= unusedFor && now.Sub(h.CreatedAt) >= unusedFor:
 		h.Safe = "nobody has signed in with it for seven days."
-	case !h.LastUsed.IsZero() && unused >= takenOverFor && successor.LastUsed.After(h.LastUsed):
+	case !h.LastUsed.IsZero() && unused >= takenOverFor && successor != nil && successor.LastUsed.After(h.LastUsed):
 		h.Safe = fmt.Sprintf("nobody has signed in with it since %s, and people do with %s.",
 			h.LastUsed.Format("2 Jan 15:04 UTC"), successor.ID)
 	}

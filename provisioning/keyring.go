@@ -34,6 +34,7 @@ type Keyring struct {
 type ringEntry struct {
 	integration store.Integration
 	keys        []*ringKey // the youngest first; none when removed
+	set         *ringSet   // nil without a JWKS URL
 }
 
 func (e *ringEntry) removed() bool { return e.integration.RemovedAt != nil }
@@ -49,6 +50,7 @@ type ringKey struct {
 	method    jwt.SigningMethod
 	material  any    // what method verifies with
 	slips     []slip // of a secret
+	ofSet     bool   // read at the partner's JWKS URL; id is the partner's name for it
 }
 
 func (k *ringKey) retired(now time.Time) bool {
@@ -215,8 +217,9 @@ func slipsOf(secret string) []slip {
 // integration needs none of them. All three are unverified: they only look up,
 // the signature decides. The key is nil unless kid named one.
 //
-// A kid that names no key of ours may be the partner's own name for it and is
-// passed over. An app id was meant for us, so an unknown one is refused.
+// A kid that names no key of ours may be the partner's own name for it. It finds
+// the integration last, if one alone publishes a key of that name: partners
+// choose these names, and must not take each other's tokens by them. An app id was meant for us, so an unknown one is refused.
 func (r *Keyring) find(keyID, appID, issuer string) (*ringEntry, *ringKey, error) {
 	if key := r.keys[keyID]; key != nil {
 		return key.entry, key, checkInstalled(key.entry)
@@ -237,6 +240,9 @@ func (r *Keyring) find(keyID, appID, issuer string) (*ringEntry, *ringKey, error
 	}
 	if r.only != nil {
 		return r.only, nil, nil
+	}
+	if entry := r.publisher(keyID); entry != nil {
+		return entry, nil, nil
 	}
 	return nil, nil, refuse(IntegrationUnknown, "kid, appId and iss name no integration, and the tenant does not have exactly one")
 }
@@ -288,7 +294,19 @@ func (e *ringEntry) choose(t *token, named *ringKey, now time.Time) (keyChoice, 
 		}
 		return choice, nil
 	}
+	published, decides := e.set.candidates(t, now)
+	if decides {
+		choice.live = published
+		return choice, nil
+	}
 	choice.live, choice.retired = e.candidates(t.algorithm, now)
+	choice.live = append(choice.live, published...)
+	if len(choice.live) == 0 && e.set != nil && !e.set.holds(now) {
+		return choice, refuse(SignatureInvalid, "the keys at the JWKS URL %s", e.set.age(now))
+	}
+	if len(choice.live) == 0 && e.set.has(t.algorithm) {
+		return choice, refuse(SignatureInvalid, "the keys at the JWKS URL, as they were read last, are not called %s", quoted(t.keyID))
+	}
 	if len(choice.live) == 0 && e.hasLive(now) {
 		if choice.old = signerOf(t, choice.retired); choice.old != nil {
 			return choice, signedByRetired(choice.old)
@@ -346,7 +364,7 @@ func (e *ringEntry) candidates(algorithm string, now time.Time) (live, retired [
 }
 
 func (e *ringEntry) hasLive(now time.Time) bool {
-	return slices.ContainsFunc(e.keys, func(key *ringKey) bool { return !key.retired(now) })
+	return e.set.holds(now) || slices.ContainsFunc(e.keys, func(key *ringKey) bool { return !key.retired(now) })
 }
 
 // signatureInvalid tells the admin, when one fits, which misreading of the

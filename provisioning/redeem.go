@@ -125,10 +125,10 @@ func (s *Service) admit(ctx context.Context, in Arrival, write func(context.Cont
 // errOutdated means that the token was verified under an old revision.
 var errOutdated = errors.New("the integration is being changed")
 
-// verify checks the token against the tenant's keys. A refusal may be due to
-// keys that have changed elsewhere, so it is given only under keys loaded a
+// verifyKnown checks the token against the tenant's keys. A refusal may be due
+// to keys that have changed elsewhere, so it is given only under keys loaded a
 // moment ago.
-func (s *Service) verify(ctx context.Context, in Arrival) (Verified, error) {
+func (s *Service) verifyKnown(ctx context.Context, in Arrival) (Verified, error) {
 	ring, fresh, err := s.rings.get(ctx, in.Tenant.ID, ringLife)
 	if err != nil {
 		return Verified{}, err

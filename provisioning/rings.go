@@ -66,6 +66,13 @@ func (s *Service) loadRing(ctx context.Context, tenant string) (*Keyring, error)
 	if err != nil {
 		return nil, fmt.Errorf("provisioning: keys of tenant %s: %w", tenant, err)
 	}
+	sets, err := s.store.KeySets(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	if err := ring.addSets(sets); err != nil {
+		s.log.Error("a key set is left out", slog.String("tenant", tenant), slog.Any("error", err))
+	}
 	return ring, nil
 }
 

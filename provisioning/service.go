@@ -44,6 +44,7 @@ type Service struct {
 
 	tenants *tenantList
 	rings   *ringCache
+	keySets *keySetReader
 
 	resources *recent[*latest[Resource]]
 	failures  clientFailures
@@ -69,6 +70,7 @@ func New(st *store.Store, sealer *Sealer, ender Ender, now func() time.Time, log
 	s.callers, s.users = newRecent[caller](maxCallers), newRecent[*latest[Principal]](maxPrincipals)
 	s.tenants = &tenantList{latest[[]store.Tenant]{load: st.Tenants, now: now}}
 	s.rings = newRingCache(s.loadRing, now)
+	s.keySets = newKeySetReader()
 	s.resources = newRecent[*latest[Resource]](maxResourcesKept)
 	s.failures.limit = newRefusalLimit()
 	return s

@@ -33,10 +33,13 @@ type Settings struct {
 	UnknownCredits  *string
 	GroupScope      *string
 	MetaMode        *string
-	SessionIdle     *int64 // seconds
-	SessionAbsolute *int64 // seconds
-	DriftGuard      *bool  // hold removals back when one sync after another empties groups
-	DriftThreshold  *int64 // people whose groups may be emptied within an hour, 1–1000
+	SessionIdle     *int64  // seconds
+	SessionAbsolute *int64  // seconds
+	DriftGuard      *bool   // hold removals back when one sync after another empties groups
+	DriftThreshold  *int64  // people whose groups may be emptied within an hour, 1–1000
+	JWKSURL         *string // where the partner publishes its keys; "" = nowhere
+	AllowDisable    *bool   // the partner may disable its people by a signed token
+	SignInRate      *int64  // tokens a second that one instance takes; 0 = any number
 }
 
 // Empty reports whether nothing is chosen.
@@ -101,6 +104,7 @@ func (w Settings) apply(to *store.Integration) error {
 		return page, CheckLanding(page)
 	})
 	text(w.SignInURL, "sign_in_url", &n.SignInURL, checkSignInURL)
+	text(w.JWKSURL, "jwks_url", &n.JWKSURL, checkJWKSURL)
 	origins(w.ReturnOrigins, "return_origins", &n.ReturnOrigins)
 	origins(w.EmbedOrigins, "embed_origins", &n.EmbedOrigins)
 	span(w.EmbedMaxAge, "embed_max_age", &n.EmbedMaxAge, 0, maxEmbedMaxAge)
@@ -120,6 +124,16 @@ func (w Settings) apply(to *store.Integration) error {
 		} else {
 			n.DriftThreshold = *w.DriftThreshold
 		}
+	}
+	if w.SignInRate != nil {
+		if *w.SignInRate < 0 || *w.SignInRate > maxSignInRate {
+			errs = append(errs, invalid("sign_in_rate", "a whole number from 0 to %d", maxSignInRate))
+		} else {
+			n.SignInRate = *w.SignInRate
+		}
+	}
+	if w.AllowDisable != nil {
+		n.AllowDisable = *w.AllowDisable
 	}
 	if w.DriftGuard != nil {
 		n.DriftGuard = *w.DriftGuard
@@ -204,6 +218,7 @@ func chosen(n store.Integration) map[string]any {
 		"session_idle": wholeSeconds(n.SessionIdle), "session_absolute": wholeSeconds(n.SessionAbsolute),
 		"drift_guard": n.DriftGuard, "drift_threshold": n.DriftThreshold,
 		"embed_max_age": wholeSeconds(n.EmbedMaxAge), "content_origins": n.ContentOrigins,
+		"jwks_url": n.JWKSURL, "allow_disable": n.AllowDisable, "sign_in_rate": n.SignInRate,
 	}
 }
 

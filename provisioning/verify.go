@@ -40,6 +40,11 @@ type Verified struct {
 	Ends    time.Time
 
 	seen seen
+
+	// set is the partner's key set, when its age matters to the answer: a key of
+	// it has signed, or no known key has and a newer set may have the one.
+	set    *ringSet
+	signed bool // by a known key
 }
 
 // Verify checks a token against a tenant's keyring, step by step in the order
@@ -186,6 +191,10 @@ func (v *verification) refused() Verified {
 	}
 	if v.key != nil {
 		told.KeyID = v.key.id
+	}
+	told.signed = v.key != nil
+	if v.entry != nil && (told.signed && v.key.ofSet || !told.signed && v.entry.set.lacks(&v.token, v.now)) {
+		told.set = v.entry.set
 	}
 	return told
 }

@@ -494,6 +494,7 @@ func (s *sweep) changes() map[string]func(t *testing.T) change {
 	}
 	maps.Copy(changes, s.accountChanges())
 	maps.Copy(changes, s.workChanges())
+	maps.Copy(changes, s.keySetChanges())
 	maps.Copy(changes, s.organizationChanges())
 	maps.Copy(changes, s.identityChanges())
 	maps.Copy(changes, s.secretChanges("clients", s.client))

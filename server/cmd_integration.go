@@ -95,7 +95,7 @@ func newIntegration(p program) *cobra.Command {
 	}
 	host := c.PersistentFlags().String("host", "", "a host of the tenant meant (default: the tenant without hosts)")
 	c.AddCommand(newInstall(p, host), newList(p, host), newShow(p, host), newChange(p, host), newRotate(p, host),
-		newRetire(p, host), newSignEveryoneOut(p, host), newRemove(p, host))
+		newRetire(p, host), newKeySet(p, host), newSignEveryoneOut(p, host), newRemove(p, host))
 	return c
 }
 
@@ -116,6 +116,9 @@ func newInstall(p program, host *string) *cobra.Command {
 				n, err := t.provisioning.Install(c.Context(), t.tenant, settings.wish(c), key, byCommand)
 				if err != nil {
 					return err
+				}
+				if len(n.Keys) == 0 {
+					return printPublisher(p.stdout, t.origin, n)
 				}
 				printKey(p.stdout, t.origin, n, n.Keys[0])
 				return nil

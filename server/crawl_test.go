@@ -30,6 +30,9 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 	other := i.install(t, fields{"name": `Atrium & "Söhne"`, "secret": "a typed secret of the suite, 43 characters"})
 	unused := i.install(t, fields{"name": "Never used"})
 	removed := i.install(t, fields{"name": "Removed"})
+	published := newPublisher(t)
+	published.publish(t, "autumn <2026>")
+	i.install(t, fields{"name": "Publishes its keys", "jwks_url": published.URL})
 	i.signIn(t, link(removed.token(person("zoe"))))
 	for id, r := range map[string]fields{
 		"lumens":   {"integration": lumen.ID, "title": "The vote", "content": fields{"url": "https://content.example/votes/1"}, "restricted": true},

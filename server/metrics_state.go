@@ -16,6 +16,7 @@ type stateMetrics struct {
 	redisConnections, redisWaits, redisWaited  *prometheus.Desc
 	redisTimeouts                              *prometheus.Desc
 	signInLogWaiting, signInLogDropped, jobEnd *prometheus.Desc
+	keySetReads                                *prometheus.Desc
 }
 
 func newStateMetrics(k *core, http *handlers.HTTP) *stateMetrics {
@@ -37,6 +38,7 @@ func newStateMetrics(k *core, http *handlers.HTTP) *stateMetrics {
 		signInLogWaiting: desc("usher_sign_in_log_waiting", "Entries that wait to be written to the sign-in log."),
 		signInLogDropped: desc("usher_sign_in_log_dropped_total", "Entries that were counted and not kept, because the database did not take them in time."),
 		jobEnd:           desc("usher_jobs_ended_total", "Jobs that have ended in this process, by kind and state.", "kind", "state"),
+		keySetReads:      desc("usher_key_set_reads_total", "Reads of partners' JWKS URLs, by how they ended.", "result"),
 	}
 }
 
@@ -75,5 +77,8 @@ func (s *stateMetrics) Collect(to chan<- prometheus.Metric) {
 	for _, ended := range s.core.provisioning.EndedJobs() {
 		counter(s.jobEnd, float64(ended.Done), ended.Kind, "done")
 		counter(s.jobEnd, float64(ended.Failed), ended.Kind, "failed")
+	}
+	for _, reads := range s.core.provisioning.KeySetReads() {
+		counter(s.keySetReads, float64(reads.N), reads.Result)
 	}
 }

@@ -90,6 +90,7 @@ func openCore(ctx context.Context, cfg Config, log *slog.Logger) (_ *core, err e
 	generations := &lateGenerations{}
 	k.sessions = sessions.New(values, generations, time.Now)
 	k.provisioning = provisioning.New(k.store, sealer, k.sessions, time.Now, log)
+	k.provisioning.ReachBy(k.outbound)
 	generations.Generations = k.provisioning
 	k.tokens = tokens.New(k.store, sealer, time.Now, log)
 	k.webhooks = provisioning.NewWebhooks(k.store, sealer, k.outbound, time.Now, log)

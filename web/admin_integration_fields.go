@@ -9,6 +9,7 @@ type IntegrationSettings struct {
 	LinkPolicy, AutoCreate, SingleUse                                  Field
 	UnknownGroups, UnknownCredits, GroupScope, MetaMode                Field
 	SessionIdle, SessionAbsolute, DriftGuard, DriftThreshold           Field
+	JWKSURL                                                            Field
 	// Open shows the rarer settings without being asked, for a fault in them.
 	Open bool
 }
@@ -47,6 +48,10 @@ func NewIntegrationSettings() IntegrationSettings {
 		ContentOrigins: Field{
 			Name: "content_origins", Label: "Content origins", Type: "textarea",
 			Hint: "Where the partner's embedded content may be fetched from, one origin in each line. Nothing else is fetched.",
+		},
+		JWKSURL: Field{
+			Name: "jwks_url", Label: "JWKS URL", Type: "url", Autocomplete: "off",
+			Hint: "Where the partner publishes its public keys, if it does. They are read there when this is saved, and again when they change. A new integration then gets no secret, unless one is typed below.",
 		},
 		LinkPolicy: Field{
 			Name: "link_policy", Label: "When the e-mail belongs to a user already", Type: "radio",
@@ -102,6 +107,7 @@ func (s *IntegrationSettings) rarer() []*Field {
 		&s.LinkPolicy, &s.AutoCreate, &s.UnknownGroups, &s.UnknownCredits, &s.GroupScope, &s.MetaMode, &s.Leeway,
 		&s.SingleUse, &s.SignInURL, &s.RequireNonce, &s.EmbedOrigins, &s.EmbedMaxAge, &s.ContentOrigins, &s.SessionIdle, &s.SessionAbsolute,
 		&s.DriftGuard, &s.DriftThreshold,
+		&s.JWKSURL,
 	}
 }
 

@@ -78,6 +78,7 @@ type Integration struct {
 	LastSignIn   time.Time
 	SignIns      int64 // in the last seven days
 	Refused      int64
+	Set          *KeySet // nil without a JWKS URL
 	Keys         []KeyRow
 	Clock        ClockCard
 	Attention    []Attention
@@ -138,11 +139,29 @@ type UnknownRow struct {
 	Label Field // what to call a credit
 }
 
+// KeySet is what was read at a partner's JWKS URL.
+type KeySet struct {
+	URL     string
+	Rows    []KeySetRow
+	Fetched time.Time // zero = never
+	Until   time.Time // how long the keys are good if it cannot be read again
+	Holds   bool      // they are good now
+	Failed  time.Time
+	Problem string // of the last read, after "it"; "" = none
+}
+
+// KeySetRow is one key of the partner's.
+type KeySetRow struct {
+	ID, Algorithm string
+	Why           string // it is left out; "" = it is not
+}
+
 // IntegrationKeys is where keys are added and retired.
 type IntegrationKeys struct {
 	IntegrationPage
 	Keys []KeyRow
-	Full bool // there can be no further live key
+	Set  *KeySet // nil without a JWKS URL
+	Full bool    // there can be no further live key
 }
 
 func (IntegrationKeys) template() string { return "admin/integration_keys" }

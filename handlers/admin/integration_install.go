@@ -43,6 +43,10 @@ func (a *Admin) InstallForm(c *gin.Context) error {
 	} else if err != nil {
 		return explain(err)
 	}
+	if len(n.Keys) == 0 {
+		seeOther(c, integrationPath(n.ID, "/keys?done=installed_with_set"))
+		return nil
+	}
 	a.made(c, integrationPath(n.ID, "?done=installed_before"))
 	return a.showKey(c, n, n.Keys[0], true)
 }
@@ -146,6 +150,7 @@ func settingsOf(values url.Values) provisioning.Settings {
 		SessionIdle: number("session_idle"), SessionAbsolute: number("session_absolute"),
 		DriftGuard: flag("drift_guard"), DriftThreshold: number("drift_threshold"),
 		EmbedMaxAge: number("embed_max_age"), ContentOrigins: list("content_origins"),
+		JWKSURL: text("jwks_url"),
 	}
 }
 
@@ -166,7 +171,7 @@ func showSettings(fields *web.IntegrationSettings, n provisioning.Integration) {
 		"unknown_groups": {n.UnknownGroups}, "unknown_credits": {n.UnknownCredits}, "group_scope": {n.GroupScope},
 		"meta_mode": {n.MetaMode}, "session_idle": {seconds(n.SessionIdle)}, "session_absolute": {seconds(n.SessionAbsolute)},
 		"drift_guard": {mark(n.DriftGuard)}, "drift_threshold": {strconv.FormatInt(n.DriftThreshold, 10)},
-		"embed_max_age": {seconds(n.EmbedMaxAge)}, "content_origins": {strings.Join(n.ContentOrigins, "\n")},
+		"jwks_url": {n.JWKSURL}, "embed_max_age": {seconds(n.EmbedMaxAge)}, "content_origins": {strings.Join(n.ContentOrigins, "\n")},
 	})
 }
 

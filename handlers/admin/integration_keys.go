@@ -50,6 +50,9 @@ func (a *Admin) KeysPage(c *gin.Context) error {
 		}
 	}
 	page.Full = live >= provisioning.MaxLiveKeys
+	if page.Set, err = a.keySetCard(c, n.Integration); err != nil {
+		return err
+	}
 	return a.show(c, page)
 }
 

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -142,6 +143,9 @@ func (a *Admin) IntegrationPage(c *gin.Context) error {
 		LastSignIn: health.LastSignIn, SignIns: health.Week.SignIns, Refused: health.Week.Refused,
 		Keys: keys, Clock: clockCard(clock, n), MayCatalogue: actorOf(c).May(admins.WriteCatalog),
 	}
+	if page.Set, err = a.keySetCard(c, n.Integration); err != nil {
+		return err
+	}
 	for _, alert := range health.Alerts {
 		page.Attention = append(page.Attention, attention(health, alert, ""))
 	}
@@ -224,6 +228,10 @@ func (a *Admin) QuickStartPage(c *gin.Context) error {
 			Label: s.Language, Path: integrationPath(n.ID, "/quick-start?language="+s.ID), Current: s.ID == page.Snippet.ID,
 		})
 	}
-	page.Secret = len(quickStartKey(n).PublicKey) == 0
+	key, err := a.quickStartKey(c, n)
+	if err != nil {
+		return err
+	}
+	page.Secret = strings.HasPrefix(key.Algorithm, "HS")
 	return a.show(c, page)
 }

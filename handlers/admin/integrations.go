@@ -34,6 +34,7 @@ type integrationFields struct {
 	DriftThreshold  given[int64]    `json:"drift_threshold"` // people within an hour
 	EmbedMaxAge     given[int64]    `json:"embed_max_age"`   // seconds; null or 0 = none
 	ContentOrigins  given[[]string] `json:"content_origins"`
+	JWKSURL         given[string]   `json:"jwks_url"`
 }
 
 func (f integrationFields) settings() provisioning.Settings {
@@ -47,6 +48,7 @@ func (f integrationFields) settings() provisioning.Settings {
 		SessionIdle: f.SessionIdle.pointer(), SessionAbsolute: f.SessionAbsolute.pointer(),
 		DriftGuard: f.DriftGuard.pointer(), DriftThreshold: f.DriftThreshold.pointer(),
 		EmbedMaxAge: f.EmbedMaxAge.pointer(), ContentOrigins: f.ContentOrigins.pointer(),
+		JWKSURL: f.JWKSURL.pointer(),
 	}
 }
 
@@ -88,6 +90,7 @@ type integrationAnswer struct {
 	DriftThreshold  int64       `json:"drift_threshold"`
 	EmbedMaxAge     *int64      `json:"embed_max_age"` // seconds; null = none
 	ContentOrigins  []string    `json:"content_origins"`
+	JWKSURL         string      `json:"jwks_url"`
 	Keys            []keyAnswer `json:"keys"`
 	CreatedAt       time.Time   `json:"created_at"`
 	UpdatedAt       time.Time   `json:"updated_at"`
@@ -126,7 +129,8 @@ func (a *Admin) answer(c *gin.Context, n provisioning.Installed) integrationAnsw
 		MetaMode: n.MetaMode, SessionIdle: int64(n.SessionIdle / time.Second),
 		SessionAbsolute: int64(n.SessionAbsolute / time.Second), CreatedAt: n.CreatedAt, UpdatedAt: n.UpdatedAt,
 		DriftGuard: n.DriftGuard, DriftThreshold: n.DriftThreshold, ContentOrigins: n.ContentOrigins,
-		MaxAge: limit(n.MaxAge), EmbedMaxAge: limit(n.EmbedMaxAge), Keys: []keyAnswer{},
+		MaxAge: limit(n.MaxAge), EmbedMaxAge: limit(n.EmbedMaxAge), JWKSURL: n.JWKSURL,
+		Keys: []keyAnswer{},
 	}
 	for _, k := range n.Keys {
 		answer.Keys = append(answer.Keys, answerKey(k))
@@ -148,8 +152,10 @@ func (a *Admin) Install(c *gin.Context) error {
 		return explain(err)
 	}
 	answer := a.answer(c, n)
-	// Typed or made: this is the only time that it is shown.
-	answer.Keys[0].Secret = n.Secret
+	if n.Secret != "" {
+		// Typed or made: this is the only time that it is shown.
+		answer.Keys[0].Secret = n.Secret
+	}
 	setETag(c, n.Revision)
 	c.JSON(http.StatusCreated, answer)
 	return nil

@@ -49,7 +49,8 @@ func TestSteps(t *testing.T) {
 	t.Parallel()
 	storetest.EachDatabase(t, func(t *testing.T, db *storetest.Database) {
 		s := db.OpenAt(t, db.Address(), now, store.Options{})
-		known := int64(migrationSteps(t, db.Kind))
+		versions := migrationVersions(t, db.Kind)
+		known, before := versions[len(versions)-1], versions[len(versions)-2]
 		want := func(when string, want store.Steps) {
 			t.Helper()
 			got, err := s.Steps(t.Context())
@@ -60,7 +61,7 @@ func TestSteps(t *testing.T) {
 				t.Errorf("%s (-want +got):\n%s", when, diff)
 			}
 		}
-		want("empty", store.Steps{New: true, Missing: int(known), Known: known})
+		want("empty", store.Steps{New: true, Missing: len(versions), Known: known})
 		if tables := db.Tables(t); len(tables) > 0 {
 			t.Errorf("got tables %v made by looking", tables)
 		}
@@ -69,7 +70,7 @@ func TestSteps(t *testing.T) {
 		}
 		want("migrated", store.Steps{Schema: known, Known: known})
 		db.Exec(t, `DELETE FROM goose_db_version WHERE version_id = $1`, known)
-		want("the last one missing", store.Steps{Missing: 1, Schema: known - 1, Known: known})
+		want("the last one missing", store.Steps{Missing: 1, Schema: before, Known: known})
 		db.Exec(t, `INSERT INTO goose_db_version (version_id, is_applied) VALUES ($1, true), ($2, true)`, known, known+3)
 		want("of a newer program", store.Steps{Schema: known + 3, Known: known})
 	})

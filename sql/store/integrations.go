@@ -14,7 +14,7 @@ import (
 const integrationColumns = `tenant_id, id, app_id, name, revision, generation, issuer, max_age, leeway, landing_page,
        sign_in_url, require_nonce, return_origins, embed_origins, link_policy, auto_create, single_use, unknown_groups, unknown_credits,
        group_scope, meta_mode, session_idle, session_absolute, accept_after, created_at, updated_at, removed_at,
-       drift_guard, drift_threshold, embed_max_age, content_origins`
+       drift_guard, drift_threshold, embed_max_age, content_origins, jwks_url, allow_disable, sign_in_rate`
 
 // integrationRow is Integration in the types of the columns.
 type integrationRow struct {
@@ -49,6 +49,9 @@ type integrationRow struct {
 	DriftThreshold  int64      `db:"drift_threshold"`
 	EmbedMaxAge     int64      `db:"embed_max_age"`
 	ContentOrigins  string     `db:"content_origins"`
+	JWKSURL         string     `db:"jwks_url"`
+	AllowDisable    bool       `db:"allow_disable"`
+	SignInRate      int64      `db:"sign_in_rate"`
 }
 
 func rowOf(n Integration) (integrationRow, error) {
@@ -78,6 +81,7 @@ func rowOf(n Integration) (integrationRow, error) {
 		SessionAbsolute: seconds(n.SessionAbsolute), AcceptAfter: n.AcceptAfter, CreatedAt: n.CreatedAt,
 		UpdatedAt: n.UpdatedAt, RemovedAt: n.RemovedAt, DriftGuard: n.DriftGuard, DriftThreshold: n.DriftThreshold,
 		EmbedMaxAge: seconds(n.EmbedMaxAge), ContentOrigins: content,
+		JWKSURL: n.JWKSURL, AllowDisable: n.AllowDisable, SignInRate: n.SignInRate,
 	}, nil
 }
 
@@ -92,6 +96,7 @@ func (r integrationRow) integration() (Integration, error) {
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), RemovedAt: r.RemovedAt,
 		DriftGuard: r.DriftGuard, DriftThreshold: r.DriftThreshold,
 		EmbedMaxAge: time.Duration(r.EmbedMaxAge) * time.Second,
+		JWKSURL:     r.JWKSURL, AllowDisable: r.AllowDisable, SignInRate: r.SignInRate,
 	}
 	if err := json.Unmarshal([]byte(r.ReturnOrigins), &n.ReturnOrigins); err != nil {
 		return Integration{}, fmt.Errorf("store: return origins of integration %s: %w", r.ID, err)
@@ -105,7 +110,8 @@ func (r integrationRow) integration() (Integration, error) {
 	return n, nil
 }
 
-// AddIntegration writes a new integration with its first key.
+// AddIntegration writes a new integration with its first key; one that has a
+// JWKS URL may do without (the zero Key).
 func (s *Store) AddIntegration(ctx context.Context, n Integration, first Key, act Act) error {
 	row, err := rowOf(n)
 	if err != nil {
@@ -117,12 +123,14 @@ INSERT INTO integrations (`+integrationColumns+`)
 VALUES (:tenant_id, :id, :app_id, :name, :revision, :generation, :issuer, :max_age, :leeway, :landing_page,
         :sign_in_url, :require_nonce, :return_origins, :embed_origins, :link_policy, :auto_create, :single_use, :unknown_groups, :unknown_credits,
         :group_scope, :meta_mode, :session_idle, :session_absolute, :accept_after, :created_at, :updated_at,
-        :removed_at, :drift_guard, :drift_threshold, :embed_max_age, :content_origins)`, row)
+        :removed_at, :drift_guard, :drift_threshold, :embed_max_age, :content_origins, :jwks_url, :allow_disable, :sign_in_rate)`, row)
 		if err != nil {
 			return err
 		}
-		if err := insertKey(ctx, tx, first); err != nil {
-			return err
+		if first.ID != "" {
+			if err := insertKey(ctx, tx, first); err != nil {
+				return err
+			}
 		}
 		return s.record(ctx, tx, n.TenantID, act)
 	})
@@ -298,7 +306,8 @@ UPDATE integrations
        group_scope = :group_scope, meta_mode = :meta_mode, session_idle = :session_idle,
        session_absolute = :session_absolute, accept_after = :accept_after, updated_at = :updated_at,
        removed_at = :removed_at, drift_guard = :drift_guard, drift_threshold = :drift_threshold,
-       embed_max_age = :embed_max_age, content_origins = :content_origins
+       embed_max_age = :embed_max_age, content_origins = :content_origins, jwks_url = :jwks_url,
+       allow_disable = :allow_disable, sign_in_rate = :sign_in_rate
  WHERE tenant_id = :tenant_id AND id = :id`, row)
 	return err
 }
@@ -341,6 +350,9 @@ SELECT pg_advisory_xact_lock(hashtextextended('usher integration ' || $1::text, 
 		_, err = tx.ExecContext(ctx, `
 UPDATE integration_keys SET sealed_secret = NULL, public_key = NULL WHERE tenant_id = $1 AND integration_id = $2`,
 			tenant, id)
+		if err == nil {
+			_, err = tx.ExecContext(ctx, `DELETE FROM key_sets WHERE integration_id = $1 AND tenant_id = $2`, id, tenant)
+		}
 		if err == nil {
 			err = s.owe(ctx, tx, tenant, EndingOfIntegration, id, generation)
 		}

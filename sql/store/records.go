@@ -50,6 +50,9 @@ type Integration struct {
 	EmbedOrigins    []string      // origins that may frame us
 	EmbedMaxAge     time.Duration // of a token that is presented, to an embed or beside a call; 0 = not limited
 	ContentOrigins  []string      // origins under which the content of embeds may lie
+	JWKSURL         string        // where the partner publishes its keys; "" = nowhere
+	AllowDisable    bool          // the partner may disable its people by a signed token
+	SignInRate      int64         // tokens a second that one instance takes; 0 = any number
 	LinkPolicy      string        // LinkUnclaimed, LinkTrusted, LinkNever
 	AutoCreate      bool          // unknown people are created
 	SingleUse       bool          // tokens without jti are single-use as well

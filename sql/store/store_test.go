@@ -92,6 +92,23 @@ func migrationSteps(t *testing.T, kind string) int {
 	return len(files)
 }
 
+// migrationVersions are the numbers of the files, in order.
+func migrationVersions(t *testing.T, kind string) []int64 {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", "migrations", strings.ToLower(kind), "*.sql"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("got migrations %q, error %v", files, err)
+	}
+	versions := make([]int64, len(files))
+	for i, file := range files {
+		if _, err := fmt.Sscanf(filepath.Base(file), "%d_", &versions[i]); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+	}
+	slices.Sort(versions)
+	return versions
+}
+
 // TestMigrateInParallel starts several instances on one empty database.
 func TestMigrateInParallel(t *testing.T) {
 	t.Parallel()

@@ -19,9 +19,9 @@ func text(s *string) string {
 }
 
 // nonNil turns a nil list into an empty one, which JSON writes as [].
-func nonNil(list []string) []string {
+func nonNil[T any](list []T) []T {
 	if list == nil {
-		return []string{}
+		return []T{}
 	}
 	return list
 }
@@ -29,3 +29,12 @@ func nonNil(list []string) []string {
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }
 
 func duration(seconds int64) time.Duration { return time.Duration(seconds) * time.Second }
+
+// inUTC is a time that may be missing, as all others are returned.
+func inUTC(at *time.Time) *time.Time {
+	if at == nil {
+		return nil
+	}
+	utc := at.UTC()
+	return &utc
+}
