@@ -3,6 +3,7 @@ package kv
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -11,21 +12,26 @@ import (
 // together. A round trip costs both sides several system calls, whatever is in
 // it; on a busy server that is most of what a check costs.
 //
-// As long as fewer than flights are under way, a call leaves at once and alone,
-// so that nobody waits for company. Otherwise it waits for the next one that
-// returns and leaves with everybody who has come until then.
+// While none is under way, a call leaves at once and alone. Otherwise it waits for
+// the one that returns and leaves with everybody who has come until then; and when
+// that one takes longer than patience, another leaves beside it.
 type gatherer struct {
 	send func(ctx context.Context, cmds []redis.Cmder)
 
 	mu      sync.Mutex
 	flying  int
 	waiting []*errand
+	alarm   *time.Timer // that lets those who wait leave; nil = it was never set
+	spare   sync.Pool   // of *errand
 }
 
 const (
-	// flights is how many round trips are under way at once. With more of them
-	// each carries less; with one alone a slow answer would hold up everybody.
+	// flights is how many round trips are under way at once. With one alone a
+	// slow answer would hold up everybody.
 	flights = 3
+	// patience is how long whoever waits does so for a round trip that is under
+	// way: longer than one to a server near by, shorter than anybody notices.
+	patience = 250 * time.Microsecond
 	// maxFlight is how many calls travel together at most, so that the first of
 	// them does not wait long for the last.
 	maxFlight = 128
@@ -34,7 +40,7 @@ const (
 // errand is the commands of one call, which stay in order and together.
 type errand struct {
 	cmds []redis.Cmder
-	done chan struct{} // closed when each command has its answer or its error
+	done chan struct{} // gets its value when each command has its answer or its error
 }
 
 // do sends commands and returns when each has its answer or its error. When ctx
@@ -42,36 +48,72 @@ type errand struct {
 // they may be under way.
 func (g *gatherer) do(ctx context.Context, cmds []redis.Cmder) error {
 	g.mu.Lock()
-	if g.flying < flights {
+	if g.flying == 0 {
 		g.flying++
 		g.mu.Unlock()
 		defer g.land()
 		g.send(ctx, cmds)
 		return nil
 	}
-	mine := &errand{cmds, make(chan struct{})}
-	g.waiting = append(g.waiting, mine)
+	mine := g.wait(cmds)
 	g.mu.Unlock()
 	select {
 	case <-mine.done:
+		mine.cmds = nil
+		g.spare.Put(mine)
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
+// wait lines up an errand. The first in the line sets the alarm.
+func (g *gatherer) wait(cmds []redis.Cmder) *errand {
+	mine, ok := g.spare.Get().(*errand)
+	if !ok {
+		mine = &errand{done: make(chan struct{}, 1)}
+	}
+	mine.cmds = cmds
+	g.waiting = append(g.waiting, mine)
+	switch {
+	case len(g.waiting) > 1:
+	case g.alarm == nil:
+		g.alarm = time.AfterFunc(patience, g.relieve)
+	default:
+		g.alarm.Reset(patience)
+	}
+	return mine
+}
+
+// relieve takes those who wait along beside what is under way, if there may be
+// another flight.
+func (g *gatherer) relieve() {
+	g.mu.Lock()
+	if len(g.waiting) == 0 || g.flying >= flights {
+		g.mu.Unlock()
+		return
+	}
+	g.flying++
+	g.mu.Unlock()
+	g.flyOn(g.board())
+}
+
 // land ends a flight; when somebody is waiting, the next one takes its place.
 func (g *gatherer) land() {
 	if next := g.board(); next != nil {
-		go func() {
-			for ; next != nil; next = g.board() {
-				g.fly(next)
-			}
-		}()
+		go g.flyOn(next)
 	}
 }
 
-// board takes those who wait, or ends the flight when there are none.
+// flyOn flies until nobody is waiting.
+func (g *gatherer) flyOn(next []*errand) {
+	for ; next != nil; next = g.board() {
+		g.fly(next)
+	}
+}
+
+// board takes those who wait, or ends the flight when there are none. Whoever is
+// left behind by a full one may have waited for long.
 func (g *gatherer) board() []*errand {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -83,18 +125,21 @@ func (g *gatherer) board() []*errand {
 	n := min(len(g.waiting), maxFlight)
 	next := g.waiting[:n:n]
 	g.waiting = g.waiting[n:]
+	if len(g.waiting) > 0 {
+		g.alarm.Reset(patience)
+	}
 	return next
 }
 
 // fly sends what several calls wait for. None of them can call it off for the
 // others: it ends by the time-outs of the connection.
 func (g *gatherer) fly(together []*errand) {
-	var cmds []redis.Cmder
+	cmds := make([]redis.Cmder, 0, 2*len(together))
 	for _, one := range together {
 		cmds = append(cmds, one.cmds...)
 	}
 	g.send(context.Background(), cmds)
 	for _, one := range together {
-		close(one.done)
+		one.done <- struct{}{}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
@@ -43,7 +44,7 @@ func named(ctx context.Context, names ...string) []redis.Cmder {
 	return cmds
 }
 
-// TestGathered: while all flights are under way, whoever comes waits for the next
+// TestGathered: while a flight is under way, whoever comes waits for the next
 // one and leaves together with the others, each call's commands in order.
 func TestGathered(t *testing.T) {
 	t.Parallel()
@@ -82,6 +83,41 @@ func TestGathered(t *testing.T) {
 		}
 		close(together.land)
 		for _, one := range alone[1:] {
+			close(one.land)
+		}
+		calls.Wait()
+		synctest.Wait()
+		if g.flying != 0 || len(g.waiting) != 0 {
+			t.Errorf("got %d flights and %d who wait, want none", g.flying, len(g.waiting))
+		}
+	})
+}
+
+// TestGatheredPatience: a round trip that takes long holds up nobody for longer than
+// patience, as long as there may be another.
+func TestGatheredPatience(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, sent := held()
+		var calls sync.WaitGroup
+		begun := time.Now()
+		var under []flight
+		for n := range flights {
+			calls.Go(func() {
+				if err := g.do(t.Context(), named(t.Context(), fmt.Sprint(n))); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+			if n > 0 && len(sent) > 0 {
+				t.Errorf("call %d: got a flight at once, want none before %v", n, patience)
+			}
+			under = append(under, <-sent)
+			if waited := time.Since(begun); waited != time.Duration(n)*patience {
+				t.Errorf("call %d: got a flight after %v, want %v", n, waited, time.Duration(n)*patience)
+			}
+		}
+		for _, one := range under {
 			close(one.land)
 		}
 		calls.Wait()
