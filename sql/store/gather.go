@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -19,9 +20,6 @@ type gatherer[Q, A any] struct {
 	// lost is told of a flight whose answer somebody was too impatient to
 	// wait for.
 	lost func(q Q, a A, err error)
-	// key tells questions apart: of those with one key the second waits for a
-	// later flight.
-	key func(q Q) string
 
 	flights int  // how many are under way at once
 	seats   int  // how many calls travel together at most
@@ -91,9 +89,9 @@ func (g *gatherer[Q, A]) leave(p *passenger[Q, A]) bool {
 
 // land ends a flight; when somebody is waiting, the next one takes its place.
 func (g *gatherer[Q, A]) land() {
-	if next := g.board(); next != nil {
+	if next := g.board(); len(next) > 0 {
 		go func() {
-			for ; next != nil; next = g.board() {
+			for ; len(next) > 0; next = g.board() {
 				g.fly(next)
 			}
 		}()
@@ -104,23 +102,13 @@ func (g *gatherer[Q, A]) land() {
 func (g *gatherer[Q, A]) board() []*passenger[Q, A] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	var next, rest []*passenger[Q, A]
-	aboard := make(map[string]struct{}, min(len(g.waiting), g.seats))
-	for _, p := range g.waiting {
-		if p.left {
-			continue
-		}
-		key := g.key(p.question)
-		if _, twin := aboard[key]; twin || len(next) == g.seats {
-			rest = append(rest, p)
-			continue
-		}
-		aboard[key] = struct{}{}
-		next = append(next, p)
-	}
-	g.waiting = rest
-	if next == nil {
+	g.waiting = slices.DeleteFunc(g.waiting, func(p *passenger[Q, A]) bool { return p.left })
+	n := min(len(g.waiting), g.seats)
+	next := g.waiting[:n:n]
+	g.waiting = g.waiting[n:]
+	if n == 0 {
 		g.flying--
+		g.waiting = nil
 	}
 	return next
 }

@@ -34,7 +34,6 @@ func (s *Store) recallGatherer(column string, always bool) *gatherer[Recollectio
 			return s.recallAll(ctx, together, qs)
 		},
 		lost: s.recallLost,
-		key:  func(q Recollection) string { return string(q.Token.Key) },
 	}
 }
 
@@ -181,7 +180,8 @@ SELECT n.revision = $5 AND n.removed_at IS NULL AS current, n.generation, known.
 // recallTogether is the statement for many, whose questions are the rows of
 // arrays. It takes the locks of all identities before it writes, waits for none
 // of them, and writes the tokens in the order of their keys: two of these
-// cannot wait for each other.
+// cannot wait for each other. Of two that use one token in it the first is
+// recorded, and tells so by its attempt.
 //
 // Each question finds its identity by itself (LATERAL with a LIMIT): whatever
 // the planner thinks of the tables, it goes by the key and reads no table.

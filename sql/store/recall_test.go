@@ -108,6 +108,50 @@ func TestRecallTogether(t *testing.T) {
 	}
 }
 
+// TestRecallTwins: of two sign-ins that use one token in the same statement, one
+// is the first, also when another is written beside it.
+func TestRecallTwins(t *testing.T) {
+	t.Parallel()
+	sc := postgresScene(t)
+	if sc == nil {
+		return
+	}
+	sc.people(t, 3)
+	used := func(got []store.Recalled) (n int) {
+		for _, one := range got {
+			if one.Spent {
+				n++
+			}
+		}
+		return n
+	}
+	for round := range 20 {
+		name := fmt.Sprint("token ", round)
+		qs := []store.Recollection{
+			sc.question(t, "person-0", name), sc.question(t, "person-1", name), sc.question(t, "person-1", name+" other"),
+			sc.question(t, "person-0", name),
+		}
+		var got [3][]store.Recalled
+		var all sync.WaitGroup
+		for i := range got {
+			all.Go(func() {
+				mine := slices.Clone(qs)
+				for n := range mine {
+					mine[n].Token.Attempt = newID(t)
+				}
+				var err error
+				if got[i], _, err = sc.s.RecallTogether(t.Context(), mine); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if n := used(slices.Concat(got[:]...)); n != 2 {
+			t.Errorf("got %d first uses of two tokens: %+v", n, got)
+		}
+	}
+}
+
 // TestRecallHeld: who is being changed is passed over, and nobody else waits. By
 // Recall the person waits for the end of the change.
 func TestRecallHeld(t *testing.T) {
