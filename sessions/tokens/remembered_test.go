@@ -7,6 +7,7 @@ import (
 
 	"usher/sessions/tokens"
 	"usher/sql/store/storetest"
+	"usher/testenv"
 )
 
 // known has both instances remember a token.
@@ -134,5 +135,93 @@ func TestSecretUse(t *testing.T) {
 			noted = used
 			*m.at = m.at.Add(time.Second)
 		}
+	})
+}
+
+// TestEndedWhileItIsRead: what ends after an answer was read, and is known to have
+// ended before the answer is remembered, has ended all the same.
+func TestEndedWhileItIsRead(t *testing.T) {
+	eachMachines(t, func(t *testing.T, m *machines) {
+		s := m.db.Open(t, func() time.Time { return *m.at })
+		instance := open(s, func() time.Time { return *m.at })
+		introspect := func(token string) error {
+			_, err := instance.Introspect(t.Context(), m.tenant, issuer, asking(m.library), token)
+			return err
+		}
+		// between runs something right after the next statement.
+		var between func()
+		s.Watch(func(string, time.Duration, bool) {
+			if now := between; now != nil {
+				between = nil
+				now()
+			}
+		})
+		for _, format := range formats {
+			beside := m.issue(t, format, "")
+			for range 3 {
+				wants(t, "beside", introspect(beside), nil)
+			}
+			token := m.issue(t, format, "")
+			between = func() {
+				if err := m.first.Revoke(t.Context(), m.tenant, m.client, token); err != nil {
+					t.Error(err)
+				}
+				wants(t, "beside, which reads the change", introspect(beside), nil)
+			}
+			wants(t, format+": the answer of before", introspect(token), nil)
+			wants(t, format+": afterwards", introspect(token), tokens.ErrNone)
+		}
+		n, secret, err := m.first.AddConnection(t.Context(), m.tenant, tokens.NewConnection{Name: "ending"}, byTest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		beside := m.issue(t, tokens.FormatReference, "")
+		wants(t, "beside", introspect(beside), nil)
+		between = func() {
+			if err := m.first.DeleteConnection(t.Context(), m.tenant, n.ID, byTest); err != nil {
+				t.Error(err)
+			}
+			wants(t, "beside, which reads the change", introspect(beside), nil)
+		}
+		_, err = instance.AuthenticateConnection(t.Context(), m.tenant, "ending", secret)
+		wants(t, "the connection of before", err, nil)
+		_, err = instance.AuthenticateConnection(t.Context(), m.tenant, "ending", secret)
+		wants(t, "the connection afterwards", err, tokens.ErrInvalidClient)
+	})
+}
+
+// TestSweepChanges: changes go at the second sweep that finds them, when the
+// database's own clock says that the first one is long past.
+func TestSweepChanges(t *testing.T) {
+	eachMachines(t, func(t *testing.T, m *machines) {
+		left := func(what string, want int) {
+			t.Helper()
+			if got := len(m.db.Rows(t, `SELECT subject FROM token_changes`)); got != want {
+				t.Errorf("%s: got %d changes, want %d", what, got, want)
+			}
+		}
+		revoke := func() {
+			t.Helper()
+			if err := m.first.Revoke(t.Context(), m.tenant, m.client, m.issue(t, tokens.FormatJWT, "")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m.db.Exec(t, `DELETE FROM token_changes`)
+		revoke()
+		m.first.Sweep(t.Context())
+		left("the first sweep", 1)
+		revoke()
+		*m.at = m.at.Add(5 * time.Minute)
+		m.first.Sweep(t.Context())
+		if m.db.Kind == testenv.Postgres {
+			left("the second sweep, by a clock that has not moved", 2)
+			return
+		}
+		left("the second sweep", 1)
+		m.first.Sweep(t.Context())
+		left("another at once", 1)
+		*m.at = m.at.Add(5 * time.Minute)
+		m.first.Sweep(t.Context())
+		left("the third sweep", 0)
 	})
 }

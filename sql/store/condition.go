@@ -12,8 +12,8 @@ import (
 const OldestPostgres = 130000
 
 // PoolConnections is how many connections one process opens at most with the
-// zero Options: two pools.
-const PoolConnections = 2 * defaultConnections
+// zero Options: two pools, and one connection for token changes.
+const PoolConnections = 2*defaultConnections + 1
 
 // Condition is how the database itself is, seen from a new connection.
 type Condition struct {
