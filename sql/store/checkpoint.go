@@ -14,7 +14,7 @@ import (
 // something is always left. The commit that finds largestLog pages in it
 // carries over what is left while nobody writes.
 const (
-	checkpointAfter = 500    // writes, of some pages each
+	checkpointAfter = 2000   // writes, of some pages each
 	largestLog      = 16_384 // pages of 4 KiB
 )
 
