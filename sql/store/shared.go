@@ -177,7 +177,11 @@ func (c *shared) inOne(ctx context.Context, together []*write) (err error) {
 		}
 	}
 	done = true
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	c.store.wrote(ctx, len(together))
+	return nil
 }
 
 // writer waits for the connection that writes, which a longer transaction may

@@ -39,7 +39,7 @@ func (s *Store) LogSignIns(ctx context.Context, rows []SignIn, counts []SignInCo
 		return cmp.Or(cmp.Compare(a.TenantID, b.TenantID), cmp.Compare(a.Hour, b.Hour),
 			cmp.Compare(a.IntegrationID, b.IntegrationID), cmp.Compare(a.KeyID, b.KeyID), cmp.Compare(a.Reason, b.Reason))
 	})
-	return s.inTx(ctx, func(tx *sqlx.Tx) error {
+	return s.inShared(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
 		if err := s.appendSignIns(ctx, tx, rows); err != nil {
 			return err
 		}
@@ -55,11 +55,13 @@ func (s *Store) LogSignIns(ctx context.Context, rows []SignIn, counts []SignInCo
 // appendSignIns copies the rows in one go. SQLite has no such thing, and no
 // round trips to save.
 func (s *Store) appendSignIns(ctx context.Context, tx *sqlx.Tx, rows []SignIn) error {
-	insert := `COPY sign_ins (` + strings.Join(signInFields, ", ") + `) FROM STDIN`
+	var stmt *sqlx.Stmt
+	var err error
 	if s.dialect == sqlite {
-		insert = `INSERT INTO sign_ins (` + strings.Join(signInFields, ", ") + `) VALUES (` + places(1, len(signInFields)) + `)`
+		stmt, err = s.stmtIn(ctx, tx, `INSERT INTO sign_ins (`+strings.Join(signInFields, ", ")+`) VALUES (`+places(1, len(signInFields))+`)`)
+	} else {
+		stmt, err = tx.PreparexContext(ctx, `COPY sign_ins (`+strings.Join(signInFields, ", ")+`) FROM STDIN`)
 	}
-	stmt, err := tx.PreparexContext(ctx, insert)
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,8 @@ type Store struct {
 	// flush of its commit.
 	read, write, fast *pool
 	watch             *watch
-	shared            *shared       // nil on PostgreSQL
+	shared            *shared // nil on PostgreSQL
+	checkpoints       checkpoints
 	changes           changeSession // PostgreSQL only
 
 	// Unchanged sign-ins on PostgreSQL, by what finds the identity.
@@ -160,12 +161,13 @@ func openSQLite(path string, now func() time.Time, first, mode string) (*Store, 
 	// Pragmas stand in the DSN because they are per connection. NORMAL syncs
 	// at checkpoints: a crash of the program loses nothing, a power cut may
 	// lose the last commits but never tears one. "immediate" takes the write
-	// lock at BEGIN, so that no transaction fails when it upgrades. The _time
-	// settings make times compare and scan as PostgreSQL's do.
+	// lock at BEGIN, so that no transaction fails when it upgrades. The time
+	// settings make times compare as PostgreSQL's do. Each of the five
+	// connections has a cache of its own, in KiB; the system's lies behind it.
 	q := url.Values{
 		"_pragma": {
 			first, fmt.Sprintf("busy_timeout(%d)", lockTimeout.Milliseconds()), "synchronous(NORMAL)", "foreign_keys(1)",
-			"cache_size(-16000)", "temp_store(MEMORY)",
+			"cache_size(-4096)", "temp_store(MEMORY)", fmt.Sprintf("wal_autocheckpoint(%d)", largestLog),
 		},
 		"_txlock":      {"immediate"},
 		"_time_format": {"sqlite"},
@@ -211,6 +213,7 @@ func (s *Store) openPool(driver, dsn string, size int) (*pool, error) {
 
 // Close lets go of every connection.
 func (s *Store) Close() error {
+	s.checkpoints.wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
