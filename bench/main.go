@@ -48,8 +48,13 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := bench(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+	switch err := bench(ctx, os.Args[1:]); {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+	case ctx.Err() != nil:
+		say("interrupted; everything that was started has ended")
+		os.Exit(1)
+	default:
+		say("%v", err)
 		os.Exit(1)
 	}
 }
