@@ -92,6 +92,11 @@ func (s *stand) provide(ctx context.Context, folder string, built programs) erro
 		s.usher = newUsher(folder, s.database.dsn(""), s.cache.dsn(""), found)
 		return nil
 	}
+	if s.options.keep {
+		if err := s.removeOutdated(ctx, kept); err != nil {
+			return err
+		}
+	}
 	if s.database, err = s.server.create(ctx, ""); err != nil {
 		return err
 	}
@@ -108,15 +113,6 @@ func (s *stand) provide(ctx context.Context, folder string, built programs) erro
 	if err := s.database.note(ctx, s.usher.secrets); err != nil {
 		return err
 	}
-	// Loaded for an earlier version, and as many people: of no use any more.
-	for _, old := range kept {
-		if strings.HasSuffix(old, fmt.Sprintf("_%d", s.options.users)) {
-			say("removing %s, of another version", old)
-			if err := s.server.drop(&database{name: old}); err != nil {
-				return err
-			}
-		}
-	}
 	if err := s.server.keep(ctx, s.database, name); err != nil {
 		return err
 	}
@@ -124,6 +120,21 @@ func (s *stand) provide(ctx context.Context, folder string, built programs) erro
 		return err
 	}
 	s.usher.stores(s.database.dsn(""), s.cache.dsn(""))
+	return nil
+}
+
+// removeOutdated makes room: what was loaded for another version of the tables,
+// with as many people, is of no use any more.
+func (s *stand) removeOutdated(ctx context.Context, kept []string) error {
+	for _, old := range kept {
+		if !strings.HasSuffix(old, fmt.Sprintf("_%d", s.options.users)) {
+			continue
+		}
+		say("removing %s, of another version", old)
+		if err := s.server.drop(&database{name: old}); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -5,21 +5,28 @@
 //
 // What happens:
 //
-//	build    the server as "make build" makes it, and gin's hello world
+//	build    the server as "make build" makes it, gin's hello world, and the
+//	         textbook transaction
+//	load     people: a few by real first sign-ins, all others as the same rows
+//	         with other names; some of them sign in, to see that they are as real
 //	count    SQL and Redis round trips of single requests, through proxies;
 //	         the statements that pgbench will run are taken from there
-//	load     people, by real first sign-ins
 //	measure  in rounds; each round measures everything once, so that what
 //	         else the machine does meets all of them alike
+//	weigh    what a request allocates, in a pass of its own
 //	report   medians with the lowest and highest round, and the budgets
+//
+// With -growth it measures instead how the cost grows with what is there.
 //
 // Usher, gin, the load and the databases are processes of their own. The load
 // stays on loopback and is bounded in time, connections and requests. Every
 // answer's status is checked; a wrong one ends the run.
 //
 // DATABASE_URL and REDIS_URL name the servers, which have to run on this
-// machine. All tables go to a schema that is dropped at the end; the sessions
-// stay in Redis until they expire, so give it one that can be thrown away.
+// machine. Each run has a database of its own, which is dropped at the end; with
+// -keep the loaded one stays, and the next run begins with a copy of it. The
+// sessions stay in Redis until they expire, so give it one that can be thrown
+// away. Loading needs a superuser, because foreign keys are not checked.
 package main
 
 import (
@@ -41,8 +48,13 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := bench(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+	switch err := bench(ctx, os.Args[1:]); {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+	case ctx.Err() != nil:
+		say("interrupted; everything that was started has ended")
+		os.Exit(1)
+	default:
+		say("%v", err)
 		os.Exit(1)
 	}
 }
@@ -58,6 +70,7 @@ type options struct {
 	keep        bool // the loaded database stays for later runs
 	json        bool
 	only        *regexp.Regexp // rows to measure; nil = all
+	page        string         // path of a page that the results are written into; "" = print them
 	profile     string         // path of a CPU profile to write instead of a report; "" = none
 	drive       bool           // be the load generator of another bench
 }
@@ -78,6 +91,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	only := flags.String("only", "", "measure only rows whose name matches this `expression`")
 	flags.StringVar(&o.profile, "profile", "", "measure only one row (-only; else unchanged sign-ins) and write a CPU profile of the server to this `file`")
 	flags.BoolVar(&o.keep, "keep", false, "leave the loaded database on the server, and begin with a copy of it the next time")
+	flags.StringVar(&o.page, "into", "", "write the results into this `page`, between its marks, instead of printing them")
 	flags.BoolVar(&o.json, "json", false, "print the results as JSON")
 	flags.BoolVar(&o.drive, "drive", false, "generate load as told on standard input; the benchmark starts itself with this")
 	if err := flags.Parse(args); err != nil {
@@ -139,23 +153,30 @@ func bench(ctx context.Context, args []string) (err error) {
 		if err != nil {
 			return err
 		}
-		return give(g, o.json)
+		return give(g, o, "growth")
 	}
 	r, err := measureAll(ctx, o, databaseURL, redisURL)
 	if err != nil || r == nil { // there is only a profile
 		return err
 	}
-	return give(r, o.json)
+	return give(r, o, "bench")
 }
 
-// give prints what was found out, on standard output.
-func give(found interface{ print(out io.Writer) error }, asJSON bool) error {
-	if !asJSON {
+// give tells what was found out: on standard output, or in a page.
+func give(found interface{ print(out io.Writer) error }, o options, mark string) error {
+	switch {
+	case o.json:
+		out := json.NewEncoder(os.Stdout)
+		out.SetIndent("", "  ")
+		return out.Encode(found)
+	case o.page == "":
 		return found.print(os.Stdout)
 	}
-	out := json.NewEncoder(os.Stdout)
-	out.SetIndent("", "  ")
-	return out.Encode(found)
+	var text strings.Builder
+	if err := found.print(&text); err != nil {
+		return err
+	}
+	return intoPage(o.page, mark, text.String())
 }
 
 // say prints one line of progress.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +47,54 @@ func TestReport(t *testing.T) {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("got no %q in the report:\n%s", want, &text)
 		}
+	}
+}
+
+// TestIntoPage replaces what stands between the marks, and nothing else.
+func TestIntoPage(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "page.md")
+	if err := os.WriteFile(path, []byte("a\n<!-- bench: begin -->\nold\n<!-- bench: end -->\nb\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"one\n", "two"} {
+		if err := intoPage(path, "bench", text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if want := "a\n<!-- bench: begin -->\n\ntwo\n\n<!-- bench: end -->\nb\n"; err != nil || string(got) != want {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+	if err := intoPage(path, "growth", "x"); err == nil {
+		t.Error("got no error without the marks")
+	}
+}
+
+// TestGrowth prints what was found at each size.
+func TestGrowth(t *testing.T) {
+	t.Parallel()
+	small, large := samples{}, samples{}
+	for _, rates := range [][2]float64{{100, 90}, {200, 100}, {100, 70}} {
+		small.add(rowRepeat, 16, sample{Rate: rates[0]})
+		large.add(rowRepeat, 16, sample{Rate: rates[1], ServerCPU: 120})
+	}
+	people := growthTable{What: "people"}
+	people.add(10, rowRepeat, small, small, 16)
+	people.add(1000, rowRepeat, large, small, 16)
+	people.add(1000, rowFirst, large, small, 16)
+	g := &growth{platform: platform{Machine: "a machine"}, Tables: []growthTable{people}}
+	var text strings.Builder
+	if err := g.print(&text); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"a machine", "| people |", "| 10     | unchanged sign-in | 100 ", "70–100", "| 0.70 |", "| 120 "} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("got no %q in:\n%s", want, &text)
+		}
+	}
+	if len(people.Lines) != 2 {
+		t.Errorf("got %d lines, want none for what was not measured", len(people.Lines))
 	}
 }
 
