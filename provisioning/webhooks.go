@@ -15,7 +15,7 @@ import (
 const (
 	// MaxWebhooks is how many endpoints a tenant can have: each change is told
 	// to all of them.
-	MaxWebhooks = 20
+	MaxWebhooks = 50
 	// webhooksPage bounds a page of deliveries.
 	webhooksPage = 50
 )
@@ -61,6 +61,16 @@ type (
 	WebhookDelivery = store.WebhookDelivery
 	WebhookAttempt  = store.WebhookAttempt
 	WebhookEvent    = store.WebhookEvent
+)
+
+// The states of a delivery, and why an endpoint is disabled.
+const (
+	DeliveryWaiting   = store.DeliveryWaiting
+	DeliveryDelivered = store.DeliveryDelivered
+	DeliveryFailed    = store.DeliveryFailed
+	WebhookByHand     = store.WebhookByHand
+	WebhookGone       = store.WebhookGone
+	WebhookFailing    = store.WebhookFailing
 )
 
 // WebhookWish is a wish for an endpoint; nil keeps what is.

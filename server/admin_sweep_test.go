@@ -497,6 +497,7 @@ func (s *sweep) changes() map[string]func(t *testing.T) change {
 	maps.Copy(changes, s.keySetChanges())
 	maps.Copy(changes, s.organizationChanges())
 	maps.Copy(changes, s.identityChanges())
+	maps.Copy(changes, s.webhookChanges())
 	maps.Copy(changes, s.secretChanges("clients", s.client))
 	maps.Copy(changes, s.secretChanges("api-connections", s.connection))
 	return changes
@@ -715,14 +716,16 @@ func repeatable(t *testing.T, method, path string) bool {
 // endings, which are taken off the list once they have reached every session.
 func (s *sweep) state(t *testing.T) []string {
 	t.Helper()
-	return s.db.Dump(t, s.tenant, "api_keys", "sign_ins", "sign_in_counts", "used_tokens", "unknown_names", "claim_counts", "endings")
+	return s.db.Dump(t, s.tenant, "api_keys", "sign_ins", "sign_in_counts", "used_tokens", "unknown_names", "claim_counts", "endings",
+		"webhook_outbox", "webhook_events", "webhook_deliveries", "webhook_attempts")
 }
 
 // watched leaves out what somebody's looking around may write, and the endings.
 func watched(t *testing.T, db *storetest.Database, tenant string) []string {
 	t.Helper()
 	return db.Dump(t, tenant, "admin_sessions", "admin_attempts", "admin_tickets", "api_keys", "sign_ins", "sign_in_counts",
-		"idempotency", "kv_sessions", "used_tokens", "unknown_names", "claim_counts", "endings")
+		"idempotency", "kv_sessions", "used_tokens", "unknown_names", "claim_counts", "endings",
+		"webhook_outbox", "webhook_events", "webhook_deliveries", "webhook_attempts")
 }
 
 // openToAll are the changes that nobody is signed in for, or not yet.
@@ -748,7 +751,7 @@ func TestOtherTenantsAreOutOfReach(t *testing.T) {
 		bo := "Cookie: __Host-usher-admin=" + joined.adminCookie()
 		scopes := []string{
 			"integrations:read", "integrations:write", "users:read", "users:write", "catalog:read", "catalog:write",
-			"tokens:read", "tokens:write", "log:read",
+			"tokens:read", "tokens:write", "webhooks:read", "webhooks:write", "log:read",
 			"audit:read", "settings:read", "settings:write",
 		}
 		key := "Authorization: Bearer " + decode[struct{ Key string }](t, i.admin(t, 201, "POST", "/api-keys", fields{"name": "B's", "scopes": scopes}, b.host)).Key
@@ -825,6 +828,7 @@ func TestOtherTenantsAreOutOfReach(t *testing.T) {
 			"organizations/:id/secrets/:secret", "organizations/"+s.organizationSecret(t),
 			"organizations/:id", "organizations/"+s.organization(t),
 			"identity-scopes/:scope", "identity-scopes/"+s.identityScope(t), "claims/:claim", "claims/"+s.claim(t),
+			"webhooks/:id/deliveries/:event", strings.TrimPrefix(s.delivery(t), "/"), "webhooks/:id", "webhooks/"+s.webhook(t),
 			"clients/:id", "clients/"+s.client(t), "api-connections/:id", "api-connections/"+s.connection(t),
 		)
 		for _, route := range everyRoute(t) {

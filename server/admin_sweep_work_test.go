@@ -10,9 +10,10 @@ import (
 // ofAnother is the lease of an instance that is none of ours.
 const ofAnother = "00000000-0000-4000-8000-000000000000"
 
-// settle waits until no job of ours is under way.
+// settle waits until no job of ours is under way, and every event was sent once.
 func (s *sweep) settle(t *testing.T) {
 	t.Helper()
+	s.attempted(t)
 	for {
 		open := s.db.Rows(t, `SELECT id FROM jobs WHERE state IN ('queued', 'running') AND (lease IS NULL OR lease <> $1)`, ofAnother)
 		if len(open) == 0 {

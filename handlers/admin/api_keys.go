@@ -116,6 +116,8 @@ var scopeHints = map[admins.Scope]string{
 	admins.WriteCatalog:      "change groups, credits and resources",
 	admins.ReadTokens:        "look at clients, API connections and signing keys",
 	admins.WriteTokens:       "change and rotate them",
+	admins.ReadWebhooks:      "look at webhooks and what they have sent",
+	admins.WriteWebhooks:     "change them, and send again",
 	admins.ReadLog:           "look at sign-ins",
 	admins.ReadAudit:         "look at the audit log",
 	admins.ReadSettings:      "look at settings, administrators and API keys",

@@ -25,7 +25,9 @@ const (
 	WriteCatalog      Scope = "catalog:write" // groups, credits and resources
 	ReadTokens        Scope = "tokens:read"
 	WriteTokens       Scope = "tokens:write" // clients, API connections and signing keys
-	ReadLog           Scope = "log:read"     // sign-in log, overview, link doctor
+	ReadWebhooks      Scope = "webhooks:read"
+	WriteWebhooks     Scope = "webhooks:write" // endpoints, their secrets, sending again
+	ReadLog           Scope = "log:read"       // sign-in log, overview, link doctor
 	ReadAudit         Scope = "audit:read"
 	ReadSettings      Scope = "settings:read"
 	WriteSettings     Scope = "settings:write" // the tenant, its administrators and API keys
@@ -36,6 +38,7 @@ const (
 // scopes in the order in which they are shown.
 var scopes = []Scope{
 	ReadIntegrations, WriteIntegrations, ReadUsers, WriteUsers, ReadCatalog, WriteCatalog, ReadTokens, WriteTokens,
+	ReadWebhooks, WriteWebhooks,
 	ReadLog, ReadAudit, ReadSettings, WriteSettings, Operate,
 }
 
@@ -45,9 +48,9 @@ func Scopes() []Scope { return slices.Clone(scopes) }
 // May reports whether a role includes a right.
 func (r Role) May(scope Scope) bool {
 	switch scope {
-	case ReadIntegrations, ReadUsers, ReadCatalog, ReadTokens, ReadLog:
+	case ReadIntegrations, ReadUsers, ReadCatalog, ReadTokens, ReadWebhooks, ReadLog:
 		return r == Viewer || r == Admin || r == Owner
-	case WriteIntegrations, WriteUsers, WriteCatalog, WriteTokens, ReadAudit, ReadSettings:
+	case WriteIntegrations, WriteUsers, WriteCatalog, WriteTokens, WriteWebhooks, ReadAudit, ReadSettings:
 		return r == Admin || r == Owner
 	case WriteSettings:
 		return r == Owner
