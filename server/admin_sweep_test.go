@@ -815,6 +815,7 @@ func TestOtherTenantsAreOutOfReach(t *testing.T) {
 		i.entries(t, "?reference="+entry, 1, a.host)
 		_, withPasskey := s.passkey(t)
 		its := strings.NewReplacer(
+			"integrations/:id/scim/tokens/:token", strings.TrimPrefix(s.scimToken(t), "/"),
 			"integrations/:id", "integrations/"+a.lumen.ID, ":kid", a.lumen.kid(), "groups/:id", "groups/"+s.group(t),
 			"credits/:id", "credits/"+s.credit(t), "resources/:kind/:id", "resources/vote/"+s.resource(t), "users/:id/merge", "users/"+a.user+"/merge?from="+b.user,
 			"users/:id/claims/:claim", strings.TrimPrefix(s.userClaim(t), "/"), "users/:id", "users/"+a.user,

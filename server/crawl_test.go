@@ -83,6 +83,9 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 			secrets["cookie of "+name] = i.signIn(t, link(drifting.token(person(name).with(fields{"groups": groups}))))
 		}
 	}
+	okta := i.directory(t, lumen)
+	secrets["SCIM token"] = okta.token
+	okta.add(t, "from-okta", nil)
 	i.admin(t, http.StatusCreated, "POST", "/jobs", fields{"kind": "export_users"})
 	inhabitTokens(t, i, lumen, secrets)
 	for _, refused := range []string{
