@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gin-gonic/gin"
 
@@ -35,11 +36,14 @@ type App struct {
 	TrustedProxies []netip.Prefix
 	// Meter counts what goes on; nil = nobody does.
 	Meter Meter
+
+	sites sync.Map // of *site, by the tenant's id: what follows from its hosts
 }
 
 // site is the tenant that a request came to.
 type site struct {
 	tenant    provisioning.Tenant
+	// These two are shared by the tenant's requests, to be read only.
 	own       []provisioning.Origin // its own origins
 	audiences []string              // how tokens may name it in aud
 }
@@ -85,8 +89,16 @@ func (a *App) enterSite(c *gin.Context, tenant provisioning.Tenant) {
 }
 
 func (a *App) siteOf(tenant provisioning.Tenant) site {
+	if kept, ok := a.sites.Load(tenant.ID); ok {
+		last := kept.(*site) //nolint:forcetypeassert // there is nothing else in it
+		if slices.Equal(last.tenant.Hosts, tenant.Hosts) {
+			return site{tenant: tenant, own: last.own, audiences: last.audiences}
+		}
+	}
 	own := TenantOrigins(a.Origin, tenant)
-	return site{tenant: tenant, own: own, audiences: Audiences(own)}
+	fresh := site{tenant: tenant, own: own, audiences: Audiences(own)}
+	a.sites.Store(tenant.ID, &fresh)
+	return fresh
 }
 
 // Audiences are how a token may name the site at these origins in aud.

@@ -103,7 +103,7 @@ const (
 )
 
 // identityHeaders are all of them.
-var identityHeaders = []string{headerUser, headerEmail, headerGroups, headerIntegration, headerSession}
+var identityHeaders = [len(identity{})]string{headerUser, headerEmail, headerGroups, headerIntegration, headerSession}
 
 // identity is what an application is told about a caller:
 //
@@ -115,36 +115,54 @@ var identityHeaders = []string{headerUser, headerEmail, headerGroups, headerInte
 //
 // Values are percent-encoded (see headerValue), and a header without one is
 // left out. A user who is gone or disabled is a Fault with NoSession.
-func (a *App) identity(ctx context.Context, tenant provisioning.Tenant, who caller) (http.Header, error) {
+func (a *App) identity(ctx context.Context, tenant provisioning.Tenant, who caller) (identity, error) {
 	principal, err := a.Provisioning.Principal(ctx, tenant, who.User, who.Version)
 	if errors.Is(err, provisioning.ErrNotFound) || (err == nil && !principal.Active) {
-		return nil, &Fault{Code: NoSession, Err: err}
+		return identity{}, &Fault{Code: NoSession, Err: err}
 	} else if err != nil {
-		return nil, fmt.Errorf("identity: %w", err)
+		return identity{}, fmt.Errorf("identity: %w", err)
 	}
-	groups := make([]string, len(principal.Groups))
-	for i, id := range principal.Groups {
-		groups[i] = headerValue(id)
+	told := identity{headerValue(who.User), headerValue(principal.Email), groupsValue(principal.Groups), headerValue(who.Integration)}
+	if who.Session != nil {
+		told[len(told)-1] = who.Session.ID
 	}
+	return told, nil
+}
+
+// identity is what an application is told, by the places in identityHeaders; "" =
+// nothing.
+type identity [5]string
+
+// header holds those headers that have a value.
+func (told identity) header() http.Header {
 	header := http.Header{}
-	for name, value := range map[string]string{
-		headerUser: headerValue(who.User), headerEmail: headerValue(principal.Email), headerGroups: strings.Join(groups, ","),
-		headerIntegration: headerValue(who.Integration),
-	} {
+	for i, value := range told {
 		if value != "" {
-			header.Set(name, value)
+			header[identityHeaders[i]] = []string{value}
 		}
 	}
-	if who.Session != nil {
-		header.Set(headerSession, who.Session.ID)
+	return header
+}
+
+// groupsValue is the list of groups as a header says it.
+func groupsValue(groups []string) string {
+	var b strings.Builder
+	for i, id := range groups {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(headerValue(id))
 	}
-	return header, nil
+	return b.String()
 }
 
 // headerValue percent-encodes (RFC 3986 §2.1) every byte that is not a visible
 // ASCII character, and "%" and "," besides: a value holds no line end, the
 // list of groups can be taken apart, and nothing is lost.
 func headerValue(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '%' || r == ',' }) {
+		return s
+	}
 	const upperHex = "0123456789ABCDEF"
 	var b strings.Builder
 	for i := range len(s) {

@@ -39,7 +39,7 @@ func (a *App) ViewContent(c *gin.Context) error {
 		return err
 	}
 	Note(c, slog.String("user", session.User), slog.String("integration", session.Integration))
-	identity, err := a.identity(ctx, tenant, callerOf(session))
+	told, err := a.identity(ctx, tenant, callerOf(session))
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (a *App) ViewContent(c *gin.Context) error {
 	policy := contentPolicy(v.origins)
 	mount := v.contentMount(ticket)
 	return a.forward(c, forwarding{
-		To: to, Path: path, RawQuery: query, Mount: mount, Identity: identity,
+		To: to, Path: path, RawQuery: query, Mount: mount, Identity: told.header(),
 		Answer: func(answer *http.Response) error {
 			return reframe(answer, policy, mount, origin)
 		},

@@ -89,9 +89,11 @@ func (a *App) toFront(c *gin.Context, front Front) error {
 	who, err := a.frontCaller(c)
 	switch fault, _ := errors.AsType[*Fault](err); {
 	case err == nil:
-		if to.Identity, err = a.identity(r.Context(), TenantOf(c), who); err != nil {
+		told, err := a.identity(r.Context(), TenantOf(c), who)
+		if err != nil {
 			return err
 		}
+		to.Identity = told.header()
 		known := requestOf(c).apart(r.Context())
 		asked := c.Copy() // the request's own is in use while it is under way
 		to.Still = func(ctx context.Context) error {

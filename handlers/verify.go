@@ -27,9 +27,9 @@ func (a *App) Verify(c *gin.Context) error {
 		return a.Preflight(http.MethodGet)(c)
 	}
 	who, err := a.caller(c)
-	var identity http.Header
+	var told identity
 	if err == nil {
-		identity, err = a.identity(c.Request.Context(), siteOf(c).tenant, who)
+		told, err = a.identity(c.Request.Context(), siteOf(c).tenant, who)
 	}
 	if fault, ok := errors.AsType[*Fault](err); ok && fault.Code == NoSession && !below {
 		if location, startErr := a.startInstead(c); startErr != nil {
@@ -42,10 +42,11 @@ func (a *App) Verify(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range identityHeaders {
-		// Those without a value too: a proxy that only replaces what it gets
-		// would let a forged one through.
-		c.Writer.Header()[name] = []string{identity.Get(name)}
+	// Those without a value too: a proxy that only replaces what it gets would let
+	// a forged one through.
+	header := c.Writer.Header()
+	for i, name := range identityHeaders {
+		header[name] = told[i : i+1 : i+1]
 	}
 	if below {
 		c.Status(http.StatusOK)

@@ -106,14 +106,15 @@ func decode(tenant string, key kv.Key, b []byte) (Session, error) {
 		return Session{}, errForeign
 	}
 	s := Session{ID: idOf(key)}
-	for _, text := range []*string{&s.Tenant, &s.User, &s.Integration, &s.KeyID, &s.Spent, &s.UserAgent, &s.Network} {
+	whole := string(body) // of which all texts are parts: one copy for all of them
+	for _, text := range [...]*string{&s.Tenant, &s.User, &s.Integration, &s.KeyID, &s.Spent, &s.UserAgent, &s.Network} {
 		var ok bool
-		if *text, body, ok = cutText(body); !ok {
+		if *text, body, ok = cutText(whole, body); !ok {
 			return Session{}, errForeign
 		}
 	}
 	var created, lastSeen, idle, expires int64
-	for _, number := range []*int64{&s.Generation, &s.Epoch, &created, &lastSeen, &idle, &expires} {
+	for _, number := range [...]*int64{&s.Generation, &s.Epoch, &created, &lastSeen, &idle, &expires} {
 		value, n := binary.Varint(body)
 		if n <= 0 {
 			return Session{}, errForeign
@@ -123,7 +124,7 @@ func decode(tenant string, key kv.Key, b []byte) (Session, error) {
 	}
 	s.Created, s.LastSeen = time.UnixMilli(created).UTC(), time.UnixMilli(lastSeen).UTC()
 	s.Idle, s.Expires = time.Duration(idle)*time.Millisecond, time.UnixMilli(expires).UTC()
-	if s.Tenant != tenant || !s.readLater(body) {
+	if s.Tenant != tenant || !s.readLater(whole, body) {
 		return Session{}, errForeign
 	}
 	return s, nil
@@ -140,7 +141,7 @@ func flagsOf(s Session) uint64 {
 }
 
 // readLater reads the fields that records did not have at first.
-func (s *Session) readLater(body []byte) bool {
+func (s *Session) readLater(whole string, body []byte) bool {
 	if len(body) == 0 {
 		return true
 	}
@@ -160,7 +161,7 @@ func (s *Session) readLater(body []byte) bool {
 	}
 	body = body[n:]
 	for range count {
-		id, rest, ok := cutText(body)
+		id, rest, ok := cutText(whole, body)
 		if !ok {
 			return false
 		}
@@ -168,7 +169,7 @@ func (s *Session) readLater(body []byte) bool {
 	}
 	if len(body) > 0 {
 		var ok bool
-		if s.Resource, _, ok = cutText(body); !ok {
+		if s.Resource, _, ok = cutText(whole, body); !ok {
 			return false
 		}
 	}
@@ -181,21 +182,22 @@ func appendText(b []byte, text string) []byte {
 	return append(b, text...)
 }
 
-// cutText reads what appendText has written at the beginning of body.
-func cutText(body []byte) (text string, rest []byte, ok bool) {
+// cutText reads what appendText has written at the beginning of body, the end of
+// whole.
+func cutText(whole string, body []byte) (text string, rest []byte, ok bool) {
 	length, n := binary.Uvarint(body)
 	if n <= 0 || length > uint64(len(body)-n) { //nolint:gosec // n is at most len(body)
 		return "", nil, false
 	}
 	end := n + int(length) //nolint:gosec // at most len(body), as just checked
-	return string(body[n:end]), body[end:], true
+	at := len(whole) - len(body)
+	return whole[at+n : at+end], body[end:], true
 }
 
 func sealOf(key kv.Key, body []byte) (seal [sealSize]byte) {
-	h := sha256.New()
-	h.Write(key[:])
-	h.Write(body)
-	copy(seal[:], h.Sum(make([]byte, 0, sha256.Size)))
+	var room [640]byte
+	sum := sha256.Sum256(append(append(room[:0], key[:]...), body...))
+	copy(seal[:], sum[:])
 	return seal
 }
 

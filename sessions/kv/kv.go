@@ -58,7 +58,8 @@ type Values interface {
 		integration string, replaces Key) (replaced []byte, epoch, generation int64, err error)
 
 	// Get returns the value, or nil when there is none (any more), and the
-	// generations of all integrations of the tenant that are known, by id.
+	// generations of all integrations of the tenant that are known, by id. The
+	// map may be shared: it is to be read only.
 	Get(ctx context.Context, tenant string, key Key) (value []byte, generations map[string]int64, err error)
 
 	// Replace stores value for ttl if key still has a value, and reports

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -40,6 +41,9 @@ type Redis struct {
 	now     func() time.Time
 	company gatherer
 	tell    Watcher // nil = nobody wants to know
+
+	pipelines sync.Pool // of redis.Pipeliner, empty
+	tenants   sync.Map  // of *tenantGenerations, by tenant
 }
 
 var _ Store = (*Redis)(nil)
@@ -138,11 +142,20 @@ func (r *Redis) Get(ctx context.Context, tenant string, key Key) ([]byte, map[st
 	if err := checkIDs(tenant); err != nil {
 		return nil, nil, fmt.Errorf("kv: get: %w", err)
 	}
-	values, generations, err := r.read(ctx, tenant, key)
+	var value *redis.StringCmd
+	var scores *redis.ZSliceCmd
+	err := r.retry(ctx, func(p redis.Pipeliner) {
+		value, scores = p.Get(ctx, r.valueKey(tenant, key)), r.askGenerations(ctx, p, tenant)
+	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("kv: get: %w", err)
 	}
-	return values[0], generations, nil
+	generations, err := r.generations(tenant, scores)
+	if err != nil {
+		return nil, nil, fmt.Errorf("kv: get: %w", err)
+	}
+	found, _ := value.Bytes() // nil when there is none: every other fault has been dealt with
+	return found, generations, nil
 }
 
 // Replace implements [Values]: one round trip, two on a Cluster. The later end
@@ -284,7 +297,7 @@ func (r *Redis) read(ctx context.Context, tenant string, keys ...Key) ([][]byte,
 		for i, key := range keys {
 			found[i] = p.Get(ctx, r.valueKey(tenant, key))
 		}
-		scores = p.ZRangeWithScores(ctx, r.generationsKey(tenant), 0, -1)
+		scores = r.askGenerations(ctx, p, tenant)
 	})
 	if err != nil {
 		return nil, nil, err
@@ -295,15 +308,9 @@ func (r *Redis) read(ctx context.Context, tenant string, keys ...Key) ([][]byte,
 			values[i] = []byte(found[i].Val())
 		}
 	}
-	generations := make(map[string]int64, len(scores.Val()))
-	for _, z := range scores.Val() {
-		integration, ok := z.Member.(string)
-		if !ok {
-			return nil, nil, fmt.Errorf("an integration of type %T", z.Member)
-		}
-		if generations[integration], err = counter(z.Score); err != nil {
-			return nil, nil, err
-		}
+	generations, err := r.generations(tenant, scores)
+	if err != nil {
+		return nil, nil, err
 	}
 	return values, generations, nil
 }
@@ -323,7 +330,7 @@ func (r *Redis) retry(ctx context.Context, stages ...func(redis.Pipeliner)) erro
 // pipeline in order, so there they share one, also with those of other calls; the
 // nodes of a Cluster do not wait for each other.
 func (r *Redis) inOrder(ctx context.Context, stages ...func(redis.Pipeliner)) error {
-	p := r.client.Pipeline()
+	p := r.pipeline()
 	for i, stage := range stages {
 		stage(p)
 		if !r.cluster && i < len(stages)-1 {
@@ -333,28 +340,47 @@ func (r *Redis) inOrder(ctx context.Context, stages ...func(redis.Pipeliner)) er
 		if r.cluster {
 			r.send(ctx, cmds)
 		} else if err := r.company.do(ctx, cmds); err != nil {
-			return err
+			return err // they may be under way: p is not used again
 		}
+		var failed error
 		for _, cmd := range cmds {
-			if err := cmd.Err(); err != nil && !errors.Is(err, redis.Nil) {
-				return err
+			if err := cmd.Err(); err != nil && err != redis.Nil { //nolint:errorlint // Redis's own, never wrapped
+				failed = err
+				break
 			}
 		}
-		p = r.client.Pipeline()
+		clear(cmds)
+		p.Discard()
+		if failed != nil {
+			return failed
+		}
 	}
+	r.pipelines.Put(p)
 	return nil
+}
+
+// pipeline is an empty one. They are used again and again: each is made of several
+// parts.
+func (r *Redis) pipeline() redis.Pipeliner {
+	if p, ok := r.pipelines.Get().(redis.Pipeliner); ok {
+		return p
+	}
+	return r.client.Pipeline()
 }
 
 // send sends commands in one pipeline. Each has its own answer or error then; the
 // first of the errors says nothing about the others.
 func (r *Redis) send(ctx context.Context, cmds []redis.Cmder) {
-	p := r.client.Pipeline()
+	p := r.pipeline()
 	_ = p.BatchProcess(ctx, cmds...) // only remembers them
 	r.timed(ctx, cmds, func() { _, _ = p.Exec(ctx) })
+	r.pipelines.Put(p)
 }
 
 func (r *Redis) valueKey(tenant string, key Key) string {
-	return r.prefix + "s:" + tenant + ":" + member(key)
+	var room [160]byte
+	name := append(append(append(append(room[:0], r.prefix...), "s:"...), tenant...), ':')
+	return string(base64.RawURLEncoding.AppendEncode(name, key[:]))
 }
 
 func (r *Redis) userKey(tenant, user string) string {
