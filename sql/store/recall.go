@@ -2,9 +2,7 @@ package store
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
-	"strconv"
 	"time"
 )
 
@@ -226,7 +224,16 @@ SELECT known.n, known.current, known.generation, known.id IS NOT NULL AS known,
 // recallArrays are the arguments of recallTogether, as PostgreSQL writes arrays.
 func recallArrays(qs []Recollection) []any {
 	var tenants, integrations, people, fingerprints, revisions, keys, issued, attempts, notAfter, expires array
-	for _, q := range qs {
+	const element = 40 // bytes, about
+	for _, list := range []*array{&tenants, &integrations, &people, &fingerprints, &attempts} {
+		list.Grow(element * len(qs))
+	}
+	for _, list := range []*array{&revisions, &issued, &notAfter, &expires} {
+		list.Grow(element / 2 * len(qs))
+	}
+	keys.Grow(2 * element * len(qs))
+	for i := range qs {
+		q := &qs[i]
 		_, person := q.person()
 		tenants.text(q.TenantID)
 		integrations.text(q.IntegrationID)
@@ -240,64 +247,7 @@ func recallArrays(qs []Recollection) []any {
 		expires.number(q.Token.ExpiresAt)
 	}
 	return []any{
-		tenants.String(), integrations.String(), people.String(), fingerprints.String(), revisions.String(), keys.String(),
-		issued.String(), attempts.String(), notAfter.String(), expires.String(),
+		tenants.end(), integrations.end(), people.end(), fingerprints.end(), revisions.end(), keys.end(),
+		issued.end(), attempts.end(), notAfter.end(), expires.end(),
 	}
-}
-
-// array is the text form of a one-dimensional array under construction
-// (PostgreSQL manual, section 8.15.6).
-type array struct{ elements []byte }
-
-func (a *array) next() {
-	if len(a.elements) == 0 {
-		a.elements = append(a.elements, '{')
-	} else {
-		a.elements = append(a.elements, ',')
-	}
-}
-
-func (a *array) null() {
-	a.next()
-	a.elements = append(a.elements, "NULL"...)
-}
-
-func (a *array) text(text string) {
-	a.next()
-	a.elements = append(a.elements, '"')
-	for i := range len(text) {
-		if text[i] == '"' || text[i] == '\\' {
-			a.elements = append(a.elements, '\\')
-		}
-		a.elements = append(a.elements, text[i])
-	}
-	a.elements = append(a.elements, '"')
-}
-
-// bytes adds binary data; nil is NULL.
-func (a *array) bytes(data []byte) {
-	if data == nil {
-		a.null()
-		return
-	}
-	a.next()
-	a.elements = append(a.elements, `\\x`...)
-	a.elements = hex.AppendEncode(a.elements, data)
-}
-
-// number adds a number; nil is NULL.
-func (a *array) number(n *int64) {
-	if n == nil {
-		a.null()
-		return
-	}
-	a.next()
-	a.elements = strconv.AppendInt(a.elements, *n, 10)
-}
-
-func (a *array) String() string {
-	if len(a.elements) == 0 {
-		return "{}"
-	}
-	return string(append(a.elements, '}'))
 }

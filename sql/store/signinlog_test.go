@@ -47,6 +47,7 @@ func TestSignInLog(t *testing.T) {
 			entry(t, tenant, 0, func(r *store.SignIn) {
 				r.IntegrationID, r.KeyID, r.UserID, r.Email, r.EmailKey, r.Subject = one, key, anna, "Anna@Example.com", "anna@example.com", "s"
 				r.IssuedAt, r.Header, r.Payload = &issued, `{"alg":"HS256"}`, `{"sub":"s","x":"\u0000\"<ä"}`
+				r.Detail, r.Path, r.Expected = "a\tb\r\nc\\d", `\N`, `\\.`
 				r.Warnings = store.Warnings{{Code: "claim_null", Path: "meta", Text: "null is the same as absent"}}
 				r.Created, r.Changed, r.Added, r.Removed, r.Granted, r.Revoked = true, true, 1, 2, 3, 4
 				r.Target, r.Network, r.UserAgent, r.Door = "/x", "192.0.2.0/24", "Firefox", store.DoorPost

@@ -39,29 +39,20 @@ func (s *Store) LogSignIns(ctx context.Context, rows []SignIn, counts []SignInCo
 		return cmp.Or(cmp.Compare(a.TenantID, b.TenantID), cmp.Compare(a.Hour, b.Hour),
 			cmp.Compare(a.IntegrationID, b.IntegrationID), cmp.Compare(a.KeyID, b.KeyID), cmp.Compare(a.Reason, b.Reason))
 	})
+	if s.dialect == postgres {
+		return s.logPostgres(ctx, rows, counts)
+	}
 	return s.inShared(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
 		if err := s.appendSignIns(ctx, tx, rows); err != nil {
 			return err
 		}
-		for part := range slices.Chunk(counts, 100) {
-			if err := addCounts(ctx, tx, part); err != nil {
-				return err
-			}
-		}
-		return nil
+		return addAllCounts(ctx, tx, counts)
 	})
 }
 
-// appendSignIns copies the rows in one go. SQLite has no such thing, and no
-// round trips to save.
+// appendSignIns inserts the rows one by one: SQLite has no round trips to save.
 func (s *Store) appendSignIns(ctx context.Context, tx *sqlx.Tx, rows []SignIn) error {
-	var stmt *sqlx.Stmt
-	var err error
-	if s.dialect == sqlite {
-		stmt, err = s.stmtIn(ctx, tx, `INSERT INTO sign_ins (`+strings.Join(signInFields, ", ")+`) VALUES (`+places(1, len(signInFields))+`)`)
-	} else {
-		stmt, err = tx.PreparexContext(ctx, `COPY sign_ins (`+strings.Join(signInFields, ", ")+`) FROM STDIN`)
-	}
+	stmt, err := s.stmtIn(ctx, tx, `INSERT INTO sign_ins (`+strings.Join(signInFields, ", ")+`) VALUES (`+places(1, len(signInFields))+`)`)
 	if err != nil {
 		return err
 	}
@@ -75,10 +66,16 @@ func (s *Store) appendSignIns(ctx context.Context, tx *sqlx.Tx, rows []SignIn) e
 			return err
 		}
 	}
-	if s.dialect == postgres {
-		_, err = stmt.ExecContext(ctx) // the end of the copy
+	return nil
+}
+
+func addAllCounts(ctx context.Context, tx *sqlx.Tx, counts []SignInCount) error {
+	for part := range slices.Chunk(counts, 100) {
+		if err := addCounts(ctx, tx, part); err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 func addCounts(ctx context.Context, tx *sqlx.Tx, counts []SignInCount) error {

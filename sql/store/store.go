@@ -320,6 +320,11 @@ func (s *Store) inOneTx(ctx context.Context, do func(tx *sqlx.Tx) error) error {
 	if err != nil {
 		return err
 	}
+	return carryOut(tx, do)
+}
+
+// carryOut runs do in a transaction and commits it when do returns nil.
+func carryOut(tx *sqlx.Tx, do func(tx *sqlx.Tx) error) error {
 	if err := do(tx); err != nil {
 		if rollback := tx.Rollback(); rollback != nil && !errors.Is(rollback, sql.ErrTxDone) {
 			err = errors.Join(err, rollback)
