@@ -29,7 +29,7 @@ type machines struct {
 	archive       tokens.Connection // scope archive
 }
 
-func newMachines(t *testing.T, db *storetest.Database) *machines {
+func newMachines(t testing.TB, db *storetest.Database) *machines {
 	t.Helper()
 	at := epoch
 	m := &machines{db: db, at: &at}
@@ -46,7 +46,7 @@ func newMachines(t *testing.T, db *storetest.Database) *machines {
 	return m
 }
 
-func (m *machines) addConnection(t *testing.T, tenant, name string) tokens.Connection {
+func (m *machines) addConnection(t testing.TB, tenant, name string) tokens.Connection {
 	t.Helper()
 	n, _, err := m.first.AddConnection(t.Context(), tenant, tokens.NewConnection{Name: name}, byTest)
 	if err != nil {
@@ -55,7 +55,7 @@ func (m *machines) addConnection(t *testing.T, tenant, name string) tokens.Conne
 	return n
 }
 
-func (m *machines) addClient(t *testing.T, tenant, clientID, format string, scopes ...string) tokens.Client {
+func (m *machines) addClient(t testing.TB, tenant, clientID, format string, scopes ...string) tokens.Client {
 	t.Helper()
 	name := "Lumen"
 	c, _, err := m.first.AddClient(t.Context(), tenant, clientID, tokens.ClientSettings{
@@ -75,7 +75,7 @@ func (m *machines) as(format string) tokens.Client {
 }
 
 // issue makes a token of a format at the first instance.
-func (m *machines) issue(t *testing.T, format, scope string) string {
+func (m *machines) issue(t testing.TB, format, scope string) string {
 	t.Helper()
 	access, err := m.first.IssueAccess(t.Context(), m.tenant, issuer, m.as(format), scope)
 	if err != nil {

@@ -25,7 +25,7 @@ func newID(t testing.TB) string {
 var byTest = store.By{Actor: "command", Name: "test"}
 
 // installed makes a tenant with an integration and a key.
-func installed(t *testing.T, s *store.Store) (tenant, integration, key string) {
+func installed(t testing.TB, s *store.Store) (tenant, integration, key string) {
 	t.Helper()
 	act := store.Act{By: byTest, Action: "made", Object: "test"}
 	tenant, integration, key = newID(t), newID(t), "key_"+newID(t)
