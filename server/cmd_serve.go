@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"runtime/debug"
-	"strings"
+	"runtime"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -30,7 +29,7 @@ func (p program) runServe(c *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	p.relaxCollector()
+	defer runtime.KeepAlive(p.relaxCollector())
 	ctx := c.Context()
 	log, flush := newServerLogger(p.stderr, cfg.Env)
 	defer flush()
@@ -39,17 +38,6 @@ func (p program) runServe(c *cobra.Command, _ []string) error {
 		return fmt.Errorf("USHER_LISTEN=%s: %w", cfg.Listen, err)
 	}
 	return p.serveOn(ctx, cfg, listener, log, nil)
-}
-
-// relaxCollector lets garbage grow to three times what is in use, which is
-// little, before it is collected: memory for time. GOGC in the environment wins.
-func (p program) relaxCollector() {
-	for _, variable := range p.environ {
-		if strings.HasPrefix(variable, "GOGC=") {
-			return
-		}
-	}
-	debug.SetGCPercent(300)
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {
