@@ -116,6 +116,7 @@ func (s *stand) provide(ctx context.Context, folder string, built programs) erro
 	if err := s.server.keep(ctx, s.database, name); err != nil {
 		return err
 	}
+	say("copying %s, which stays for later runs", name)
 	if s.database, err = s.server.create(ctx, name); err != nil {
 		return err
 	}

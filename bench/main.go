@@ -87,7 +87,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.IntVar(&o.users, "users", 0, "`people` loaded before the first round (default 1000000, quick 4000)")
 	flags.Float64Var(&o.seconds, "seconds", 0, "`length` of one measurement (default 4, quick 0.6)")
 	flags.IntVar(&o.rounds, "rounds", 3, "rounds, each of which measures everything once")
-	connections := flags.String("connections", "1,16", "how many connections to measure with")
+	connections := flags.String("connections", "", "how many connections to measure with (default 1,16, quick 16)")
 	only := flags.String("only", "", "measure only rows whose name matches this `expression`")
 	flags.StringVar(&o.profile, "profile", "", "measure only one row (-only; else unchanged sign-ins) and write a CPU profile of the server to this `file`")
 	flags.BoolVar(&o.keep, "keep", false, "leave the loaded database on the server, and begin with a copy of it the next time")
@@ -97,15 +97,22 @@ func parse(args []string, out io.Writer) (options, error) {
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	fallback := options{users: 1_000_000, seconds: 4}
+	fallback := struct {
+		users   int
+		seconds float64
+		with    string
+	}{1_000_000, 4, "1,16"}
 	if o.quick {
-		fallback = options{users: 4_000, seconds: 0.6}
+		fallback.users, fallback.seconds, fallback.with = 4_000, 0.6, "16"
 	}
 	if o.users == 0 {
 		o.users = fallback.users
 	}
 	if o.seconds == 0 {
 		o.seconds = fallback.seconds
+	}
+	if *connections == "" {
+		*connections = fallback.with
 	}
 	for item := range strings.SplitSeq(*connections, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(item))

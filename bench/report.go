@@ -55,7 +55,7 @@ type row struct {
 // footprint is what the server needs, as a process.
 type footprint struct {
 	BinaryMB float64
-	ReadyMS  float64 // from start to the first good answer of /readyz
+	ReadyMS  float64 // from start to the first good answer of /readyz, median of a few
 	IdleMB   float64 // resident
 	CrowdMB  float64 // resident after 64 connections
 }

@@ -37,7 +37,7 @@ func (s *stand) steps() []step {
 			s.runs++
 			return s.usher.signIns(span{1, 1}, usual, load{Prefix: fmt.Sprintf("new%d", s.runs)})
 		}),
-		s.driven(rowForged, s.usher.process, 40_000, func() load {
+		s.driven(rowForged, s.usher.process, 60_000, func() load {
 			return s.usher.signIns(s.people.Repeat, usual, load{Random: true, Forged: true, Want: http.StatusUnauthorized})
 		}),
 		s.driven(rowView, s.usher.process, 20_000, func() load {
@@ -90,7 +90,7 @@ func (s *stand) steps() []step {
 
 // introspected asks what access tokens of a format are worth.
 func (s *stand) introspected(row, format string) step {
-	return s.driven(row, s.usher.process, 40_000, func() load {
+	return s.driven(row, s.usher.process, 60_000, func() load {
 		return load{
 			Address: s.usher.address, Host: publicHost, Targets: []string{introspectPath},
 			Forms: s.introspection.questions[format], Authorization: s.introspection.authorization, Again: true, Want: http.StatusOK,

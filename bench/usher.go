@@ -24,12 +24,15 @@ const publicHost = "usher.example"
 // programs are the built ones.
 type programs struct{ usher, hello, textbook string }
 
+// buildFlags are those of "make build".
+var buildFlags = []string{"-tags", "nomsgpack", "-trimpath", "-ldflags", "-s -w"}
+
 // build builds what runs as a process of its own, as "make build" does.
 func build(ctx context.Context, folder string, profiled bool) (programs, error) {
 	p := programs{
 		usher: filepath.Join(folder, "usher"), hello: filepath.Join(folder, "ginhello"), textbook: filepath.Join(folder, "textbook"),
 	}
-	flags := []string{"build", "-tags", "nomsgpack", "-trimpath", "-ldflags", "-s -w"}
+	flags := append([]string{"build"}, buildFlags...)
 	if profiled {
 		path, err := overlay(folder)
 		if err != nil {
