@@ -48,6 +48,10 @@ func checkWebhookURL(text string) (string, error) {
 	return origin.String() + path, nil
 }
 
+// WebhookOrigin is what everybody may know of an endpoint's address: the rest of
+// it may hold a secret.
+func WebhookOrigin(e WebhookEndpoint) string { return webhookHost(e.URL) }
+
 // webhookHost is what may be told of an endpoint's address, in logs and acts.
 func webhookHost(address string) string {
 	parsed, err := url.Parse(address)

@@ -71,5 +71,43 @@ func (s *sweep) webhookChanges() map[string]func(t *testing.T) change {
 				s.tenant, strings.TrimPrefix(path, "/webhooks/"))
 			return change{path: root + path + "/resend", body: fields{"since": "2020-01-01T00:00:00Z"}}
 		},
+
+		"POST /admin/webhooks": func(t *testing.T) change {
+			return s.form(t, "/admin/webhooks/new", "/admin/webhooks", "url", deadHook, "types", "user.erased")
+		},
+		"POST /admin/webhooks/:id": func(t *testing.T) change {
+			p := "/admin/webhooks/" + s.webhook(t)
+			return s.form(t, p, p, "description", "New", "url", deadHook, "types", "user.erased")
+		},
+		"POST /admin/webhooks/:id/enable": func(t *testing.T) change {
+			p := "/admin/webhooks/" + s.webhook(t)
+			return s.form(t, p, p+"/enable")
+		},
+		"POST /admin/webhooks/:id/disable": func(t *testing.T) change {
+			p := "/admin" + enabled(t)
+			return s.form(t, p, p+"/disable")
+		},
+		"POST /admin/webhooks/:id/secret": func(t *testing.T) change {
+			p := "/admin/webhooks/" + s.webhook(t)
+			return s.form(t, p, p+"/secret", "after", "3600")
+		},
+		"POST /admin/webhooks/:id/test": func(t *testing.T) change {
+			p := "/admin" + enabled(t)
+			return s.form(t, p, p+"/test")
+		},
+		"POST /admin/webhooks/:id/resend": func(t *testing.T) change {
+			path, _, _ := strings.Cut(s.delivery(t), "/deliveries/")
+			s.db.Exec(t, `UPDATE webhook_deliveries SET state = 'failed' WHERE tenant_id = $1 AND endpoint_id = $2`,
+				s.tenant, strings.TrimPrefix(path, "/webhooks/"))
+			return s.form(t, "/admin"+path, "/admin"+path+"/resend", "since", "2020-01-01T00:00")
+		},
+		"POST /admin/webhooks/:id/delete": func(t *testing.T) change {
+			p := "/admin/webhooks/" + s.webhook(t) + "/delete"
+			return s.form(t, p, p)
+		},
+		"POST /admin/webhooks/:id/deliveries/:event/resend": func(t *testing.T) change {
+			p := "/admin" + s.delivery(t)
+			return s.form(t, p, p+"/resend")
+		},
 	}
 }

@@ -88,6 +88,7 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 	okta.add(t, "from-okta", nil)
 	i.admin(t, http.StatusCreated, "POST", "/jobs", fields{"kind": "export_users"})
 	inhabitTokens(t, i, lumen, secrets)
+	inhabitWebhooks(t, i, secrets)
 	for _, refused := range []string{
 		lumen.token(person("late").with(fields{"iat": time.Now().Unix() - 3600})),
 		lumen.token(person("soon").with(fields{"iat": time.Now().Unix() + 3600})),

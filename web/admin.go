@@ -53,6 +53,6 @@ func adminPages() []Page {
 	}
 	return slices.Concat(
 		[]Page{Overview{}}, integrationPages(), log, users, catalogPages(), resourcePages(),
-		clientPages(), organizationPages(), tokenPages(), identityPages(), work, settingsPages(), accounts, []Page{APIReference{}},
+		clientPages(), organizationPages(), tokenPages(), identityPages(), webhookPages(), work, settingsPages(), accounts, []Page{APIReference{}},
 	)
 }

@@ -119,6 +119,7 @@ var icons = map[string]string{
 	"/admin/credits":        "M3 9V6h18v3a3 3 0 0 0 0 6v3H3v-3a3 3 0 0 0 0-6zM14 6v12",
 	"/admin/resources":      "M3 5h18v14H3zM3 9h18M8 13l-2 2 2 2M16 13l2 2-2 2",
 	"/admin/tokens/clients": "M8 19a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM11 12l9-9M16 7l3 3M13.5 9.5l2 2",
+	"/admin/webhooks":       "M5 12h8M10 8l4 4-4 4M14 4h3a3 3 0 0 1 3 3v10a3 3 0 0 1-3 3h-3",
 	"/admin/alerts":         "M6 16v-5a6 6 0 0 1 12 0v5l2 2H4zM10 21h4",
 	"/admin/jobs":           "M12 12V7M12 12l3 2M4 12a8 8 0 1 0 2.5-5.8M4 4v4h4",
 	"/admin/audit":          "M12 3l8 3v6c0 5-4 8-8 9-4-1-8-4-8-9V6zM9 12l2 2 4-4",

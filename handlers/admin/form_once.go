@@ -61,7 +61,7 @@ func (a *Admin) FormOnce(handle handlers.Handler) handlers.Handler {
 
 // listOf is the list in which stands what a form at a path has made.
 func listOf(path string) string {
-	for _, list := range []string{clientsPath, organizationsPath, connectionsPath, jwtPath} {
+	for _, list := range []string{clientsPath, organizationsPath, connectionsPath, jwtPath, webhooksPath} {
 		if strings.HasPrefix(path, list) {
 			return list
 		}

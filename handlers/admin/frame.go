@@ -28,6 +28,7 @@ var sections = []struct {
 	{"Credits", creditsPath, admins.ReadCatalog},
 	{"Resources", resourcesPath, admins.ReadCatalog},
 	{"Tokens and clients", tokenPages[0].path, admins.ReadTokens},
+	{"Webhooks", webhooksPath, admins.ReadWebhooks},
 	{"Alerts", alertsPath, admins.ReadLog},
 	{"Jobs", jobsPath, admins.ReadLog},
 	{"Audit log", auditPath, admins.ReadAudit},
@@ -91,6 +92,10 @@ var notices = map[string]string{
 
 	"key_waits":   "A new key is made. It stands in the JWKS already and takes over in an hour.",
 	"key_rotated": "A new key signs from now on. Every earlier one for the algorithm is destroyed, and what it has signed is invalid.",
+
+	"webhook_tested":  "A test event is on its way. Load this page again to see what came of it.",
+	"webhook_resent":  "It is sent again.",
+	"webhook_deleted": "The endpoint is deleted.",
 
 	"alert_decided": "Done.",
 	"job_cancelled": "Cancelled. What was done until then stays.",

@@ -74,6 +74,9 @@ func (a *Admin) OverviewPage(c *gin.Context) error {
 			Trend: web.Sparkline{Label: "Sign-ins of each of the last seven days: " + listed(h.Days), Counts: h.Days},
 		})
 	}
+	if page.Attention, err = a.webhooksInNeed(c, page.Attention); err != nil {
+		return err
+	}
 	slices.SortStableFunc(page.Attention, func(a, b web.Attention) int { return cmp.Compare(gravity(b), gravity(a)) })
 	page.Setup = setup(actorOf(c), reports, page.SignIns)
 	return a.show(c, page)

@@ -26,6 +26,7 @@ const (
 	undoPath         = homePath + "/undo"
 	jobsPath         = homePath + "/jobs"
 	auditPath        = homePath + "/audit"
+	webhooksPath     = homePath + "/webhooks"
 
 	tokensPath      = homePath + "/tokens"
 	clientsPath     = tokensPath + "/clients"
