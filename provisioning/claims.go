@@ -87,6 +87,7 @@ func readAllClaims(payload jsonValue, presented bool) (Assertion, []*Refusal) {
 	if presented && len(r.faults) == 0 && emailKey == "" && a.Subject == "" {
 		r.faults = append(r.faults, &Refusal{Reason: ClaimMissing, Path: "sub", Expected: expectedSubject + ", as there is no e-mail"})
 	}
+	r.noEvent()
 	a.Warnings = r.warnings
 	return a, r.faults
 }

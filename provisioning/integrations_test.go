@@ -33,7 +33,7 @@ func TestInstall(t *testing.T) {
 			TenantID: p.tenant.ID, ID: n.ID, AppID: n.AppID, Name: "Shop", Revision: 1, Generation: 1,
 			Issuer: "https://shop.example", MaxAge: time.Minute, LandingPage: "/home",
 			ReturnOrigins: []string{"https://shop.example"}, EmbedOrigins: []string{},
-			EmbedMaxAge: time.Hour, ContentOrigins: []string{}, LinkPolicy: store.LinkTrusted,
+			EmbedMaxAge: time.Hour, ContentOrigins: []string{}, SignInRate: 200, LinkPolicy: store.LinkTrusted,
 			SingleUse: true, UnknownGroups: store.UnknownCreate, UnknownCredits: store.UnknownRefuse,
 			GroupScope: store.ScopeOwned, MetaMode: store.MetaReplace, SessionIdle: time.Minute,
 			SessionAbsolute: 2 * time.Minute, DriftThreshold: 5, CreatedAt: epoch, UpdatedAt: epoch,

@@ -14,8 +14,10 @@ type Link struct {
 	// Presented tells that the token is shown and not spent: to an embed, or
 	// beside an API call. Verify then holds it to other rules.
 	Presented bool
-	AppID     string // from the query or form; "" = not sent
-	Limit     int    // bytes that the token may have at this door
+	// Event tells that the token is to say that sessions end: see Service.Revoke.
+	Event bool
+	AppID string // from the query or form; "" = not sent
+	Limit int    // bytes that the token may have at this door
 	// Audiences are the values of aud that name us, besides the app id: our
 	// public URL and the tenant's host. Empty texts among them match nothing.
 	Audiences []string

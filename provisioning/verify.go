@@ -21,6 +21,7 @@ type Verified struct {
 	Integration store.Integration // to be read only: its lists are the keyring's
 	KeyID       string            // the key that signed
 	Assertion   Assertion
+	Event       Event // in place of the assertion, for Link.Event
 
 	// SpendKey stands for this token among those of its integration: it is
 	// made from the jti or, without one, from the signing input. The token's
@@ -123,6 +124,7 @@ type verification struct {
 	dates     dates
 	id        string
 	assertion Assertion
+	event     Event // of a token that is to be one
 }
 
 // take does one step. Those before it need not all have passed, so that the
@@ -173,9 +175,15 @@ func (v *verification) take(s step) (err error) {
 	case stepAudience:
 		return checkAudience(v.claims.member("aud"), v.entry.integration.AppID, v.link.Audiences)
 	case stepTokenID:
-		v.id, err = tokenID(v.claims.member("jti"))
+		if v.id, err = tokenID(v.claims.member("jti")); err == nil && v.id == "" && v.link.Event {
+			err = &Refusal{Reason: ClaimMissing, Path: "jti", Expected: fmt.Sprintf("a string of 1 to %d bytes", maxTokenIDBytes)}
+		}
 		return err
 	case stepClaims:
+		if v.link.Event {
+			v.event, err = readEvent(v.claims)
+			return err
+		}
 		v.assertion, err = readClaims(v.claims, v.link.Presented)
 		return err
 	case stepNonce, stepUser, stepStatus, stepChanges, stepReplay, steps:
@@ -217,7 +225,7 @@ func (v *verification) passed() Verified {
 	v.assertion.ID, v.assertion.IssuedAt, v.assertion.ExpiresAt = v.id, v.dates.issuedAt, v.dates.expiresAt
 	passed := v.refused()
 	passed.seen.know(&v.assertion)
-	passed.Assertion = v.assertion
+	passed.Assertion, passed.Event = v.assertion, v.event
 	if v.link.Presented {
 		passed.SpendKey, passed.SpentAs = presentKey(v.token.signed), spendKey(v.id, v.token.signed)
 		passed.Ends = v.dates.presentedUntil(n, v.now)
@@ -265,6 +273,9 @@ func (v *verification) checkExpiry() (err error) {
 		return err
 	}
 	end, leeway := v.dates.expiresAt, v.entry.integration.Leeway
+	if end.IsZero() && v.link.Event {
+		return &Refusal{Reason: ClaimMissing, Path: "exp", Expected: "the end of the token in seconds since 1970"}
+	}
 	if !end.IsZero() && !v.now.Before(end.Add(leeway)) {
 		return refuse(TokenExpired, "exp was %s ago, tolerance %s%s",
 			seconds(v.now.Sub(end)), seconds(leeway), ageNote(v.claims, v.now))
@@ -293,6 +304,9 @@ func (v *verification) checkIssuedAt() (err error) {
 	}
 	integration, issued, maxAge := &v.entry.integration, v.dates.issuedAt, v.maxAge()
 	if issued.IsZero() {
+		if v.link.Event {
+			return refuse(IatMissing, "a token with an event needs iat")
+		}
 		if maxAge > 0 {
 			return refuse(IatMissing, "the integration has a maximum age of %s, so iat is needed", seconds(maxAge))
 		}

@@ -55,6 +55,7 @@ func (f *settingsFlags) add(c *cobra.Command) {
 	f.numbers["drift-threshold"] = c.Flags().Int64("drift-threshold", provisioning.DefaultIntegration().DriftThreshold, "people whose groups may be emptied within an hour")
 	f.flags["drift-guard"] = c.Flags().Bool("drift-guard", false, "hold removals back when one link after the other empties groups")
 	f.flags["auto-create"] = c.Flags().Bool("auto-create", true, "make an account for people who are new")
+	f.flags["allow-disable"] = c.Flags().Bool("allow-disable", false, "let the partner disable its people by a signed token")
 	f.flags["single-use"] = c.Flags().Bool("single-use", false, "links without jti are good once as well")
 	f.flags["require-nonce"] = c.Flags().Bool("require-nonce", false, "take only links that the browser has asked for")
 	f.lists["return-origin"] = c.Flags().StringSlice("return-origin", nil, "foreign origin that go may name; may be repeated")
@@ -77,7 +78,8 @@ func (f *settingsFlags) wish(c *cobra.Command) provisioning.Settings {
 		LandingPage: given(c, f.texts, "landing-page"), SignInURL: given(c, f.texts, "sign-in-url"),
 		RequireNonce: given(c, f.flags, "require-nonce"), ReturnOrigins: given(c, f.lists, "return-origin"),
 		EmbedOrigins: given(c, f.lists, "embed-origin"), JWKSURL: given(c, f.texts, "jwks-url"),
-		EmbedMaxAge: given(c, f.numbers, "embed-max-age"), ContentOrigins: given(c, f.lists, "content-origin"),
+		AllowDisable: given(c, f.flags, "allow-disable"),
+		EmbedMaxAge:  given(c, f.numbers, "embed-max-age"), ContentOrigins: given(c, f.lists, "content-origin"),
 		LinkPolicy: given(c, f.texts, "link-policy"),
 		AutoCreate: given(c, f.flags, "auto-create"), SingleUse: given(c, f.flags, "single-use"),
 		UnknownGroups: given(c, f.texts, "unknown-groups"), UnknownCredits: given(c, f.texts, "unknown-credits"),
@@ -167,6 +169,7 @@ func showIntegration(w io.Writer, t commandTenant, n provisioning.Installed, key
 		{"Landing page", n.LandingPage},
 		{"Sign-in URL", n.SignInURL},
 		{"JWKS URL", n.JWKSURL},
+		{"Allow disable", n.AllowDisable},
 		{"Require nonce", n.RequireNonce},
 		{"Return origins", strings.Join(n.ReturnOrigins, " ")},
 		{"Embed origins", strings.Join(n.EmbedOrigins, " ")},

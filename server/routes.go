@@ -62,6 +62,7 @@ func routes(engine *gin.Engine, app *handlers.App, a *admin.Admin, ready *handle
 		{http.MethodOptions, handlers.ConnectUserInfoPath, app.WrapOAuth(app.ClientPreflight("GET, POST"))},
 		{http.MethodGet, handlers.ConnectEndSessionPath, app.Wrap(app.ConnectEndSession)},
 		{http.MethodPost, handlers.ConnectEndSessionPath, app.Wrap(app.ConnectEndSession)},
+		{http.MethodPost, handlers.BackchannelRevokePath, app.WrapJSON(app.BackchannelRevoke)},
 		{http.MethodPost, handlers.V0CustomPath, app.WrapV0(app.V0Custom)},
 		{http.MethodPost, handlers.V0TokenPath, app.WrapV0(app.GivesTokens(app.V0Token))},
 		{http.MethodDelete, handlers.V0TokenPath, app.WrapV0(app.V0SignOut)},

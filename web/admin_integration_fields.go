@@ -10,6 +10,7 @@ type IntegrationSettings struct {
 	UnknownGroups, UnknownCredits, GroupScope, MetaMode                Field
 	SessionIdle, SessionAbsolute, DriftGuard, DriftThreshold           Field
 	JWKSURL                                                            Field
+	AllowDisable                                                       Field
 	// Open shows the rarer settings without being asked, for a fault in them.
 	Open bool
 }
@@ -52,6 +53,10 @@ func NewIntegrationSettings() IntegrationSettings {
 		JWKSURL: Field{
 			Name: "jwks_url", Label: "JWKS URL", Type: "url", Autocomplete: "off",
 			Hint: "Where the partner publishes its public keys, if it does. They are read there when this is saved, and again when they change. A new integration then gets no secret, unless one is typed below.",
+		},
+		AllowDisable: Field{
+			Name: "allow_disable", Label: "The partner may disable its people", Type: "checkbox",
+			Hint: "By a signed token with the event “disable”. Administrators alone enable them again. Signing its people out, by the event “logout”, is always allowed.",
 		},
 		LinkPolicy: Field{
 			Name: "link_policy", Label: "When the e-mail belongs to a user already", Type: "radio",
@@ -108,6 +113,7 @@ func (s *IntegrationSettings) rarer() []*Field {
 		&s.SingleUse, &s.SignInURL, &s.RequireNonce, &s.EmbedOrigins, &s.EmbedMaxAge, &s.ContentOrigins, &s.SessionIdle, &s.SessionAbsolute,
 		&s.DriftGuard, &s.DriftThreshold,
 		&s.JWKSURL,
+		&s.AllowDisable,
 	}
 }
 

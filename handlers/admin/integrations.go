@@ -35,6 +35,7 @@ type integrationFields struct {
 	EmbedMaxAge     given[int64]    `json:"embed_max_age"`   // seconds; null or 0 = none
 	ContentOrigins  given[[]string] `json:"content_origins"`
 	JWKSURL         given[string]   `json:"jwks_url"`
+	AllowDisable    given[bool]     `json:"allow_disable"`
 }
 
 func (f integrationFields) settings() provisioning.Settings {
@@ -48,7 +49,7 @@ func (f integrationFields) settings() provisioning.Settings {
 		SessionIdle: f.SessionIdle.pointer(), SessionAbsolute: f.SessionAbsolute.pointer(),
 		DriftGuard: f.DriftGuard.pointer(), DriftThreshold: f.DriftThreshold.pointer(),
 		EmbedMaxAge: f.EmbedMaxAge.pointer(), ContentOrigins: f.ContentOrigins.pointer(),
-		JWKSURL: f.JWKSURL.pointer(),
+		JWKSURL: f.JWKSURL.pointer(), AllowDisable: f.AllowDisable.pointer(),
 	}
 }
 
@@ -91,6 +92,7 @@ type integrationAnswer struct {
 	EmbedMaxAge     *int64      `json:"embed_max_age"` // seconds; null = none
 	ContentOrigins  []string    `json:"content_origins"`
 	JWKSURL         string      `json:"jwks_url"`
+	AllowDisable    bool        `json:"allow_disable"`
 	Keys            []keyAnswer `json:"keys"`
 	CreatedAt       time.Time   `json:"created_at"`
 	UpdatedAt       time.Time   `json:"updated_at"`
@@ -130,7 +132,8 @@ func (a *Admin) answer(c *gin.Context, n provisioning.Installed) integrationAnsw
 		SessionAbsolute: int64(n.SessionAbsolute / time.Second), CreatedAt: n.CreatedAt, UpdatedAt: n.UpdatedAt,
 		DriftGuard: n.DriftGuard, DriftThreshold: n.DriftThreshold, ContentOrigins: n.ContentOrigins,
 		MaxAge: limit(n.MaxAge), EmbedMaxAge: limit(n.EmbedMaxAge), JWKSURL: n.JWKSURL,
-		Keys: []keyAnswer{},
+		AllowDisable: n.AllowDisable,
+		Keys:         []keyAnswer{},
 	}
 	for _, k := range n.Keys {
 		answer.Keys = append(answer.Keys, answerKey(k))
