@@ -42,7 +42,7 @@ type App struct {
 
 // site is the tenant that a request came to.
 type site struct {
-	tenant    provisioning.Tenant
+	tenant provisioning.Tenant
 	// These two are shared by the tenant's requests, to be read only.
 	own       []provisioning.Origin // its own origins
 	audiences []string              // how tokens may name it in aud
