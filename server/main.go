@@ -119,6 +119,7 @@ func newRoot(p program) *cobra.Command {
 		newClient(p),
 		newOrganization(p),
 		newAPIConnection(p),
+		newWebhook(p),
 		newIdentityScope(p),
 		newClaim(p),
 		newSigningKey(p),
