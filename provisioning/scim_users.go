@@ -35,7 +35,11 @@ func (s *Service) SCIMUsers(ctx context.Context, tenant Tenant, d Directory, f S
 	if f.ID != "" && !store.IsID(f.ID) || !isStorable(f.ExternalID+q.UserNameKey) {
 		return nil, 0, nil
 	}
+	walk := s.resume(tenant, d, &q)
 	records, total, err := s.store.SCIMUsers(ctx, tenant.ID, d.IntegrationID, q)
+	if err == nil {
+		s.pause(tenant, d, q, walk, records, total)
+	}
 	users := make([]SCIMUser, 0, len(records))
 	for _, r := range records {
 		users = append(users, scimUser(r))

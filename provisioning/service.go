@@ -55,7 +55,8 @@ type Service struct {
 	claims    *claimCounter
 	callers   *recent[caller] // who has called of late, by personKey
 	users     *recent[*latest[Principal]]
-	newJob    chan struct{} // gets a value, if it has room, with each new job
+	walks     *recent[scimWalk] // by scimWalkKey
+	newJob    chan struct{}     // gets a value, if it has room, with each new job
 	jobs      jobTally
 }
 
@@ -68,6 +69,7 @@ func New(st *store.Store, sealer *Sealer, ender Ender, now func() time.Time, log
 		newJob:  make(chan struct{}, 1), claims: newClaimCounter(),
 	}
 	s.callers, s.users = newRecent[caller](maxCallers), newRecent[*latest[Principal]](maxPrincipals)
+	s.walks = newRecent[scimWalk](maxSCIMWalks)
 	s.tenants = &tenantList{latest[[]store.Tenant]{load: st.Tenants, now: now}}
 	s.rings = newRingCache(s.loadRing, now)
 	s.keySets = newKeySetReader()

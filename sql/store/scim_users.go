@@ -54,8 +54,12 @@ const (
 type SCIMUserQuery struct {
 	ID, UserNameKey, ExternalID, EmailKey string
 	Active                                *bool
-	Offset, Limit                         int  // Limit 0 = only the total is wanted
-	Groups                                bool // whether to look for the groups
+	Offset, Limit                         int // Limit 0 = only the total is wanted
+	// After is the id behind which the page begins, for whoever knows what stands
+	// before Offset; "" = it is looked for.
+	After  string
+	Total  int64 // for whoever knows it; 0 = it is counted
+	Groups bool  // whether to look for the groups
 }
 
 // SCIMUsers returns a page of the users that a directory keeps, in the order of
@@ -63,14 +67,21 @@ type SCIMUserQuery struct {
 // before it: that is walked over in an index.
 func (s *Store) SCIMUsers(ctx context.Context, tenant, integration string, q SCIMUserQuery) ([]SCIMRecord, int64, error) {
 	where, args := q.where(tenant, integration)
-	var total int64
-	if err := s.read.GetContext(ctx, &total, `SELECT count(*) FROM scim_users s`+where, args...); err != nil {
-		return nil, 0, fault(err)
+	total := q.Total
+	if total == 0 {
+		if err := s.read.GetContext(ctx, &total, `SELECT count(*) FROM scim_users s`+where, args...); err != nil {
+			return nil, 0, fault(err)
+		}
 	}
 	if q.Limit == 0 || total <= int64(q.Offset) {
 		return nil, total, nil
 	}
 	// The page is made of ids first, so that only its own rows are read.
+	if q.After != "" {
+		args = append(args, q.After)
+		where += fmt.Sprintf(` AND s.user_id > $%d`, len(args))
+		q.Offset = 0
+	}
 	n := len(args)
 	page := fmt.Sprintf(`SELECT s.user_id FROM scim_users s%s ORDER BY s.user_id LIMIT $%d OFFSET $%d`, where, n+1, n+2)
 	var records []SCIMRecord
