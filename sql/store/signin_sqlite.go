@@ -72,25 +72,14 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`)
 	return n == 1, err
 }
 
-// errOutcome carries an outcome out of a transaction that must be rolled back.
-type errOutcome struct{ Outcome }
-
-func (e errOutcome) Error() string { return string(e.Outcome) }
-
+// applySQLite needs no way back: what is not applied has written nothing by
+// then, or fails.
 func (s *Store) applySQLite(ctx context.Context, c Changes) (Outcome, error) {
-	outcome := Applied
-	err := s.inShared(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
-		var err error
+	var outcome Outcome
+	err := s.inShared(ctx, func(ctx context.Context, tx *sqlx.Tx) (err error) {
 		outcome, err = s.applyIn(ctx, tx, c)
-		if err == nil && (outcome == Moved || outcome == Replayed) {
-			return errOutcome{outcome}
-		}
 		return err
 	})
-	var rolledBack errOutcome
-	if errors.As(err, &rolledBack) {
-		return rolledBack.Outcome, nil
-	}
 	return outcome, err
 }
 
