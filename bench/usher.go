@@ -117,6 +117,7 @@ func (u *usher) install(ctx context.Context) error {
 	}
 	err := u.post(ctx, "/admin/api/v1/integrations", map[string]any{
 		"name": "Benchmark", "max_age": 180, "landing_page": "/welcome", "embed_origins": []string{"https://partner.example"},
+		"sign_in_rate": 0, // what it takes is what is measured
 	}, &made)
 	if err != nil {
 		return err

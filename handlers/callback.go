@@ -75,6 +75,9 @@ func (a *App) logAttempt(c *gin.Context, attempt provisioning.SignInAttempt, err
 	}
 	attempt.Network, attempt.UserAgent = sessions.NetworkOf(clientIP(c)), c.Request.UserAgent()
 	a.meterSignIn(attempt)
+	if attempt.Reason == string(provisioning.RateLimited) {
+		return // a flood costs no rows; the metrics count it
+	}
 	a.Provisioning.LogSignIn(attempt)
 }
 

@@ -186,6 +186,9 @@ func (h *HTTP) rule(err error) ruling {
 			if _, ok := errors.AsType[headerRefusal](err); ok {
 				outcome = outcome.atHeader()
 			}
+			if refusal.After > 0 {
+				outcome.retryAfter = refusal.After
+			}
 			return ruling{outcome: outcome, code: string(refusal.Reason), refusal: refusal}
 		}
 	}

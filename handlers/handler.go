@@ -130,7 +130,7 @@ func (h *HTTP) answer(c *gin.Context, err error, form errorForm) {
 	header.Set("Referrer-Policy", "no-referrer")
 	header.Add("Vary", "Accept")
 	if ruling.retryAfter > 0 {
-		header.Set("Retry-After", strconv.Itoa(int(ruling.retryAfter/time.Second)))
+		header.Set("Retry-After", strconv.Itoa(int((ruling.retryAfter+time.Second-1)/time.Second)))
 	}
 	if ruling.challenge != "" {
 		challenge := ruling.challenge + ` realm="usher"`

@@ -3,6 +3,7 @@ package provisioning
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Reason is a stable code for a refusal. Codes are part of the product's
@@ -60,6 +61,8 @@ type Refusal struct {
 	// 64 characters"), for ClaimMissing and ClaimInvalid only. Both are safe
 	// to show to the person: they never quote the token.
 	Expected string
+	// After is how long to wait, for RateLimited; 0 = as usual.
+	After time.Duration
 	// Detail is for the admin's log only, never for the public answer. It
 	// holds no secret, no signature and no whole token.
 	Detail string

@@ -100,6 +100,9 @@ func (s *Service) admit(ctx context.Context, in Arrival, write func(context.Cont
 		v, err := s.verify(ctx, in)
 		if err == nil && !in.Link.Presented {
 			err = checkNonce(v, in.Nonce)
+			if err == nil {
+				err = s.limited(&v)
+			}
 		}
 		if err != nil {
 			return SignIn{Integration: v.Integration, KeyID: v.KeyID, seen: v.seen}, err

@@ -44,6 +44,9 @@ func (s *Service) Revoke(ctx context.Context, in Arrival) (Revocation, error) {
 		if err == nil && v.Event.Name == EventDisable && !v.Integration.AllowDisable {
 			err = claimInvalid("event", `"logout": the integration's settings do not let it disable people`)
 		}
+		if err == nil {
+			err = s.limited(&v)
+		}
 		if err != nil {
 			return done, err
 		}

@@ -45,6 +45,7 @@ type Service struct {
 	tenants *tenantList
 	rings   *ringCache
 	keySets *keySetReader
+	rates   *signInRates
 
 	resources *recent[*latest[Resource]]
 	failures  clientFailures
@@ -73,6 +74,7 @@ func New(st *store.Store, sealer *Sealer, ender Ender, now func() time.Time, log
 	s.tenants = &tenantList{latest[[]store.Tenant]{load: st.Tenants, now: now}}
 	s.rings = newRingCache(s.loadRing, now)
 	s.keySets = newKeySetReader()
+	s.rates = newSignInRates()
 	s.resources = newRecent[*latest[Resource]](maxResourcesKept)
 	s.failures.limit = newRefusalLimit()
 	return s

@@ -55,6 +55,7 @@ func (f *settingsFlags) add(c *cobra.Command) {
 	f.numbers["drift-threshold"] = c.Flags().Int64("drift-threshold", provisioning.DefaultIntegration().DriftThreshold, "people whose groups may be emptied within an hour")
 	f.flags["drift-guard"] = c.Flags().Bool("drift-guard", false, "hold removals back when one link after the other empties groups")
 	f.flags["auto-create"] = c.Flags().Bool("auto-create", true, "make an account for people who are new")
+	f.numbers["sign-in-rate"] = c.Flags().Int64("sign-in-rate", provisioning.DefaultSignInRate, "links a second that one server takes, and ten seconds' worth at once; 0 = any number")
 	f.flags["allow-disable"] = c.Flags().Bool("allow-disable", false, "let the partner disable its people by a signed token")
 	f.flags["single-use"] = c.Flags().Bool("single-use", false, "links without jti are good once as well")
 	f.flags["require-nonce"] = c.Flags().Bool("require-nonce", false, "take only links that the browser has asked for")
@@ -78,8 +79,8 @@ func (f *settingsFlags) wish(c *cobra.Command) provisioning.Settings {
 		LandingPage: given(c, f.texts, "landing-page"), SignInURL: given(c, f.texts, "sign-in-url"),
 		RequireNonce: given(c, f.flags, "require-nonce"), ReturnOrigins: given(c, f.lists, "return-origin"),
 		EmbedOrigins: given(c, f.lists, "embed-origin"), JWKSURL: given(c, f.texts, "jwks-url"),
-		AllowDisable: given(c, f.flags, "allow-disable"),
-		EmbedMaxAge:  given(c, f.numbers, "embed-max-age"), ContentOrigins: given(c, f.lists, "content-origin"),
+		AllowDisable: given(c, f.flags, "allow-disable"), SignInRate: given(c, f.numbers, "sign-in-rate"),
+		EmbedMaxAge: given(c, f.numbers, "embed-max-age"), ContentOrigins: given(c, f.lists, "content-origin"),
 		LinkPolicy: given(c, f.texts, "link-policy"),
 		AutoCreate: given(c, f.flags, "auto-create"), SingleUse: given(c, f.flags, "single-use"),
 		UnknownGroups: given(c, f.texts, "unknown-groups"), UnknownCredits: given(c, f.texts, "unknown-credits"),
@@ -170,6 +171,7 @@ func showIntegration(w io.Writer, t commandTenant, n provisioning.Installed, key
 		{"Sign-in URL", n.SignInURL},
 		{"JWKS URL", n.JWKSURL},
 		{"Allow disable", n.AllowDisable},
+		{"Sign-in rate", n.SignInRate},
 		{"Require nonce", n.RequireNonce},
 		{"Return origins", strings.Join(n.ReturnOrigins, " ")},
 		{"Embed origins", strings.Join(n.EmbedOrigins, " ")},

@@ -11,6 +11,7 @@ type IntegrationSettings struct {
 	SessionIdle, SessionAbsolute, DriftGuard, DriftThreshold           Field
 	JWKSURL                                                            Field
 	AllowDisable                                                       Field
+	SignInRate                                                         Field
 	// Open shows the rarer settings without being asked, for a fault in them.
 	Open bool
 }
@@ -57,6 +58,10 @@ func NewIntegrationSettings() IntegrationSettings {
 		AllowDisable: Field{
 			Name: "allow_disable", Label: "The partner may disable its people", Type: "checkbox",
 			Hint: "By a signed token with the event “disable”. Administrators alone enable them again. Signing its people out, by the event “logout”, is always allowed.",
+		},
+		SignInRate: Field{
+			Name: "sign_in_rate", Label: "Links a second, on each server", Type: "number",
+			Hint: "Those above it are told to come again (rate_limited), once ten seconds' worth has come at once. Empty or 0 means any number.",
 		},
 		LinkPolicy: Field{
 			Name: "link_policy", Label: "When the e-mail belongs to a user already", Type: "radio",
@@ -114,6 +119,7 @@ func (s *IntegrationSettings) rarer() []*Field {
 		&s.DriftGuard, &s.DriftThreshold,
 		&s.JWKSURL,
 		&s.AllowDisable,
+		&s.SignInRate,
 	}
 }
 

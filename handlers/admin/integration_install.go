@@ -150,7 +150,7 @@ func settingsOf(values url.Values) provisioning.Settings {
 		SessionIdle: number("session_idle"), SessionAbsolute: number("session_absolute"),
 		DriftGuard: flag("drift_guard"), DriftThreshold: number("drift_threshold"),
 		EmbedMaxAge: number("embed_max_age"), ContentOrigins: list("content_origins"),
-		JWKSURL: text("jwks_url"), AllowDisable: flag("allow_disable"),
+		JWKSURL: text("jwks_url"), AllowDisable: flag("allow_disable"), SignInRate: number("sign_in_rate"),
 	}
 }
 
@@ -171,7 +171,7 @@ func showSettings(fields *web.IntegrationSettings, n provisioning.Integration) {
 		"unknown_groups": {n.UnknownGroups}, "unknown_credits": {n.UnknownCredits}, "group_scope": {n.GroupScope},
 		"meta_mode": {n.MetaMode}, "session_idle": {seconds(n.SessionIdle)}, "session_absolute": {seconds(n.SessionAbsolute)},
 		"drift_guard": {mark(n.DriftGuard)}, "drift_threshold": {strconv.FormatInt(n.DriftThreshold, 10)},
-		"jwks_url": {n.JWKSURL}, "allow_disable": {mark(n.AllowDisable)}, "embed_max_age": {seconds(n.EmbedMaxAge)}, "content_origins": {strings.Join(n.ContentOrigins, "\n")},
+		"jwks_url": {n.JWKSURL}, "allow_disable": {mark(n.AllowDisable)}, "sign_in_rate": {strconv.FormatInt(n.SignInRate, 10)}, "embed_max_age": {seconds(n.EmbedMaxAge)}, "content_origins": {strings.Join(n.ContentOrigins, "\n")},
 	})
 }
 

@@ -36,6 +36,7 @@ type integrationFields struct {
 	ContentOrigins  given[[]string] `json:"content_origins"`
 	JWKSURL         given[string]   `json:"jwks_url"`
 	AllowDisable    given[bool]     `json:"allow_disable"`
+	SignInRate      given[int64]    `json:"sign_in_rate"` // a second; null or 0 = not limited
 }
 
 func (f integrationFields) settings() provisioning.Settings {
@@ -49,7 +50,7 @@ func (f integrationFields) settings() provisioning.Settings {
 		SessionIdle: f.SessionIdle.pointer(), SessionAbsolute: f.SessionAbsolute.pointer(),
 		DriftGuard: f.DriftGuard.pointer(), DriftThreshold: f.DriftThreshold.pointer(),
 		EmbedMaxAge: f.EmbedMaxAge.pointer(), ContentOrigins: f.ContentOrigins.pointer(),
-		JWKSURL: f.JWKSURL.pointer(), AllowDisable: f.AllowDisable.pointer(),
+		JWKSURL: f.JWKSURL.pointer(), AllowDisable: f.AllowDisable.pointer(), SignInRate: f.SignInRate.pointer(),
 	}
 }
 
@@ -93,6 +94,7 @@ type integrationAnswer struct {
 	ContentOrigins  []string    `json:"content_origins"`
 	JWKSURL         string      `json:"jwks_url"`
 	AllowDisable    bool        `json:"allow_disable"`
+	SignInRate      int64       `json:"sign_in_rate"` // 0 = not limited
 	Keys            []keyAnswer `json:"keys"`
 	CreatedAt       time.Time   `json:"created_at"`
 	UpdatedAt       time.Time   `json:"updated_at"`
@@ -132,8 +134,8 @@ func (a *Admin) answer(c *gin.Context, n provisioning.Installed) integrationAnsw
 		SessionAbsolute: int64(n.SessionAbsolute / time.Second), CreatedAt: n.CreatedAt, UpdatedAt: n.UpdatedAt,
 		DriftGuard: n.DriftGuard, DriftThreshold: n.DriftThreshold, ContentOrigins: n.ContentOrigins,
 		MaxAge: limit(n.MaxAge), EmbedMaxAge: limit(n.EmbedMaxAge), JWKSURL: n.JWKSURL,
-		AllowDisable: n.AllowDisable,
-		Keys:         []keyAnswer{},
+		AllowDisable: n.AllowDisable, SignInRate: n.SignInRate,
+		Keys: []keyAnswer{},
 	}
 	for _, k := range n.Keys {
 		answer.Keys = append(answer.Keys, answerKey(k))
