@@ -130,7 +130,7 @@ var statuses = map[string]int{
 	"unsupported_grant_type": 400, "invalid_scope": 400,
 	"authorization_invalid": 400,
 	"invalid_grant":         400, "invalid_target": 400, "invalid_token": 401, "insufficient_scope": 403,
-	"refresh_token_invalid": 401, "token_invalid": 401,
+	"refresh_token_invalid": 401, "scim_token_invalid": 401, "token_invalid": 401,
 }
 
 // constants reads the string constants of a type from a source file.
@@ -180,7 +180,7 @@ func failure(code string) error {
 		"precondition_failed", "idempotency_conflict", "idempotency_in_progress",
 		"access_token_invalid", "invalid_client", "invalid_request", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
 		"invalid_grant", "invalid_target", "invalid_token", "insufficient_scope",
-		"refresh_token_invalid", "token_invalid",
+		"refresh_token_invalid", "scim_token_invalid", "token_invalid",
 	}, code) {
 		return fmt.Errorf("handling: %w", &Fault{Code: Code(code), Err: errors.New("an inner detail")})
 	}
@@ -282,7 +282,7 @@ func wantHeaders(t *testing.T, answer *httptest.ResponseRecorder, status int, co
 	if status == http.StatusUnauthorized {
 		want["Www-Authenticate"] = `JWT realm="usher"`
 	}
-	if slices.Contains([]string{"api_key_invalid", "access_token_invalid", "refresh_token_invalid", "token_invalid"}, code) {
+	if slices.Contains([]string{"api_key_invalid", "access_token_invalid", "refresh_token_invalid", "scim_token_invalid", "token_invalid"}, code) {
 		want["Www-Authenticate"] = `Bearer realm="usher"`
 	}
 	if code == "invalid_token" || code == "insufficient_scope" {

@@ -238,13 +238,12 @@ func (p *place) mirror(t *testing.T) {
 	t.Helper()
 	twin := newID(t)
 	p.db.Mirror(t, p.tenant.ID, twin)
-	before := p.db.Dump(t, twin, "token_changes")
-	// Changes are noted for memories to be asked about, and are nobody's state.
-	if len(before) < len(p.db.Dump(t, p.tenant.ID, "token_changes"))-len(p.tenant.Hosts) {
+	before := p.db.Dump(t, twin)
+	if len(before) < len(p.db.Dump(t, p.tenant.ID))-len(p.tenant.Hosts) {
 		t.Fatalf("mirror: got %d rows, want as many as the tenant has", len(before))
 	}
 	t.Cleanup(func() {
-		if diff := cmp.Diff(before, p.db.Dump(t, twin, "token_changes")); diff != "" {
+		if diff := cmp.Diff(before, p.db.Dump(t, twin)); diff != "" {
 			t.Errorf("the other tenant was touched (-before +after):\n%s", diff)
 		}
 	})
