@@ -70,7 +70,7 @@ func (who caller) holds(id string) bool { return who.Session != nil && who.Sessi
 // the sign-in log, and calls that have changed the person.
 func (a *App) recognize(c *gin.Context, link provisioning.Link) (caller, error) {
 	ctx, s := c.Request.Context(), siteOf(c)
-	link.Audiences = slices.Concat(s.audiences, link.Audiences)
+	link.Audiences = append(slices.Clip(s.audiences), link.Audiences...)
 	attempt := provisioning.SignInAttempt{Door: provisioning.DoorHeader, Arrival: provisioning.Arrival{
 		Tenant: s.tenant, Link: link, Own: s.own, Reference: RequestID(ctx),
 	}}

@@ -164,11 +164,11 @@ func (h *HTTP) page(c *gin.Context, ruling ruling, reference string) []byte {
 	usual := ruling.public == "" && ruling.claimNote() == ""
 	if usual {
 		if kept, ok := h.usualPages.Load(ruling.code); ok {
-			return bytes.ReplaceAll(kept.([]byte), []byte(anyReference), []byte(reference))
+			return kept.(usualPage).with(reference)
 		}
 		html, err := h.render(ruling, anyReference)
 		if err == nil {
-			h.usualPages.Store(ruling.code, html)
+			h.usualPages.Store(ruling.code, usualPage(bytes.Split(html, []byte(anyReference))))
 		}
 	}
 	html, err := h.render(ruling, reference)
@@ -180,8 +180,23 @@ func (h *HTTP) page(c *gin.Context, ruling ruling, reference string) []byte {
 	return html
 }
 
-// anyReference stands for the reference in pages that are kept.
+// anyReference stands for the reference in pages that are to be kept.
 const anyReference = "REFERENCE-OF-A-PAGE-THAT-IS-KEPT"
+
+// usualPage is a page as it is kept: what stands between its references.
+type usualPage [][]byte
+
+func (p usualPage) with(reference string) []byte {
+	size := (len(p) - 1) * len(reference)
+	for _, part := range p {
+		size += len(part)
+	}
+	html := append(make([]byte, 0, size), p[0]...)
+	for _, part := range p[1:] {
+		html = append(append(html, reference...), part...)
+	}
+	return html
+}
 
 func (h *HTTP) render(ruling ruling, reference string) ([]byte, error) {
 	var page web.Page

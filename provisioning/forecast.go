@@ -63,10 +63,7 @@ type CreditChange struct {
 // is; one about the user's status or the changes is kept for those steps.
 func (e *examiner) foresee(ctx context.Context) error {
 	s, v := e.service, e.passed()
-	prepared, err := s.prepare(e.arrival, v)
-	if err != nil {
-		return err
-	}
+	prepared := s.prepare(&e.arrival, &v)
 	e.prepared = prepared
 	a, n := &v.Assertion, &v.Integration
 	if err := s.revived(ctx, a, n, prepared.token.Key); err != nil {
@@ -77,6 +74,7 @@ func (e *examiner) foresee(ctx context.Context) error {
 			return err
 		}
 	}
+	var err error
 	if e.state, err = s.store.Read(ctx, s.inquiry(a, n)); err != nil {
 		return err
 	}

@@ -47,10 +47,11 @@ type ringKey struct {
 	entry     *ringEntry
 	createdAt time.Time
 	retiresAt *time.Time
-	method    jwt.SigningMethod
-	material  any    // what method verifies with
-	slips     []slip // of a secret
-	ofSet     bool   // read at the partner's JWKS URL; id is the partner's name for it
+	material  any               // the secret, or the public key
+	method    jwt.SigningMethod // that takes the public key
+	hmac      *hmacKey          // of the secret; nil for a public key
+	slips     []slip            // of the secret
+	ofSet     bool              // read at the partner's JWKS URL; id is the partner's name for it
 }
 
 func (k *ringKey) retired(now time.Time) bool {
@@ -60,13 +61,16 @@ func (k *ringKey) retired(now time.Time) bool {
 // verifies reports whether t carries this key's signature. The caller has
 // compared the algorithms.
 func (k *ringKey) verifies(t *token) bool {
+	if k.hmac != nil {
+		return k.hmac.signed(t.signed, t.signature)
+	}
 	return k.method.Verify(t.signed, t.signature, k.material) == nil
 }
 
 // slip is a secret as a partner may have misread it.
 type slip struct {
-	how    string // "the base64-decoded secret"
-	secret []byte
+	how  string // "the base64-decoded secret"
+	hmac *hmacKey
 }
 
 // NewKeyring builds the keyring of one tenant. open decrypts the secret of a
@@ -134,12 +138,7 @@ func newRingKey(row store.Key, entry *ringEntry, open func(store.Key) ([]byte, e
 		return key, nil
 	}
 	switch row.Algorithm {
-	case "HS256":
-		key.method = jwt.SigningMethodHS256
-	case "HS384":
-		key.method = jwt.SigningMethodHS384
-	case "HS512":
-		key.method = jwt.SigningMethodHS512
+	case "HS256", "HS384", "HS512":
 	default:
 		return key, key.loadPublicKey(row)
 	}
@@ -153,8 +152,9 @@ func newRingKey(row store.Key, entry *ringEntry, open func(store.Key) ([]byte, e
 	if err := checkSecretForm(string(secret)); err != nil {
 		return nil, err
 	}
-	key.material = bytes.Clone(secret)
-	key.slips = slipsOf(string(secret))
+	secret = bytes.Clone(secret)
+	key.material, key.hmac = secret, newHMACKey(row.Algorithm, secret)
+	key.slips = slipsOf(row.Algorithm, string(secret))
 	return key, nil
 }
 
@@ -187,11 +187,11 @@ func (k *ringKey) loadPublicKey(row store.Key) error {
 
 // slipsOf are the common ways to misread a secret, worked out once so that a
 // flood of bad signatures does not pay for it.
-func slipsOf(secret string) []slip {
+func slipsOf(algorithm, secret string) []slip {
 	var slips []slip
 	add := func(how string, misread []byte) {
 		if len(misread) > 0 && string(misread) != secret {
-			slips = append(slips, slip{how, misread})
+			slips = append(slips, slip{how, newHMACKey(algorithm, misread)})
 		}
 	}
 	trimmed := strings.TrimSpace(secret)
@@ -372,7 +372,7 @@ func (e *ringEntry) hasLive(now time.Time) bool {
 func signatureInvalid(t *token, tried []*ringKey) error {
 	for _, key := range tried {
 		for _, slip := range key.slips {
-			if key.method.Verify(t.signed, t.signature, slip.secret) == nil {
+			if slip.hmac.signed(t.signed, t.signature) {
 				return refuse(SignatureInvalid, "signed with %s (key %s); the secret's characters themselves are the key", slip.how, key.id)
 			}
 		}

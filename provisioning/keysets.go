@@ -157,6 +157,12 @@ func (s *Service) verify(ctx context.Context, in Arrival) (Verified, error) {
 	if v.set == nil {
 		return v, err
 	}
+	return s.verifyWithSet(ctx, in, v, err)
+}
+
+// verifyWithSet reads the partner's key set again where it is too old for the
+// answer that it has led to.
+func (s *Service) verifyWithSet(ctx context.Context, in Arrival, v Verified, err error) (Verified, error) {
 	age := s.now().Sub(v.set.fetchedAt)
 	if v.signed && age < keySetFresh {
 		return v, err

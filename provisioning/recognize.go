@@ -48,10 +48,7 @@ func (s *Service) Recognize(ctx context.Context, in Arrival) (SignIn, error) {
 	if err != nil {
 		return SignIn{Integration: v.Integration, KeyID: v.KeyID, seen: v.seen}, err
 	}
-	signIn, err := s.prepare(in, v)
-	if err != nil {
-		return signIn, err
-	}
+	signIn := s.prepare(&in, &v)
 	key := personKey(&v.Assertion, &v.Integration)
 	if c, ok := s.callers.get(key); ok && c.covers(&signIn, s.now()) {
 		epoch, generation, known, err := s.ender.Standing(ctx, in.Tenant.ID, c.user, signIn.Integration.ID)

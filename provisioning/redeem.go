@@ -107,8 +107,8 @@ func (s *Service) admit(ctx context.Context, in Arrival, write func(context.Cont
 		if err != nil {
 			return SignIn{Integration: v.Integration, KeyID: v.KeyID, seen: v.seen}, err
 		}
-		signIn, err := s.prepare(in, v)
-		if err != nil {
+		signIn := s.prepare(&in, &v)
+		if signIn.token.Attempt, err = store.NewID(); err != nil {
 			return signIn, err
 		}
 		// From here on something may be written.
@@ -153,8 +153,8 @@ func (s *Service) verifyKnown(ctx context.Context, in Arrival) (Verified, error)
 // dependsOnKeys reports whether other keys or settings could lead to another
 // answer.
 func dependsOnKeys(err error) bool {
-	var refusal *Refusal
-	if !errors.As(err, &refusal) {
+	refusal, ok := errors.AsType[*Refusal](err)
+	if !ok {
 		return false
 	}
 	switch refusal.Reason {
@@ -165,18 +165,15 @@ func dependsOnKeys(err error) bool {
 	}
 }
 
-// prepare works out what does not depend on the person.
-func (s *Service) prepare(in Arrival, v Verified) (SignIn, error) {
-	n := v.Integration
-	attempt, err := store.NewID()
-	if err != nil {
-		return SignIn{}, err
-	}
+// prepare works out what does not depend on the person. The token's attempt is for
+// those to name who spend it.
+func (s *Service) prepare(in *Arrival, v *Verified) SignIn {
+	n, key := &v.Integration, v.SpendKey
 	signIn := SignIn{
-		Integration: n, KeyID: v.KeyID, Warnings: v.Assertion.Warnings,
-		Idle: n.SessionIdle, Absolute: n.SessionAbsolute, Spent: hex.EncodeToString(v.SpendKey[:]),
+		Integration: *n, KeyID: v.KeyID, Warnings: v.Assertion.Warnings,
+		Idle: n.SessionIdle, Absolute: n.SessionAbsolute, Spent: hex.EncodeToString(key[:]),
 		Authorized: v.Assertion.Authorized, TokenEnds: v.Ends, TokenMade: v.Assertion.IssuedAt,
-		token: store.UsedToken{Key: v.SpendKey[:], Single: v.Single, Attempt: attempt}, acceptableUntil: v.AcceptableUntil,
+		token: store.UsedToken{Key: key[:], Single: v.Single}, acceptableUntil: v.AcceptableUntil,
 		seen: v.seen,
 	}
 	if !v.Assertion.IssuedAt.IsZero() {
@@ -188,7 +185,7 @@ func (s *Service) prepare(in Arrival, v Verified) (SignIn, error) {
 		signIn.token.NotAfter = &end
 	}
 	if in.Link.Presented {
-		signIn.token.NotAfter = rememberedUntil(&v.Assertion, &n)
+		signIn.token.NotAfter = rememberedUntil(&v.Assertion, n)
 	}
 	// An older token can arrive for the whole max-age, whatever this one's exp.
 	signIn.token.ExpiresAt = signIn.token.NotAfter
@@ -201,7 +198,7 @@ func (s *Service) prepare(in Arrival, v Verified) (SignIn, error) {
 		signIn.Idle = min(signIn.Idle, signIn.Absolute)
 	}
 	if in.Link.Presented {
-		return signIn, nil // it leads nowhere
+		return signIn // it leads nowhere
 	}
 
 	wanted := in.Go
@@ -212,12 +209,12 @@ func (s *Service) prepare(in Arrival, v Verified) (SignIn, error) {
 	if strings.Contains(wanted, in.Link.Token) {
 		wanted = ""
 	}
-	target, warning := placesOf(n, in.Own).Resolve(wanted)
+	target, warning := placesOf(*n, in.Own).Resolve(wanted)
 	signIn.Target = target
 	if warning != nil {
 		signIn.Warnings = append(signIn.Warnings, *warning)
 	}
-	return signIn, nil
+	return signIn
 }
 
 // record spends the token and brings the user up to date. It returns

@@ -50,8 +50,8 @@ func (s *Service) Revoke(ctx context.Context, in Arrival) (Revocation, error) {
 		if err != nil {
 			return done, err
 		}
-		signIn, err := s.prepare(in, v)
-		if err != nil {
+		signIn := s.prepare(&in, &v)
+		if signIn.token.Attempt, err = store.NewID(); err != nil {
 			return done, err
 		}
 		done.SignIn = signIn
