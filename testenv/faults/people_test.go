@@ -109,7 +109,6 @@ type ledger struct {
 	usher   *usher
 	tenants []*tenant
 	people  []*person
-	acts    int // groups that administrators were told are made
 
 	mu         sync.Mutex
 	violations []string
