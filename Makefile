@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint fmt build bench bench-micro fuzz clean
+.PHONY: help run test lint fmt build bench bench-micro fuzz faults soak clean
 
 LAUNCH := go run ./testenv/launch
 
@@ -30,6 +30,12 @@ bench-micro: ## the micro-benchmarks, ten times, beside those of the last time (
 
 fuzz: ## every fuzz target, each for FUZZTIME (default 20s)
 	bash .ci/fuzz
+
+faults: ## break what Usher rests on, the long form (its short form is part of make test)
+	$(LAUNCH) -- go test ./testenv/faults -count=1 -v -timeout=120m -long
+
+soak: ## sign people in for 20 minutes; memory, goroutines and descriptors stay flat
+	$(LAUNCH) -- go test ./testenv/faults -count=1 -v -timeout=60m -run 'TestSoak$$' -soak 20m
 
 clean: ## remove what was built and cached here; ./data stays
 	rm -rf bin .cache && go clean -testcache

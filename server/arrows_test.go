@@ -36,6 +36,7 @@ var arrows = map[string][]string{
 	// Not part of the program.
 	"bench":          {"handlers", "handlers/admin", "provisioning", "sessions", "sessions/kv", "sessions/tokens", "sql/store", "web"},
 	"testenv":        {},
+	"testenv/faults": {},
 	"testenv/launch": {},
 }
 
