@@ -73,10 +73,7 @@ type check struct {
 // checks is the one list, in the order in which they are made and printed: what
 // others build on comes first.
 func checks() []check {
-	return []check{
-		{"public url", false, lookAtPublicURL},
-		{"proxies", false, lookAtProxies},
-		{"data folder", false, lookAtFolder},
+	return append(settingsChecks(), []check{
 		{"database", false, lookAtDatabase},
 		{"schema", false, lookAtSchema},
 		{"sessions", false, lookAtSessions},
@@ -86,6 +83,15 @@ func checks() []check {
 		{"integrations", true, lookAtIntegrations},
 		{"jobs", true, lookAtJobs},
 		{"sign-in log", true, lookAtSignInLog},
+	}...)
+}
+
+// settingsChecks are those that ask no store.
+func settingsChecks() []check {
+	return []check{
+		{"public url", false, lookAtPublicURL},
+		{"proxies", false, lookAtProxies},
+		{"data folder", false, lookAtFolder},
 	}
 }
 
@@ -165,9 +171,11 @@ func exists(path string) bool {
 
 // look makes every check, one after the other, and tells each finding as it
 // comes.
-func (p *patient) look(ctx context.Context, tell func(finding)) {
+func (p *patient) look(ctx context.Context, tell func(finding)) { p.make(ctx, checks(), tell) }
+
+func (p *patient) make(ctx context.Context, checks []check, tell func(finding)) {
 	hidden := p.cfg.secrets()
-	for _, c := range checks() {
+	for _, c := range checks {
 		r := one(unseen, "not looked at: "+p.noData, "")
 		if !c.data || p.noData == "" {
 			r = bounded(ctx, p, c)

@@ -31,7 +31,24 @@ func newDoctor(p program) *cobra.Command {
 }
 
 // checkup looks the installation over, and is an error when something fails.
-func (p program) checkup(ctx context.Context, asJSON bool) (err error) {
+func (p program) checkup(ctx context.Context, asJSON bool) error {
+	failures, err := p.report(asJSON, "the rest", func(cfg Config, tell func(finding)) error {
+		patient, err := newPatient(cfg, time.Now)
+		if err != nil {
+			return err
+		}
+		patient.look(ctx, tell)
+		return patient.close()
+	})
+	if err == nil && failures > 0 {
+		return fmt.Errorf("the doctor found %s", counted(failures, "failure", "failures"))
+	}
+	return err
+}
+
+// report prints the findings about the configuration, and when that is good those
+// of look, which goes by the name rest. It counts those that fail.
+func (p program) report(asJSON bool, rest string, look func(cfg Config, tell func(finding)) error) (failures int, err error) {
 	counts := map[verdict]int{}
 	findings := []finding{}
 	var written error
@@ -47,18 +64,13 @@ func (p program) checkup(ctx context.Context, asJSON bool) (err error) {
 		for _, f := range faults {
 			tell(finding{"configuration", failing, f.shown() + ": " + oneLine(f.problem) + ".", f.fix})
 		}
-		tell(finding{"the rest", unseen, "not looked at: the configuration has to be mended first", ""})
+		tell(finding{rest, unseen, "not looked at: the configuration has to be mended first", ""})
 	} else if err != nil {
-		return &exitError{exitUsage, err}
+		return 0, &exitError{exitUsage, err}
 	} else {
 		tell(finding{"configuration", sound, "every setting is good, for " + string(cfg.Env), ""})
-		patient, err := newPatient(cfg, time.Now)
-		if err != nil {
-			return &exitError{exitUsage, err}
-		}
-		patient.look(ctx, tell)
-		if err := patient.close(); err != nil {
-			return &exitError{exitUsage, err}
+		if err := look(cfg, tell); err != nil {
+			return 0, &exitError{exitUsage, err}
 		}
 	}
 	if asJSON {
@@ -68,13 +80,10 @@ func (p program) checkup(ctx context.Context, asJSON bool) (err error) {
 			counted(counts[doubtful], "warning", "warnings"), counted(counts[failing], "failure", "failures"))
 		written = errors.Join(written, last)
 	}
-	switch {
-	case written != nil:
-		return &exitError{exitUsage, written}
-	case counts[failing] > 0:
-		return fmt.Errorf("the doctor found %s", counted(counts[failing], "failure", "failures"))
+	if written != nil {
+		return 0, &exitError{exitUsage, written}
 	}
-	return nil
+	return counts[failing], nil
 }
 
 func printFinding(w io.Writer, f finding) error {

@@ -129,7 +129,10 @@ func newRoot(p program) *cobra.Command {
 		newLog(p),
 		newExamine(p),
 		newMigrate(p),
+		newBackup(p),
+		newRestore(p),
 		newDoctor(p),
+		newCheck(p),
 		newVersion(p),
 		newHealthcheck(p),
 		&cobra.Command{
