@@ -449,9 +449,15 @@ func tokenID(jti jsonValue) (string, error) {
 // keeps a jti from standing for a signing input; presentKey has another one.
 func spendKey(id, signed string) [sha256.Size]byte {
 	if id != "" {
-		return sha256.Sum256([]byte("\x01" + id))
+		return sumOf(1, id)
 	}
-	return sha256.Sum256([]byte("\x02" + signed))
+	return sumOf(2, signed)
+}
+
+// sumOf is the SHA-256 of a byte and a text.
+func sumOf(first byte, text string) [sha256.Size]byte {
+	var room [1024]byte // for most tokens, off the heap
+	return sha256.Sum256(append(append(room[:0], first), text...))
 }
 
 // quoted is a claim's text for the log, cut to a readable length.
