@@ -80,7 +80,7 @@ func TestRequestContextInParallel(t *testing.T) {
 			if RequestID(r) != "" || r.Err() != nil && !errors.Is(r.Err(), context.Canceled) {
 				t.Errorf("got id %q, error %v", RequestID(r), r.Err())
 			}
-			if r.Done() != r.Done() {
+			if first, second := r.Done(), r.Done(); first != second {
 				t.Error("got two channels")
 			}
 			r.end()
