@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 )
 
 // gatherer lets calls that come at the same time share a statement. A round
@@ -11,9 +12,9 @@ import (
 // whatever is in it; on a busy server that is most of what a small statement
 // costs.
 //
-// As long as fewer than flights are under way, a call leaves at once and alone,
-// so that nobody waits for company. Otherwise it waits for the next one that
-// returns and leaves with everybody who has come until then.
+// While none is under way, a call leaves at once and alone. Otherwise it waits for
+// the one that returns and leaves with everybody who has come until then; and when
+// that one takes longer than patience, another leaves beside it.
 type gatherer[Q, A any] struct {
 	alone    func(ctx context.Context, q Q) (A, error)
 	together func(qs []Q) ([]A, error) // an answer for each question, in their order
@@ -21,13 +22,15 @@ type gatherer[Q, A any] struct {
 	// wait for.
 	lost func(q Q, a A, err error)
 
-	flights int  // how many are under way at once
-	seats   int  // how many calls travel together at most
-	always  bool // nobody leaves alone
+	flights  int           // how many are under way at once at most
+	patience time.Duration // how long whoever waits does so for one that is under way
+	seats    int           // how many calls travel together at most
+	always   bool          // nobody leaves alone
 
 	mu      sync.Mutex
 	flying  int
 	waiting []*passenger[Q, A]
+	alarm   *time.Timer // that lets those who wait leave; nil = it was never set
 }
 
 // passenger is one call that waits.
@@ -48,7 +51,7 @@ type passenger[Q, A any] struct {
 // The error is that of the whole flight when together is true.
 func (g *gatherer[Q, A]) do(ctx context.Context, q Q) (answer A, together bool, err error) {
 	g.mu.Lock()
-	free := g.flying < g.flights
+	free := g.flying == 0
 	if free {
 		g.flying++
 	}
@@ -60,6 +63,9 @@ func (g *gatherer[Q, A]) do(ctx context.Context, q Q) (answer A, together bool, 
 	}
 	mine := &passenger[Q, A]{question: q, done: make(chan struct{})}
 	g.waiting = append(g.waiting, mine)
+	if len(g.waiting) == 1 && !free {
+		g.wake()
+	}
 	g.mu.Unlock()
 	if free {
 		g.land()
@@ -87,18 +93,44 @@ func (g *gatherer[Q, A]) leave(p *passenger[Q, A]) bool {
 	return true
 }
 
+// wake sets the alarm for whoever waits from now on, under the lock.
+func (g *gatherer[Q, A]) wake() {
+	if g.alarm == nil {
+		g.alarm = time.AfterFunc(g.patience, g.relieve)
+		return
+	}
+	g.alarm.Reset(g.patience)
+}
+
+// relieve takes those who wait along beside what is under way, if there may be
+// another flight. Otherwise the next that lands takes them.
+func (g *gatherer[Q, A]) relieve() {
+	g.mu.Lock()
+	if len(g.waiting) == 0 || g.flying >= g.flights {
+		g.mu.Unlock()
+		return
+	}
+	g.flying++
+	g.mu.Unlock()
+	g.flyOn(g.board())
+}
+
 // land ends a flight; when somebody is waiting, the next one takes its place.
 func (g *gatherer[Q, A]) land() {
 	if next := g.board(); len(next) > 0 {
-		go func() {
-			for ; len(next) > 0; next = g.board() {
-				g.fly(next)
-			}
-		}()
+		go g.flyOn(next)
 	}
 }
 
-// board takes those who wait, or ends the flight when there are none.
+// flyOn flies until nobody is waiting.
+func (g *gatherer[Q, A]) flyOn(next []*passenger[Q, A]) {
+	for ; len(next) > 0; next = g.board() {
+		g.fly(next)
+	}
+}
+
+// board takes those who wait, or ends the flight when there are none. Whoever is
+// left behind by a full one may have waited for long.
 func (g *gatherer[Q, A]) board() []*passenger[Q, A] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -109,6 +141,9 @@ func (g *gatherer[Q, A]) board() []*passenger[Q, A] {
 	if n == 0 {
 		g.flying--
 		g.waiting = nil
+	}
+	if len(g.waiting) > 0 {
+		g.wake()
 	}
 	return next
 }

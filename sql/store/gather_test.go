@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -27,7 +28,7 @@ func heldGatherer() (g *gatherer[string, string], sent chan flown, lost chan str
 		return <-one.land
 	}
 	return &gatherer[string, string]{
-		flights: 2, seats: 4,
+		flights: 2, patience: time.Millisecond, seats: 4,
 		alone: func(_ context.Context, q string) (string, error) { return "of " + q, fly([]string{q}) },
 		together: func(qs []string) ([]string, error) {
 			answers := make([]string, len(qs))
@@ -40,8 +41,8 @@ func heldGatherer() (g *gatherer[string, string], sent chan flown, lost chan str
 	}, sent, lost
 }
 
-// TestGathered: while all flights are under way, whoever comes waits for the next
-// one and leaves with the others, as long as there are seats.
+// TestGathered: while one is under way, whoever comes waits for it and leaves with
+// the others, as long as there are seats.
 func TestGathered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -56,13 +57,12 @@ func TestGathered(t *testing.T) {
 			synctest.Wait()
 		}
 		call("x", true)
-		call("y", true)
-		x, y := <-sent, <-sent
+		x := <-sent
 		for _, q := range []string{"a", "b", "c", "d", "e", "f"} {
 			call(q, false)
 		}
 		if len(sent) != 0 {
-			t.Fatalf("got %d flights more than %d", len(sent), g.flights)
+			t.Fatalf("got %d flights beside the first, want none", len(sent))
 		}
 		x.land <- nil
 		first := <-sent
@@ -74,7 +74,6 @@ func TestGathered(t *testing.T) {
 		if diff := cmp.Diff([]string{"e", "f"}, second.questions); diff != "" {
 			t.Errorf("the second flight (-want +got):\n%s", diff)
 		}
-		y.land <- nil
 		second.land <- nil
 		calls.Wait()
 		synctest.Wait()
@@ -85,6 +84,62 @@ func TestGathered(t *testing.T) {
 		call("z", false)
 		(<-sent).land <- nil
 		calls.Wait()
+	})
+}
+
+// TestGatheredPatience: a flight that takes long holds up nobody for longer than
+// patience, as long as there may be another; nor does one that is full.
+func TestGatheredPatience(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, sent, _ := heldGatherer()
+		g.flights = 3
+		var calls sync.WaitGroup
+		begun := time.Now()
+		call := func(q string) {
+			calls.Go(func() {
+				if got, _, err := g.do(t.Context(), q); got != "of "+q || err != nil {
+					t.Errorf("%s: got %q, error %v", q, got, err)
+				}
+			})
+			synctest.Wait()
+		}
+		call("x")
+		under := []flown{<-sent}
+		for _, q := range []string{"a", "b", "c", "d", "e"} {
+			call(q)
+		}
+		for n, want := range [][]string{{"a", "b", "c", "d"}, {"e"}} {
+			if len(sent) != 0 {
+				t.Errorf("flight %d: it left at once, want it after %v", n, g.patience)
+			}
+			one := <-sent
+			if diff := cmp.Diff(want, one.questions); diff != "" {
+				t.Errorf("flight %d (-want +got):\n%s", n, diff)
+			}
+			if got, want := time.Since(begun), time.Duration(n+1)*g.patience; got != want {
+				t.Errorf("flight %d: got it after %v, want %v", n, got, want)
+			}
+			under = append(under, one)
+		}
+		call("f")
+		<-time.After(10 * g.patience)
+		if len(sent) != 0 {
+			t.Errorf("got more flights than %d", g.flights)
+		}
+		under[1].land <- nil
+		last := <-sent
+		if diff := cmp.Diff([]string{"f"}, last.questions); diff != "" {
+			t.Errorf("the last flight (-want +got):\n%s", diff)
+		}
+		under[0].land <- nil
+		under[2].land <- nil
+		last.land <- nil
+		calls.Wait()
+		synctest.Wait()
+		if g.flying != 0 || len(g.waiting) != 0 {
+			t.Errorf("got %d flights and %d who wait, want none", g.flying, len(g.waiting))
+		}
 	})
 }
 

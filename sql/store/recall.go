@@ -9,9 +9,13 @@ import (
 // Unchanged sign-ins that come at the same time share a statement; see
 // gatherer.
 const (
-	// recallFlights is how many are under way at once, for each way to find an
-	// identity. With more of them each carries less.
-	recallFlights = 2
+	// recallFlights is how many are under way at once at most, for each way to
+	// find an identity. With one alone a slow one would hold up everybody.
+	recallFlights = 3
+	// recallPatience is how long whoever waits does so for a statement that is
+	// under way: longer than one for a full table takes on a database near by.
+	// With less of it more statements carry less each.
+	recallPatience = 2 * time.Millisecond
 	// recallSeats bounds what one of them carries, so that the first sign-in
 	// does not wait long for the last.
 	recallSeats = 64
@@ -24,7 +28,7 @@ const (
 func (s *Store) recallGatherer(column string, always bool) *gatherer[Recollection, recollected] {
 	alone, together := recallAlone(column, true), recallTogether(column)
 	return &gatherer[Recollection, recollected]{
-		flights: recallFlights, seats: recallSeats, always: always,
+		flights: recallFlights, patience: recallPatience, seats: recallSeats, always: always,
 		alone: func(ctx context.Context, q Recollection) (recollected, error) { return s.recallOne(ctx, alone, q) },
 		together: func(qs []Recollection) ([]recollected, error) {
 			ctx, cancel := context.WithTimeout(context.Background(), recallLimit)
