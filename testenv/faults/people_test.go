@@ -310,6 +310,12 @@ func (l *ledger) rush(people []*person, workers int, stop <-chan struct{}) *seen
 					if a.status == 0 {
 						return // the program is gone
 					}
+					if a.status == http.StatusServiceUnavailable {
+						select {
+						case <-stop:
+						case <-time.After(again):
+						}
+					}
 					if p.cookie != "" {
 						session, verify := l.check(p)
 						s.note("session", session)

@@ -221,11 +221,15 @@ func freeAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
+// again is how soon somebody tries again whom a fault has met: one link may not
+// come more often for long.
+const again = 100 * time.Millisecond
+
 // eventually asks until there is no error, and returns how long that took.
 func eventually(t *testing.T, within time.Duration, want string, ask func() error) time.Duration {
 	t.Helper()
 	begun := time.Now()
-	tick := time.NewTicker(10 * time.Millisecond)
+	tick := time.NewTicker(again)
 	defer tick.Stop()
 	for {
 		err := ask()
