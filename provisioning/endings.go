@@ -2,6 +2,7 @@ package provisioning
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -55,6 +56,20 @@ func (s *Service) endIntegration(ctx context.Context, tenant store.Tenant, id st
 // integration ends is known to have ended: FinishEndings does the rest.
 func (s *Service) Ending(ctx context.Context, tenant store.Tenant, integration string) (bool, error) {
 	return s.store.Owes(ctx, tenant.ID, integration)
+}
+
+// endOwed ends those sessions of a user that had to end while the session store
+// was away. As long as the user is disabled they open nothing: it comes before
+// enabling. The ending stays written, for sign-ins that were under way.
+func (s *Service) endOwed(ctx context.Context, tenant store.Tenant, user string) error {
+	e, err := s.store.Owed(ctx, tenant.ID, user)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return unended(s.ender.EndOlder(ctx, tenant.ID, user, e.Number))
 }
 
 func (s *Service) finish(ctx context.Context, e store.Ending) error {

@@ -61,3 +61,51 @@ func TestFinishEndings(t *testing.T) {
 		wantSame(t, "just now", p.ender.all()[before:], []string{})
 	})
 }
+
+// TestEnablingEndsWhatIsOwed: sessions that a disabling could not end do not come
+// back to life with the user, whoever enables.
+func TestEnablingEndsWhatIsOwed(t *testing.T) {
+	eachPlace(t, provisioning.Settings{}, func(t *testing.T, p *place) {
+		ctx := t.Context()
+		d := p.directory(t)
+		fault := errors.New("no session store")
+		for name, setDisabled := range map[string]func(user string, disabled bool) error{
+			"an administrator": func(user string, disabled bool) error {
+				return p.svc.SetDisabled(ctx, p.tenant, user, disabled, byAPI)
+			},
+			"a directory": func(user string, disabled bool) error {
+				_, err := p.svc.ChangeSCIMUser(ctx, p.tenant, d, user, active(!disabled), byAPI)
+				return err
+			},
+		} {
+			anna := p.provision(t, d, saying("anna"))
+			opens := func() (provisioning.SignIn, error) {
+				return p.open(t, p.svc, claims{"iat": p.clock.now().Unix(), "sub": "id-anna", "email": "anna@example.com"})
+			}
+			signedIn, err := opens()
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.ender.fail(fault)
+			wantError(t, name+" disables", setDisabled(anna.ID, true), fault)
+			wantError(t, name+" enables", setDisabled(anna.ID, false), fault)
+			_, err = opens()
+			wantRefused(t, err, provisioning.UserDisabled)
+			p.ender.fail(nil)
+			before := len(p.ender.all())
+			if err := setDisabled(anna.ID, false); err != nil {
+				t.Fatalf("%s enables: %v", name, err)
+			}
+			wantSame(t, name, p.ender.all()[before:], []string{fmt.Sprintf("older %s %d", anna.ID, signedIn.Epoch+1)})
+			if _, err := opens(); err != nil {
+				t.Errorf("%s has enabled: got %v, want a sign-in", name, err)
+			}
+			if err := p.svc.Erase(ctx, p.tenant, anna.ID, byAPI); err != nil {
+				t.Fatal(err)
+			}
+			if err := p.svc.SetDisabled(ctx, p.tenant, anna.ID, false, byAPI); err != nil { // lets her come again
+				t.Fatal(err)
+			}
+		}
+	})
+}

@@ -185,6 +185,10 @@ func (s *Service) ChangeSCIMUser(ctx context.Context, tenant Tenant, d Directory
 
 // writeSCIM changes a user whom a directory keeps, or keeps from now on.
 func (s *Service) writeSCIM(ctx context.Context, tenant Tenant, d Directory, user string, create bool, say SayOf, by By) (SCIMUser, error) {
+	// It may enable the user.
+	if err := s.endOwed(ctx, tenant, user); err != nil {
+		return SCIMUser{}, err
+	}
 	var w scimWriter
 	err := s.store.Change(ctx, tenant.ID, func(l *store.Look) (store.Act, error) {
 		w = scimWriter{look: l, directory: d, by: by, create: create}

@@ -31,7 +31,8 @@ func (s *Service) ProfileByEmail(ctx context.Context, tenant store.Tenant, email
 // SetDisabled disables or enables a user; ErrMerged is returned for one who was
 // merged into another. Once disabling has returned, the
 // user's sessions are dead and no sign-in gives a new one. After an error it
-// can be called again, and has to be, until it succeeds. Enabling an erased
+// can be called again, and has to be, until it succeeds; enabling ends first what
+// an unsuccessful call has left. Enabling an erased
 // user lets that person come back as somebody new.
 func (s *Service) SetDisabled(ctx context.Context, tenant store.Tenant, user string, disabled bool, by By) error {
 	if !store.IsID(user) {
@@ -40,6 +41,8 @@ func (s *Service) SetDisabled(ctx context.Context, tenant store.Tenant, user str
 	what := store.WhatUserEnabled
 	if disabled {
 		what = store.WhatUserDisabled
+	} else if err := s.endOwed(ctx, tenant, user); err != nil {
+		return err
 	}
 	entry, err := journalEntry(what, by, nil)
 	if err != nil {

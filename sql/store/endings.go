@@ -42,6 +42,15 @@ SELECT tenant_id, subject, kind, number, at FROM endings WHERE at < $1 ORDER BY 
 	return endings, fault(err)
 }
 
+// Owed returns the ending of a user's or an integration's sessions that is
+// written, or ErrNotFound.
+func (s *Store) Owed(ctx context.Context, tenant, subject string) (Ending, error) {
+	var e Ending
+	err := s.read.GetContext(ctx, &e, `
+SELECT tenant_id, subject, kind, number, at FROM endings WHERE subject = $1 AND tenant_id = $2`, subject, tenant)
+	return e, fault(err)
+}
+
 // Owes reports whether an ending of a user's or an integration's sessions is
 // written.
 func (s *Store) Owes(ctx context.Context, tenant, subject string) (bool, error) {
