@@ -35,7 +35,13 @@ func haveServers() bool { return testenv.HasPostgres() && testenv.HasRedis() }
 func TestMain(m *testing.M) {
 	flag.Parse()
 	os.Exit(func() int {
-		var err error
+		// The tests wait for most of their time: more of them fit than there are
+		// processors.
+		err := flag.Set("test.parallel", "3")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 		if folder, err = os.MkdirTemp("/tmp", "usher-faults-"); err != nil { // the user postgres has to get through
 			fmt.Fprintln(os.Stderr, err)
 			return 1
