@@ -25,11 +25,6 @@ func (s *Store) RecallAlone(ctx context.Context, q Recollection) (answer Recalle
 	return one.Recalled, one.held, err
 }
 
-// RecallAgain asks alone what failed together.
-func (s *Store) RecallAgain(ctx context.Context, q Recollection) (Recalled, error) {
-	return s.recallAgain(ctx, q)
-}
-
 // RecallPlan is the plan that PostgreSQL makes for questions that travel
 // together: for these very ones, or the general one of a prepared statement.
 func (s *Store) RecallPlan(ctx context.Context, general bool, qs []Recollection) (string, error) {

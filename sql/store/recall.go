@@ -56,11 +56,15 @@ func (s *Store) recallPostgres(ctx context.Context, q Recollection) (Recalled, e
 	answer, together, err := gatherer.do(ctx, q)
 	switch {
 	case err == nil && !answer.held:
-		return answer.Recalled, nil
-	case err == nil:
-		return s.recallPatiently(ctx, q)
-	case together && ctx.Err() == nil && !outOfTime(err):
-		return s.recallAgain(ctx, q)
+		return s.ownUse(ctx, q, answer.Recalled)
+	case err == nil, together && ctx.Err() == nil && !outOfTime(err):
+		// Somebody is changing the identity; or what could not be asked together
+		// is asked alone, as somebody else's question may have been the reason.
+		r, err := s.recallPatiently(ctx, q)
+		if err != nil {
+			return r, err
+		}
+		return s.ownUse(ctx, q, r)
 	}
 	return Recalled{}, fault(err)
 }
@@ -72,15 +76,15 @@ func (s *Store) recallPatiently(ctx context.Context, q Recollection) (Recalled, 
 	return answer.Recalled, fault(err)
 }
 
-// recallAgain asks alone what could not be asked together: somebody else's
-// question may have been the reason. What was asked together may have been
-// written all the same, its answer lost: that is no second use.
-func (s *Store) recallAgain(ctx context.Context, q Recollection) (Recalled, error) {
-	r, err := s.recallPatiently(ctx, q)
-	if err != nil || r.Spent || !r.Current || !r.Known || r.Status != StatusActive {
-		return r, err
+// ownUse looks whose use it was that makes this one a replay. What was written
+// may have been written by the same sign-in, its answer lost: together with
+// others, by the change before, or by the driver, which asks again by itself
+// when a connection is gone. That is no second use.
+func (s *Store) ownUse(ctx context.Context, q Recollection, r Recalled) (Recalled, error) {
+	if r.Spent || !r.Current || !r.Known || r.Status != StatusActive {
+		return r, nil
 	}
-	err = s.fast.GetContext(ctx, &r.Spent, `
+	err := s.fast.GetContext(ctx, &r.Spent, `
 SELECT EXISTS (SELECT 1 FROM used_tokens WHERE tenant_id = $1 AND integration_id = $2 AND token_key = $3 AND attempt = $4)`,
 		q.TenantID, q.IntegrationID, []byte(q.Token.Key), q.Token.Attempt)
 	return r, fault(err)

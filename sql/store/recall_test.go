@@ -246,15 +246,15 @@ func TestRecallAgain(t *testing.T) {
 	if _, _, err := sc.s.RecallTogether(t.Context(), []store.Recollection{q}); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := sc.s.RecallAgain(t.Context(), q); err != nil || !got.Spent {
+	if got, err := sc.s.Recall(t.Context(), q); err != nil || !got.Spent {
 		t.Errorf("got %+v, error %v, want it spent", got, err)
 	}
 	q.Token.Attempt = newID(t)
-	if got, err := sc.s.RecallAgain(t.Context(), q); err != nil || got.Spent || !got.Known {
+	if got, err := sc.s.Recall(t.Context(), q); err != nil || got.Spent || !got.Known {
 		t.Errorf("another attempt: got %+v, error %v, want a second use", got, err)
 	}
 	q.TenantID = newID(t)
-	_, err := sc.s.RecallAgain(t.Context(), q)
+	_, err := sc.s.Recall(t.Context(), q)
 	wantError(t, "another tenant", err, store.ErrNotFound)
 }
 

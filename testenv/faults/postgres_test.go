@@ -32,6 +32,14 @@ var postgresFaults = []row{
 		signIn: []int{303}, session: only200, verify: only204, within: 3 * time.Second, recovers: 5 * time.Second,
 	},
 	{
+		name: "every 20th reply of Postgres is lost", begin: wired(postgresProxy, wire{lose: 20}),
+		signIn: signs, mild: true, session: tells, verify: passes, within: 3 * time.Second, recovers: 5 * time.Second,
+	},
+	{
+		name: "every 20th reply of Postgres comes half", begin: wired(postgresProxy, wire{half: 20}),
+		signIn: signs, mild: true, session: tells, verify: passes, within: 3 * time.Second, recovers: 5 * time.Second,
+	},
+	{
 		name: "Postgres restarts, fast", begin: restarts(syscall.SIGINT),
 		signIn: signs, mild: true, session: tells, verify: passes, within: 3 * time.Second, recovers: 10 * time.Second,
 	},
