@@ -125,6 +125,7 @@ func TestWebhookEvents(t *testing.T) {
 			}, []string{"group.updated group=fresh"}},
 			{"a group less in the catalogue", func() { must(h.svc.DeleteGroup(ctx, h.tenant, made.ID, byAPI)) }, []string{"group.deleted group=fresh"}},
 			{"disabled", func() { must(h.svc.SetDisabled(ctx, h.tenant, user, true, byAPI)) }, []string{"user.disabled"}},
+			{"disabled again", func() { must(h.svc.SetDisabled(ctx, h.tenant, user, true, byAPI)) }, nil},
 			{"enabled", func() { must(h.svc.SetDisabled(ctx, h.tenant, user, false, byAPI)) }, []string{"user.enabled"}},
 			{"merged", func() {
 				_, err := h.svc.Merge(ctx, h.tenant, user, other, "", byAPI)
