@@ -29,6 +29,8 @@ func checkWebhookURL(text string) (string, error) {
 	switch {
 	case parsed.Opaque != "" || parsed.Host == "":
 		return "", invalid("url", "a whole address, with https:// and a host")
+	case parsed.Scheme != "https" && parsed.Scheme != "http":
+		return "", invalid("url", "an address that begins with https://")
 	case parsed.User != nil:
 		return "", invalid("url", "an address without user name and password: deliveries are signed instead")
 	case parsed.Fragment != "" || strings.Contains(text, "#"):

@@ -76,6 +76,9 @@ func TestWebhooks(t *testing.T) {
 		if _, text := command(t, w, exitUsage, "webhook", "test", made.ID); !strings.Contains(text, "disabled") {
 			t.Errorf("a test of a disabled endpoint: got %q", text)
 		}
+		if got := i.admin(t, http.StatusBadRequest, "POST", "/webhooks/"+made.ID+"/resend", fields{"since": "yesterday"}); !strings.Contains(got.body, "since: ") {
+			t.Errorf("got %v, want the field named", got)
+		}
 		command(t, w, exitUsage, "webhook", "add", "http://app.example/")
 		command(t, w, exitUsage, "webhook", "delete", made.ID)
 		command(t, w, exitOK, "webhook", "delete", made.ID, "--confirm", made.ID)
