@@ -3,6 +3,7 @@ package handlers
 import (
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -13,12 +14,42 @@ import (
 // out there, or is to be kept out.
 const BackchannelRevokePath = "/auth/backchannel/revoke"
 
+// eventFault is why an event token was not taken. It is a server that reads the
+// answer, and nobody has a link before them.
+type eventFault struct{ error }
+
+func (e eventFault) Unwrap() error { return e.error }
+
+// atEvent is the outcome for an event token; the status stays.
+func (o outcome) atEvent() outcome {
+	switch o.status {
+	case http.StatusTooManyRequests:
+		o.title, o.whatToDo = "Too many events", "Send the same token again when the time in Retry-After is over. Nothing has been changed."
+	case http.StatusServiceUnavailable:
+		o.whatToDo = "Send the same token again in a moment."
+	case http.StatusInternalServerError:
+	default:
+		o.whatToDo = "Put right what the reason says, and send a fresh token."
+	}
+	o.title = strings.NewReplacer("This link", "This token", "this link", "this token").Replace(o.title)
+	return o
+}
+
 // BackchannelRevoke: POST /auth/backchannel/revoke, a form with a signed token
 // that has sub and event ("logout" or "disable"), and appId where the token does
 // not say whose it is. Once it has answered 200 the person's sessions are dead on
 // every instance. known is false for somebody whom the integration has never
 // brought. The token may not stand in the query.
 func (a *App) BackchannelRevoke(c *gin.Context) error {
+	err := a.backchannelRevoke(c)
+	if err == nil {
+		return nil
+	}
+	a.meterEvent(c, err)
+	return eventFault{err}
+}
+
+func (a *App) backchannelRevoke(c *gin.Context) error {
 	form, err := readForm(c.Request)
 	if err != nil {
 		return err

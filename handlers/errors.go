@@ -181,6 +181,11 @@ type ruling struct {
 // rule looks an error up. An error that nobody foresaw is Internal, of which
 // nothing is shown.
 func (h *HTTP) rule(err error) ruling {
+	if event, ok := errors.AsType[eventFault](err); ok {
+		r := h.rule(event.error)
+		r.outcome = r.outcome.atEvent()
+		return r
+	}
 	if refusal, ok := errors.AsType[*provisioning.Refusal](err); ok {
 		if outcome, known := outcomes[string(refusal.Reason)]; known {
 			if _, ok := errors.AsType[headerRefusal](err); ok {

@@ -22,7 +22,7 @@ type RequestMeter interface {
 // Meter is told how sign-ins and what hangs on them go. It neither waits nor
 // fails. All that it is told are words of this package.
 type Meter interface {
-	// SignIn is told of an attempt at a door (provisioning.DoorGet, …). reason is
+	// SignIn is told of an attempt at a door (provisioning.DoorGet, …, or DoorEvent). reason is
 	// the code of the refusal, "" for other outcomes.
 	SignIn(door, outcome, reason string)
 	// SessionCheck is told whether a browser's session (CheckBrowser) or that of
@@ -35,6 +35,10 @@ type Meter interface {
 	// caller was sent away.
 	Introspection(result string)
 }
+
+// DoorEvent is the door of event tokens, which sign nobody in: Meter.SignIn is
+// told of those that are refused.
+const DoorEvent = "event"
 
 // Outcomes of Meter.SignIn.
 const (
@@ -108,6 +112,14 @@ func (a *App) meterSignIn(attempt provisioning.SignInAttempt) {
 	default:
 		a.Meter.SignIn(attempt.Door, OutcomeSignedIn, "")
 	}
+}
+
+// meterEvent counts an event token that was refused.
+func (a *App) meterEvent(c *gin.Context, err error) {
+	if a.Meter == nil || leftEarly(c) {
+		return
+	}
+	a.Meter.SignIn(DoorEvent, OutcomeRefused, a.rule(err).code)
 }
 
 // meterCheck counts a look for a session, by the error of package sessions.

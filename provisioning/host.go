@@ -78,7 +78,7 @@ func splitHostPort(raw string) (host, port string, err error) {
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
-		return "", "", errors.New("port is not a number from 0 to 65535")
+		return "", "", errors.New("port is not a number from 1 to 65535")
 	}
 	return host, strconv.FormatUint(number, 10), nil
 }

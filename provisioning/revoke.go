@@ -14,6 +14,9 @@ const (
 	EventDisable = "disable" // and nobody signs in as the person until an administrator enables it
 )
 
+// integrationActor is how an integration's act begins to say whose it is.
+const integrationActor = "integration "
+
 // Event is what a verified event token says.
 type Event struct {
 	Name    string // EventLogout or EventDisable
@@ -74,7 +77,7 @@ func (s *Service) Revoke(ctx context.Context, in Arrival) (Revocation, error) {
 // verified under an old revision.
 func (s *Service) revoke(ctx context.Context, in Arrival, done *Revocation) error {
 	n, disable := done.Integration, done.Event.Name == EventDisable
-	by := By{Actor: "integration " + n.ID, Name: n.Name, Reference: in.Reference}
+	by := By{Actor: integrationActor + n.ID, Name: n.Name, Reference: in.Reference}
 	what, action := store.WhatSignedOut, "user_signed_out"
 	if disable {
 		what, action = store.WhatUserDisabled, store.WhatUserDisabled

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"usher/provisioning"
 	"usher/sql/store"
 )
@@ -109,6 +111,35 @@ func TestRevokeDisables(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.enter(t, p.anna(claims{"iat": p.clock.now().Unix() + 3}))
+	})
+}
+
+// TestRevokeIsTold: applications hear which partner has disabled somebody, and
+// hear it once.
+func TestRevokeIsTold(t *testing.T) {
+	eachHooked(t, func(t *testing.T, h *hooked) {
+		allowed := true
+		if _, err := h.svc.ChangeIntegration(t.Context(), h.tenant, h.Installed.ID, provisioning.Settings{AllowDisable: &allowed}, byAPI); err != nil {
+			t.Fatal(err)
+		}
+		anna := h.enter(t, h.anna(nil)).UserID
+		h.work(t)
+		h.revokes(t, h.event("disable", nil), anna)
+		h.revokes(t, h.event("disable", claims{"jti": "again"}), anna)
+		got := h.work(t)
+		if diff := cmp.Diff([]string{"user.disabled"}, types(t, got)); diff != "" {
+			t.Fatalf("events (-want +got):\n%s", diff)
+		}
+		if data := got[0].event(t).Data; data["user_id"] != anna || data["integration_id"] != h.Installed.ID {
+			t.Errorf("got %v, want Anna and the integration", data)
+		}
+		h.revokes(t, h.event("logout", nil), anna)
+		if err := h.svc.SetDisabled(t.Context(), h.tenant, anna, false, byAPI); err != nil {
+			t.Fatal(err)
+		}
+		if got = h.work(t); len(got) != 1 || got[0].event(t).Data["integration_id"] != nil {
+			t.Errorf("got %v, want it enabled by no integration", got)
+		}
 	})
 }
 

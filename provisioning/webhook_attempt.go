@@ -199,9 +199,10 @@ func jittered(pause time.Duration) time.Duration {
 }
 
 // parseRetryAfter reads a Retry-After header (RFC 9110 §10.2.3); 0 for one that
-// is missing, past or not understood.
+// is missing, past or not understood. More seconds than 31 bits hold are as many
+// as these do.
 func parseRetryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
 		return time.Duration(seconds) * time.Second
 	}
 	at, err := http.ParseTime(value)

@@ -163,6 +163,11 @@ func eventOf(c store.OutboxChange) (kind string, data eventData, ok bool, err er
 	data.Reference = c.Reference
 	if c.IntegrationID != nil {
 		data.IntegrationID = *c.IntegrationID
+	} else if c.Actor != nil {
+		// A partner's event has made it (see Revoke).
+		if id, ok := strings.CutPrefix(*c.Actor, integrationActor); ok {
+			data.IntegrationID = id
+		}
 	}
 	switch c.Source {
 	case store.OutboxJournal:

@@ -205,6 +205,7 @@ func TestWebhookRetryAfter(t *testing.T) {
 			{503, epoch.Add(3 * time.Hour).Format(http.TimeFormat), 3 * time.Hour}, // first: the clock moves
 			{429, "3600", time.Hour},
 			{429, "999999999", 24 * time.Hour},
+			{429, "99999999999999999999", 24 * time.Hour},
 			{503, "soon", 5 * time.Second},
 			{500, "3600", 5 * time.Second},
 			{429, "-1", 5 * time.Second},

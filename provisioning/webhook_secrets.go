@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,9 @@ const (
 	// one, and MaxRollAfter the longest that it may.
 	DefaultRollAfter = 24 * time.Hour
 	MaxRollAfter     = 7 * 24 * time.Hour
+	// MaxWebhookSecrets is how many secrets of an endpoint can be live: each
+	// signs every delivery, and receivers bound the headers that they take.
+	MaxWebhookSecrets = 5
 )
 
 // newSecret makes a secret, and returns it in clear as receivers' libraries take
@@ -55,7 +59,11 @@ func (w *Webhooks) Roll(ctx context.Context, tenant, id string, after time.Durat
 		return Webhook{}, invalid("after", "0 to %d seconds", int(MaxRollAfter.Seconds()))
 	}
 	secret := ""
-	err := w.store.ChangeWebhook(ctx, tenant, id, func(e *WebhookEndpoint, _ []WebhookSecret) (store.WebhookChange, error) {
+	err := w.store.ChangeWebhook(ctx, tenant, id, func(e *WebhookEndpoint, secrets []WebhookSecret) (store.WebhookChange, error) {
+		live := slices.DeleteFunc(slices.Clone(secrets), func(k WebhookSecret) bool { return !k.Live(w.now()) })
+		if after > 0 && len(live) >= MaxWebhookSecrets {
+			return store.WebhookChange{}, invalid("after", "0, which destroys the old secrets: %d sign already, and no more may at a time", len(live))
+		}
 		next, clear, err := w.newSecret(*e)
 		if err != nil {
 			return store.WebhookChange{}, err

@@ -1,6 +1,7 @@
 package provisioning
 
 import (
+	"net/netip"
 	"net/url"
 	"strings"
 )
@@ -29,6 +30,8 @@ func checkWebhookURL(text string) (string, error) {
 	switch {
 	case parsed.Opaque != "" || parsed.Host == "":
 		return "", invalid("url", "a whole address, with https:// and a host")
+	case parsed.Scheme != "https" && parsed.Scheme != "http":
+		return "", invalid("url", "an address that begins with https://")
 	case parsed.User != nil:
 		return "", invalid("url", "an address without user name and password: deliveries are signed instead")
 	case parsed.Fragment != "" || strings.Contains(text, "#"):
@@ -46,6 +49,27 @@ func checkWebhookURL(text string) (string, error) {
 		path += "?" + parsed.RawQuery
 	}
 	return origin.String() + path, nil
+}
+
+// checkReach refuses an endpoint whose host is the number of an address that is
+// never called. One that is no address at all is left to checkWebhookURL.
+func (w *Webhooks) checkReach(wish WebhookWish) error {
+	if w.calls == nil || wish.URL == nil {
+		return nil
+	}
+	clean, err := checkWebhookURL(*wish.URL)
+	if err != nil {
+		return nil
+	}
+	parsed, err := url.Parse(clean)
+	if err != nil {
+		return nil
+	}
+	address, err := netip.ParseAddr(parsed.Hostname())
+	if err != nil || w.calls(parsed.Scheme, address) {
+		return nil
+	}
+	return invalid("url", "an address of the public Internet, or one that USHER_OUTBOUND_ALLOW names")
 }
 
 // WebhookOrigin is what everybody may know of an endpoint's address: the rest of

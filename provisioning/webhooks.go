@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -40,6 +41,7 @@ type Webhooks struct {
 	caller Caller
 	now    func() time.Time
 	log    *slog.Logger
+	calls  func(scheme string, address netip.Addr) bool // see Calls; nil = any
 
 	nudge chan struct{} // gets a value, if it has room, when there may be work
 	slots *webhookSlots
@@ -53,6 +55,11 @@ func NewWebhooks(st *store.Store, sealer *Sealer, caller Caller, now func() time
 		store: st, sealer: sealer, caller: caller, now: now, log: log, nudge: make(chan struct{}, 1), slots: newWebhookSlots(),
 	}
 }
+
+// Calls says which addresses the Caller refuses whatever happens, so that an
+// endpoint that names one by its number is refused when it is made. Names are
+// looked at when they are called. It has to be said before the first request.
+func (w *Webhooks) Calls(calls func(scheme string, address netip.Addr) bool) { w.calls = calls }
 
 // The records of webhooks, under the names of this package.
 type (
@@ -123,7 +130,7 @@ func (w *Webhooks) Add(ctx context.Context, tenant string, wish WebhookWish, by 
 	if wish.Types == nil {
 		errs = append(errs, invalid("types", "the types of events that are sent, or %s for all", EveryEvent))
 	}
-	errs = append(errs, wish.apply(&e, now))
+	errs = append(errs, wish.apply(&e, now), w.checkReach(wish))
 	if err := errors.Join(errs...); err != nil {
 		return Webhook{}, err
 	}
@@ -213,7 +220,7 @@ func (w *Webhooks) Change(ctx context.Context, tenant, id string, wish WebhookWi
 	}
 	err := w.store.ChangeWebhook(ctx, tenant, id, func(e *WebhookEndpoint, _ []WebhookSecret) (store.WebhookChange, error) {
 		before := *e
-		if err := wish.apply(e, w.moment()); err != nil {
+		if err := errors.Join(wish.apply(e, w.moment()), w.checkReach(wish)); err != nil {
 			return store.WebhookChange{}, err
 		}
 		detail := map[string]any{}

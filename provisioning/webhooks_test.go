@@ -125,6 +125,7 @@ func TestWebhookEvents(t *testing.T) {
 			}, []string{"group.updated group=fresh"}},
 			{"a group less in the catalogue", func() { must(h.svc.DeleteGroup(ctx, h.tenant, made.ID, byAPI)) }, []string{"group.deleted group=fresh"}},
 			{"disabled", func() { must(h.svc.SetDisabled(ctx, h.tenant, user, true, byAPI)) }, []string{"user.disabled"}},
+			{"disabled again", func() { must(h.svc.SetDisabled(ctx, h.tenant, user, true, byAPI)) }, nil},
 			{"enabled", func() { must(h.svc.SetDisabled(ctx, h.tenant, user, false, byAPI)) }, []string{"user.enabled"}},
 			{"merged", func() {
 				_, err := h.svc.Merge(ctx, h.tenant, user, other, "", byAPI)
@@ -295,6 +296,19 @@ func TestWebhookRoll(t *testing.T) {
 		signedBy("at once", map[string]bool{first: false, second.Secret: false, third.Secret: true})
 		if n := len(h.db.Rows(t, "SELECT id FROM webhook_secrets")); n != 1 {
 			t.Errorf("kept secrets: got %d, want 1", n)
+		}
+		for range provisioning.MaxWebhookSecrets - 1 {
+			roll(time.Hour)
+		}
+		before := h.db.Dump(t, h.tenant.ID)
+		if _, err := h.hooks.Roll(t.Context(), h.tenant.ID, h.Webhook.ID, time.Hour, byAPI); !isInvalid(err) {
+			t.Errorf("one secret too many: got %v, want an *Invalid", err)
+		}
+		if diff := cmp.Diff(before, h.db.Dump(t, h.tenant.ID)); diff != "" {
+			t.Errorf("it left something (-before +after):\n%s", diff)
+		}
+		if last := roll(0); len(last.Secrets) != 1 {
+			t.Errorf("rolled at once: got %d secrets, want 1", len(last.Secrets))
 		}
 		for _, after := range []time.Duration{-1, provisioning.MaxRollAfter + 1} {
 			if _, err := h.hooks.Roll(t.Context(), h.tenant.ID, h.Webhook.ID, after, byAPI); !isInvalid(err) {

@@ -12,7 +12,7 @@ import (
 // instance, and asks another.
 func TestBackchannelRevoke(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w world) {
-		i := launch(t, w)
+		i := launch(t, w, withMetrics)
 		other := launch(t, w)
 		lumen := i.install(t, nil)
 		anna, ben := i.signIn(t, link(lumen.token(person("anna")))), i.signIn(t, link(lumen.token(person("ben"))))
@@ -39,6 +39,12 @@ func TestBackchannelRevoke(t *testing.T) {
 			if got.status != test.status || !strings.Contains(got.body, `"`+test.reason+`"`) {
 				t.Errorf("%s: got %v, want %d %s", test.name, got, test.status, test.reason)
 			}
+			if strings.Contains(got.body, "This link") || strings.Contains(got.body, "open the link") {
+				t.Errorf("%s: got %s, want words for a server", test.name, got.body)
+			}
+		}
+		if got := i.scrape(t).values[`usher_sign_ins_total{door="event",outcome="refused",reason="claim_invalid"}`]; got != 1 {
+			t.Errorf("refused events: got %v counted, want 1", got)
 		}
 		if got := other.get(t, "/auth/session", wantsJSON, holding(anna)); got.status != http.StatusOK {
 			t.Errorf("before: got %v, want Anna's session", got)

@@ -165,6 +165,9 @@ func (m *metrics) countSignIns() {
 			add(door, handlers.OutcomeRefused, reason)
 		}
 	}
+	for _, reason := range reasons {
+		add(handlers.DoorEvent, handlers.OutcomeRefused, reason)
+	}
 }
 
 // SignIn implements [handlers.Meter].

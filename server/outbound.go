@@ -147,6 +147,14 @@ func (b timedBody) Close() error {
 	return err
 }
 
+// calls reports whether an address that is named by its number would be called.
+func (o outbound) calls(scheme string, address netip.Addr) bool {
+	if scheme == "http" {
+		return o.loopback && checkLoopback(address) == nil
+	}
+	return o.checkAddress(address) == nil
+}
+
 // checkAddress refuses what is not on the public Internet, unless it is allowed.
 func (o outbound) checkAddress(address netip.Addr) error {
 	address = address.Unmap().WithZone("")

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +77,9 @@ func TestWebhooks(t *testing.T) {
 		if _, text := command(t, w, exitUsage, "webhook", "test", made.ID); !strings.Contains(text, "disabled") {
 			t.Errorf("a test of a disabled endpoint: got %q", text)
 		}
+		if got := i.admin(t, http.StatusBadRequest, "POST", "/webhooks/"+made.ID+"/resend", fields{"since": "yesterday"}); !strings.Contains(got.body, "since: ") {
+			t.Errorf("got %v, want the field named", got)
+		}
 		command(t, w, exitUsage, "webhook", "add", "http://app.example/")
 		command(t, w, exitUsage, "webhook", "delete", made.ID)
 		command(t, w, exitOK, "webhook", "delete", made.ID, "--confirm", made.ID)
@@ -85,13 +89,22 @@ func TestWebhooks(t *testing.T) {
 
 func first(text, _ string) string { return text }
 
-// TestWebhookAddressesInside: an address inside the own network is not called,
-// and the log of the delivery says so.
+// TestWebhookAddressesInside: an address inside the own network is refused when
+// it is named; one that was allowed before is not called any more, and the log of
+// the delivery says so.
 func TestWebhookAddressesInside(t *testing.T) {
 	t.Parallel()
-	i := launch(t, embeddedWorld(t))
+	w := embeddedWorld(t)
+	i := launch(t, w)
+	before := w
+	before.environ = append(slices.Clone(w.environ), "USHER_OUTBOUND_ALLOW=10.0.0.0/8,169.254.0.0/16,fd00::/8")
 	for _, address := range []string{"https://10.0.0.1/", "https://169.254.169.254/latest/meta-data", "https://[fd00::1]/"} {
-		made := decode[struct{ ID string }](t, i.admin(t, http.StatusCreated, "POST", "/webhooks", fields{"url": address, "types": []string{"*"}}))
+		got := i.admin(t, http.StatusBadRequest, "POST", "/webhooks", fields{"url": address, "types": []string{"*"}})
+		if !strings.Contains(got.body, "url: ") {
+			t.Errorf("%s: got %v, want the field named", address, got)
+		}
+		out, _ := command(t, before, exitOK, "webhook", "add", address, "--type", "*")
+		made := struct{ ID string }{field(t, out, "Id")}
 		path := "/webhooks/" + made.ID
 		path += "/deliveries/" + decode[struct{ Event string }](t, i.admin(t, http.StatusAccepted, "POST", path+"/test", fields{})).Event
 		for {

@@ -94,6 +94,7 @@ func openCore(ctx context.Context, cfg Config, log *slog.Logger) (_ *core, err e
 	generations.Generations = k.provisioning
 	k.tokens = tokens.New(k.store, sealer, time.Now, log)
 	k.webhooks = provisioning.NewWebhooks(k.store, sealer, k.outbound, time.Now, log)
+	k.webhooks.Calls(cfg.outbound().calls)
 	var provider *admins.Provider
 	if cfg.AdminOIDC.Issuer != "" {
 		provider = admins.NewProvider(cfg.AdminOIDC)

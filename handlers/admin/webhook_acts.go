@@ -27,6 +27,9 @@ func (a *Admin) RollWebhookForm(c *gin.Context) error {
 		return a.showWebhook(c, http.StatusUnprocessableEntity, webhookForms{wrong: faults{"after": fault}})
 	}
 	w, err := a.Webhooks.Roll(c.Request.Context(), handlers.TenantOf(c).ID, c.Param("id"), after, by(c))
+	if wrong, ok := faultsOf(err); ok {
+		return a.showWebhook(c, http.StatusUnprocessableEntity, webhookForms{wrong: wrong})
+	}
 	if err != nil {
 		return explain(err)
 	}

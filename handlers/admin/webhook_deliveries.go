@@ -90,15 +90,16 @@ func (a *Admin) ResendWebhook(c *gin.Context) error {
 // ResendFailedWebhooks: POST /admin/api/v1/webhooks/:id/resend with {"since"}.
 func (a *Admin) ResendFailedWebhooks(c *gin.Context) error {
 	var body struct {
-		Since *time.Time `json:"since"`
+		Since string `json:"since"`
 	}
 	if err := read(c, &body); err != nil {
 		return err
 	}
-	if body.Since == nil {
+	since, err := time.Parse(time.RFC3339, body.Since)
+	if err != nil {
 		return badRequest("since: a time like 2030-01-31T12:00:00Z, of the oldest event that is sent again.")
 	}
-	n, err := a.Webhooks.ResendFailed(c.Request.Context(), handlers.TenantOf(c).ID, c.Param("id"), *body.Since, by(c))
+	n, err := a.Webhooks.ResendFailed(c.Request.Context(), handlers.TenantOf(c).ID, c.Param("id"), since, by(c))
 	if err != nil {
 		return explain(err)
 	}

@@ -91,6 +91,11 @@ func (s *Store) revoke(ctx context.Context, tx *sqlx.Tx, r Revocation, done *Rev
 	if r.Disable {
 		change += `, version = version + 1, status = CASE WHEN status = '` + StatusActive + `' THEN '` + StatusDisabled + `' ELSE status END`
 	}
+	var status string
+	if err := tx.GetContext(ctx, &status,
+		`SELECT status FROM users WHERE id = $1 AND tenant_id = $2`+s.dialect.forUpdate(), done.UserID, r.TenantID); err != nil {
+		return err
+	}
 	now := s.now().UTC()
 	if err := tx.GetContext(ctx, &done.Epoch, `
 UPDATE users SET `+change+`, updated_at = $1 WHERE id = $2 AND tenant_id = $3 RETURNING session_epoch`,
@@ -100,8 +105,10 @@ UPDATE users SET `+change+`, updated_at = $1 WHERE id = $2 AND tenant_id = $3 RE
 	if err := s.owe(ctx, tx, r.TenantID, EndingOfUser, done.UserID, done.Epoch); err != nil {
 		return err
 	}
-	if err := insertJournal(ctx, tx, r.TenantID, done.UserID, now, r.Entry); err != nil {
-		return err
+	if !r.Disable || status == StatusActive {
+		if err := insertJournal(ctx, tx, r.TenantID, done.UserID, now, r.Entry); err != nil {
+			return err
+		}
 	}
 	return s.record(ctx, tx, r.TenantID, r.Act(done.UserID))
 }

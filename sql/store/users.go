@@ -187,8 +187,8 @@ func scanProfiles(rows *sqlx.Rows) ([]Profile, error) {
 
 // SetDisabled disables or enables a user and returns the session epoch to
 // publish: sessions of an earlier epoch must end. Disabling again raises the
-// epoch again, so that a call that failed half-way can be repeated. It returns
-// ErrMerged for a user who was merged into another.
+// epoch again, so that a call that failed half-way can be repeated; the journal
+// tells it once. It returns ErrMerged for a user who was merged into another.
 func (s *Store) SetDisabled(ctx context.Context, tenant, user string, disabled bool, entry JournalEntry, act Act) (epoch int64, err error) {
 	err = s.inTx(ctx, func(tx *sqlx.Tx) error {
 		var version int64
@@ -244,6 +244,9 @@ UPDATE users SET status = $1, version = version + 1, session_epoch = session_epo
 	}
 	if err != nil {
 		return 0, err
+	}
+	if status == next && status != StatusErased {
+		return epoch, nil // nothing has changed that others would want to know
 	}
 	return epoch, insertJournal(ctx, tx, tenant, user, s.now().UTC(), entry)
 }

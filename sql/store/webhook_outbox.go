@@ -18,6 +18,7 @@ type OutboxChange struct {
 	What          string    `db:"what"`   // a code of the journal or the audit log; of groups "insert", "update" or "delete"
 	Object        string    `db:"object"` // the id of the user or the group; of an act what the audit log says
 	IntegrationID *string   `db:"integration_id"`
+	Actor         *string   `db:"actor"` // who made a change of the journal that no token made; nil as with Detail
 	Reference     string    `db:"reference"`
 	// Detail is a JSON object. That of the journal is nil when the entry has
 	// gone: the person was erased.
@@ -61,7 +62,9 @@ func (s *Store) DrainOutbox(ctx context.Context, limit int, events func([]Outbox
 SELECT o.tenant_id, o.id, o.at, o.source, o.what, o.object, o.integration_id, o.reference,
        CASE WHEN o.source = 'journal'
             THEN (SELECT j.detail FROM journal j WHERE j.id = `+s.dialect.asID("o.id")+` AND j.tenant_id = o.tenant_id)
-            ELSE o.detail END AS detail
+            ELSE o.detail END AS detail,
+       CASE WHEN o.source = 'journal'
+            THEN (SELECT j.actor FROM journal j WHERE j.id = `+s.dialect.asID("o.id")+` AND j.tenant_id = o.tenant_id) END AS actor
   FROM webhook_outbox o ORDER BY o.id LIMIT $1`+s.dialect.skipLocked("o"), limit); err != nil {
 			return err
 		}
