@@ -18,14 +18,21 @@ import (
 type publisher struct {
 	*httptest.Server
 	mu     sync.Mutex
-	status int
+	status int // 0 = never answers
 	set    jose.JSONWebKeySet
 }
 
 func newPublisher(t *testing.T) *publisher {
 	t.Helper()
 	p := &publisher{status: http.StatusOK}
-	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.mu.Lock()
+		silent := p.status == 0
+		p.mu.Unlock()
+		if silent {
+			<-r.Context().Done()
+			return
+		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if p.status == http.StatusFound {
@@ -97,6 +104,11 @@ func TestKeySetOverHTTP(t *testing.T) {
 		i.signIn(t, link(signed("ES256", second, fields{"kid": "second"}, person("anna"))))
 		if out, _ := command(t, w, exitOK, "integration", "key-set", n.ID); !strings.Contains(out, "second") || !strings.Contains(out, "redirect") {
 			t.Errorf("usher integration key-set: got %q, want the key and the failure", out)
+		}
+		p.answers(0)
+		set = decode[keySetInAPI](t, i.admin(t, http.StatusOK, "POST", path, nil))
+		if len(set.Keys) != 1 || set.FailedAt == nil || !strings.Contains(set.Problem, "does not answer") {
+			t.Errorf("got %+v, want the key and that nothing answers", set)
 		}
 		p.answers(http.StatusOK)
 		if out, _ := command(t, w, exitOK, "integration", "key-set", n.ID, "--read"); strings.Contains(out, "Failed") {
