@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -70,8 +71,13 @@ func (a *App) directory(c *gin.Context) (provisioning.Directory, error) {
 	return d, nil
 }
 
-// byDirectory says in journals and the audit log that a directory asks.
+// byDirectory says in journals and the audit log that a directory asks. A weak
+// ETag counts as well, as in RFC 7644 §3.14: proxies that compress make ours weak.
 func byDirectory(c *gin.Context, d provisioning.Directory) (provisioning.By, error) {
+	lines := c.Request.Header["If-Match"]
+	for i := range lines {
+		lines[i] = strings.ReplaceAll(lines[i], `W/"`, `"`)
+	}
 	revisions, err := ReadIfMatch(c)
 	return provisioning.By{
 		Actor: "scim_token " + d.TokenID, Name: d.TokenName, Reference: RequestID(c.Request.Context()), IfMatch: revisions,

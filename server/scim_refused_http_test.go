@@ -55,6 +55,7 @@ func TestSCIMRefusals(t *testing.T) {
 			{400, "invalidPath", "PATCH", at, op("add", "emails[type eq", "x")},
 			{400, "invalidPath", "PATCH", at, op("add", "name.givenName.x", "x")},
 			{400, "noTarget", "PATCH", at, patch(fields{"op": "remove"})},
+			{400, "noTarget", "PATCH", at, op("replace", `emails[value eq "nobody@lumen.example"].value`, "new@lumen.example")},
 			{400, "mutability", "PATCH", at, op("replace", "id", nobody)},
 			{400, "mutability", "PATCH", at, op("replace", "groups", []fields{})},
 			{400, "mutability", "PATCH", at, op("remove", "userName", nil)},
