@@ -32,6 +32,7 @@ const (
 	FetchUnreachable = "unreachable" // no connection, or no answer in time
 	FetchRefused     = "refused"     // an answer other than 200
 	FetchInvalid     = "invalid"     // no JWK set
+	FetchEmpty       = "empty"       // a JWK set without a key that can be used
 )
 
 // fetchFault says why a key set could not be read, in a sentence for

@@ -118,6 +118,22 @@ func TestKeySetOverHTTP(t *testing.T) {
 			t.Errorf("usher integration install: got %q, want the URL", out)
 		}
 
+		p.mu.Lock()
+		p.set = jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: []byte(strings.Repeat("x", 32)), KeyID: "shared", Algorithm: "HS256"}}}
+		p.mu.Unlock()
+		got := i.admin(t, http.StatusOK, "POST", path, nil)
+		if set = decode[keySetInAPI](t, got); len(set.Keys) != 0 || set.FailedAt != nil || !strings.Contains(set.Problem, "no key that can be used") {
+			t.Errorf("got %+v, want that no key can be used", set)
+		}
+		if strings.Contains(got.body, "accepted are") {
+			t.Errorf("got %v, want each key's own reason alone", got)
+		}
+		if out, _ := command(t, w, exitOK, "integration", "key-set", n.ID); !strings.Contains(out, "no key that can be used") {
+			t.Errorf("usher integration key-set: got %q, want that no key can be used", out)
+		}
+		p.publish(t, "third")
+		i.admin(t, http.StatusOK, "POST", path, nil)
+
 		before := i.admin(t, http.StatusOK, "GET", "/integrations/"+n.ID, nil)
 		for _, address := range []string{
 			"http://169.254.169.254/latest/meta-data/", "https://10.0.0.1/keys", "https://[::ffff:10.0.0.1]/", "http://127.0.0.1:1/", p.URL + "#x", "file:///etc/passwd",
