@@ -87,7 +87,7 @@ const (
 // wantedForm is the form for a route that speaks both HTML and JSON, or for an
 // address that is none.
 func wantedForm(r *http.Request) errorForm {
-	if strings.HasPrefix(r.URL.Path, SCIMPath+"/") {
+	if r.URL.Path == SCIMPath || strings.HasPrefix(r.URL.Path, SCIMPath+"/") {
 		return asSCIM
 	}
 	// The APIs speak JSON even about addresses that they do not have.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -70,8 +71,13 @@ func (a *App) directory(c *gin.Context) (provisioning.Directory, error) {
 	return d, nil
 }
 
-// byDirectory says in journals and the audit log that a directory asks.
+// byDirectory says in journals and the audit log that a directory asks. A weak
+// ETag counts as well, as in RFC 7644 §3.14: proxies that compress make ours weak.
 func byDirectory(c *gin.Context, d provisioning.Directory) (provisioning.By, error) {
+	lines := c.Request.Header["If-Match"]
+	for i := range lines {
+		lines[i] = strings.ReplaceAll(lines[i], `W/"`, `"`)
+	}
 	revisions, err := ReadIfMatch(c)
 	return provisioning.By{
 		Actor: "scim_token " + d.TokenID, Name: d.TokenName, Reference: RequestID(c.Request.Context()), IfMatch: revisions,
@@ -111,11 +117,16 @@ func explainSCIM(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &taken):
-		return &scimFault{&Fault{Code: Conflict, Public: taken.Attribute + ": another one has this already.", Err: err}, scimUniqueness}
+		told := taken.Attribute + ": another one has this already."
+		if taken.Why != "" {
+			told += " " + taken.Why
+		}
+		return &scimFault{&Fault{Code: Conflict, Public: told, Err: err}, scimUniqueness}
 	case errors.As(err, &invalid):
 		return &scimFault{&Fault{Code: BadRequest, Public: invalid.Error() + ".", Err: err}, scimInvalidValue}
 	case errors.As(err, &refusal) && refusal.Reason == provisioning.UserDisabled:
-		return &Fault{Code: NotAllowed, Public: "This person was erased or disabled here. An administrator can lift that.", Err: err}
+		// The refusal itself would be told in the terms of a link.
+		return &Fault{Code: NotAllowed, Public: "This person was erased or disabled here. An administrator can lift that.", Err: errors.New(err.Error())}
 	case errors.Is(err, provisioning.ErrTooMany):
 		return scimBad(scimTooMany, "The groups have more than %d members. Ask with excludedAttributes=members.", provisioning.MaxSCIMMembersShown)
 	case errors.Is(err, provisioning.ErrDirectory):
@@ -137,11 +148,24 @@ type scimError struct {
 	Detail  string   `json:"detail"`
 }
 
+// scimAdvice stands for directories where the usual advice is for people with a
+// link.
+var scimAdvice = map[string]string{
+	string(provisioning.TooLarge):         "The body is larger than a request may be.",
+	string(provisioning.StoreUnavailable): "A part of the server is away. Send the request again in a moment: it may have been carried out in part or whole, and is not carried out twice.",
+	string(Overloaded):                    "The server is very busy. Send the request again in a moment.",
+	string(NotFound):                      "There is no such resource.",
+}
+
 // scimError encodes the ruling on err.
 func (r ruling) scimError(err error, reference string) []byte {
+	detail := r.advice()
+	if told, ok := scimAdvice[r.code]; ok && r.public == "" {
+		detail = told
+	}
 	answer := scimError{
 		Schemas: []string{scimErrorMessage}, Status: strconv.Itoa(r.status),
-		Detail: r.advice() + " (" + r.code + ", reference " + reference + ")",
+		Detail: detail + " (" + r.code + ", reference " + reference + ")",
 	}
 	if fault, ok := errors.AsType[*scimFault](err); ok {
 		answer.Type = fault.scimType

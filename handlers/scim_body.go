@@ -93,8 +93,17 @@ func scimText(attribute string, value any) (string, error) {
 	case string:
 		return v, nil
 	}
-	return "", scimBad(scimInvalidValue, "%s: a string is expected.", attribute)
+	return "", scimBad(scimInvalidValue, "%s: a string is expected.", inSCIMCase(attribute))
 }
+
+// inSCIMCase writes the name of an attribute, which has been put into lower case,
+// as RFC 7643 does.
+func inSCIMCase(attribute string) string { return scimCase.Replace(attribute) }
+
+var scimCase = strings.NewReplacer(
+	"username", "userName", "externalid", "externalId", "displayname", "displayName", "phonenumbers", "phoneNumbers",
+	"givenname", "givenName", "familyname", "familyName",
+)
 
 // scimMembers are the values of a multi-valued attribute: a list of objects, one
 // object, or null for none.
@@ -110,7 +119,7 @@ func scimMembers(attribute string, value any) ([]map[string]any, error) {
 	for _, item := range list {
 		member, ok := item.(map[string]any)
 		if !ok {
-			return nil, scimBad(scimInvalidValue, "%s: objects are expected.", attribute)
+			return nil, scimBad(scimInvalidValue, "%s: objects are expected.", inSCIMCase(attribute))
 		}
 		members = append(members, member)
 	}

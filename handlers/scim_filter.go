@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -243,6 +244,11 @@ func (f scimFilter) memberIs(kind string, value string) bool {
 		}
 	}
 	return true
+}
+
+// namesValue reports whether the filter asks for a member by its value.
+func (f scimFilter) namesValue() bool {
+	return slices.ContainsFunc(f, func(t scimTerm) bool { return t.name == "value" && t.sub == "" })
 }
 
 // isSCIMTrue is a truth value, which some directories write as a string.

@@ -96,11 +96,11 @@ func patchUser(p *provisioning.SCIMPerson, operations []scimOperation) error {
 	for _, o := range operations {
 		err := o.each(func(path scimPath, value any) error {
 			if slices.Contains(readOnlySCIM, path.name) {
-				return scimBad(scimMutability, "%s: this cannot be changed.", path.name)
+				return scimBad(scimMutability, "%s: this cannot be changed.", inSCIMCase(path.name))
 			}
 			if o.op == "remove" {
 				if path.name == "active" || path.name == "username" {
-					return scimBad(scimMutability, "%s: this cannot be removed.", path.name)
+					return scimBad(scimMutability, "%s: this cannot be removed.", inSCIMCase(path.name))
 				}
 				value = nil
 			}

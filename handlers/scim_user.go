@@ -181,6 +181,9 @@ func setName(p *provisioning.SCIMPerson, sub string, value any) (known bool, err
 // that means another one is passed over.
 func setOne(kept *string, path scimPath, kind string, value any, add bool) error {
 	if path.filter != nil && !path.filter.memberIs(kind, *kept) {
+		if !add && value != nil && path.filter.namesValue() {
+			return scimBad(scimNoTarget, "%s: there is none with this value.", inSCIMCase(path.name)) // RFC 7644 §3.5.2.3
+		}
 		return nil
 	}
 	if path.sub != "" {

@@ -62,6 +62,24 @@ func TestFinishEndings(t *testing.T) {
 	})
 }
 
+// TestSCIMDeletedAgain: a directory that sends a deletion again ends the sessions
+// that the first could not, and hears then that the person is gone.
+func TestSCIMDeletedAgain(t *testing.T) {
+	eachPlace(t, provisioning.Settings{}, func(t *testing.T, p *place) {
+		d := p.directory(t)
+		anna := p.provision(t, d, saying("anna"))
+		remove := func() error { return p.svc.DeleteSCIMUser(t.Context(), p.tenant, d, anna.ID, byDirectory) }
+		fault := errors.New("no session store")
+		p.ender.fail(fault)
+		wantError(t, "the first time", remove(), fault)
+		wantError(t, "the second time", remove(), fault)
+		p.ender.fail(nil)
+		before := len(p.ender.all())
+		wantError(t, "the third time", remove(), provisioning.ErrNotFound)
+		wantSame(t, "told", p.ender.all()[before:], []string{"user " + anna.ID + " 1"})
+	})
+}
+
 // TestEnablingEndsWhatIsOwed: sessions that a disabling could not end do not come
 // back to life with the user, whoever enables.
 func TestEnablingEndsWhatIsOwed(t *testing.T) {

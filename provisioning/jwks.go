@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"usher/sql/store"
 )
@@ -40,7 +41,7 @@ func ParseJWKS(text string) (good []store.SetKey, leftOut []store.LeftOutKey, er
 	for member := range keys.children() {
 		key, err := readSetKey(member)
 		if err != nil {
-			leftOut = append(leftOut, store.LeftOutKey{ID: key.ID, Why: err.Error()})
+			leftOut = append(leftOut, store.LeftOutKey{ID: key.ID, Why: strings.TrimSuffix(err.Error(), acceptedKeys)})
 			continue
 		}
 		good = append(good, key)

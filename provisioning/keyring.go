@@ -311,6 +311,9 @@ func (e *ringEntry) choose(t *token, named *ringKey, now time.Time) (keyChoice, 
 		if choice.old = signerOf(t, choice.retired); choice.old != nil {
 			return choice, signedByRetired(choice.old)
 		}
+		if e.set != nil && len(e.set.keys) == 0 {
+			return choice, refuse(AlgNotAllowed, "no live key of this integration is for %s; the set at its JWKS URL %s", t.algorithm, noKeys)
+		}
 		return choice, refuse(AlgNotAllowed, "no live key of this integration is for %s", t.algorithm)
 	}
 	return choice, nil

@@ -122,6 +122,9 @@ func (r *keySetReader) fetch(ctx context.Context, url string) ([]store.SetKey, [
 		keys, leftOut, err = fetchKeySet(ctx, r.by, url)
 	}
 	result := FetchDone
+	if err == nil && len(keys) == 0 {
+		result = FetchEmpty
+	}
 	var fault *fetchFault
 	if errors.As(err, &fault) {
 		result = fault.result
@@ -143,7 +146,7 @@ func (s *Service) KeySetReads() []KeySetReads {
 	s.keySets.mu.Lock()
 	defer s.keySets.mu.Unlock()
 	var list []KeySetReads
-	for _, result := range []string{FetchDone, FetchUnreachable, FetchRefused, FetchInvalid} {
+	for _, result := range []string{FetchDone, FetchUnreachable, FetchRefused, FetchInvalid, FetchEmpty} {
 		list = append(list, KeySetReads{result, s.keySets.ended[result]})
 	}
 	return list
@@ -194,10 +197,18 @@ func (s *Service) keySetRead(ctx context.Context, n store.Integration) func() (K
 			s.log.Warn("a key set could not be kept", slog.String("integration", n.ID), slog.Any("error", err))
 			return set, err
 		}
+		if len(set.Keys) == 0 {
+			s.log.Warn("a partner's key set "+noKeys, slog.String("integration", n.ID))
+		}
 		s.rings.forget(n.TenantID)
 		return set, nil
 	}
 }
+
+// noKeys is the problem of a set that was read well and lets nobody sign in. It is
+// no failure to read: the partner has withdrawn its keys, or publishes others than
+// we take.
+const noKeys = "has no key that can be used"
 
 // ReadKeySet reads the key set of an integration now, for an administrator, and
 // returns how it stands then: a failure to read is in it. Errors: ErrNotFound,
@@ -227,7 +238,8 @@ func (s *Service) ReadKeySet(ctx context.Context, tenant store.Tenant, id string
 }
 
 // KeySet says what was read at the JWKS URL of an integration; the zero KeySet
-// when nothing was, or there is no such URL.
+// when nothing was, or there is no such URL. A set without a good key has that for
+// its Problem, with FailedAt nil.
 func (s *Service) KeySet(ctx context.Context, tenant store.Tenant, n store.Integration) (KeySet, error) {
 	if n.JWKSURL == "" {
 		return KeySet{}, nil
@@ -238,6 +250,9 @@ func (s *Service) KeySet(ctx context.Context, tenant store.Tenant, n store.Integ
 	}
 	for _, set := range sets {
 		if set.IntegrationID == n.ID {
+			if set.FetchedAt != nil && set.Problem == "" && len(set.Keys) == 0 {
+				set.Problem = noKeys
+			}
 			return set, nil
 		}
 	}

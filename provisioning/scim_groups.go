@@ -3,6 +3,7 @@ package provisioning
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -16,6 +17,8 @@ const (
 	// MaxSCIMMembersShown is how many members one answer may list.
 	MaxSCIMMembersShown = 10_000
 )
+
+const tooManyMembers = "a change of at most %d at once: send add and remove in parts, or DELETE the group"
 
 // ErrTooMany means that an answer would have more members of groups than one may.
 var ErrTooMany = errors.New("the groups have more members than one answer may")
@@ -169,7 +172,13 @@ func (s *Service) CreateSCIMGroup(ctx context.Context, tenant Tenant, d Director
 		if taken, err := l.SCIMGroupTaken(ctx, d.IntegrationID, foldSCIMName(name), id); err != nil {
 			return store.Act{}, err
 		} else if taken {
-			return store.Act{}, &SCIMTaken{"displayName"}
+			return store.Act{}, &SCIMTaken{Attribute: "displayName"}
+		}
+		if other, err := l.SCIMGroupNamed(ctx, d.IntegrationID, external); err == nil {
+			return store.Act{}, &SCIMTaken{attribute, fmt.Sprintf(
+				"The external id %q stays that of the group %s, now called %q. Send another externalId.", external, other.GroupID, other.DisplayName)}
+		} else if !errors.Is(err, ErrNotFound) {
+			return store.Act{}, err
 		}
 		now := l.Now()
 		kept, err = l.AddSCIMGroup(ctx, store.Group{ID: id, ExternalID: external, Name: name, Revision: 1, CreatedAt: now},
@@ -237,7 +246,7 @@ func (s *Service) renameSCIM(ctx context.Context, l *store.Look, kept store.SCIM
 	if taken, err := l.SCIMGroupTaken(ctx, kept.IntegrationID, kept.NameKey, kept.GroupID); err != nil {
 		return store.Act{}, err
 	} else if taken {
-		return store.Act{}, &SCIMTaken{"displayName"}
+		return store.Act{}, &SCIMTaken{Attribute: "displayName"}
 	}
 	if err := l.SaveSCIMGroup(ctx, kept, rename); err != nil {
 		return store.Act{}, takenIn(err, "displayName")
@@ -300,7 +309,7 @@ func (s *Service) writeMembers(ctx context.Context, l *store.Look, d Directory, 
 		return nil
 	}
 	if len(m.join)+len(m.leave) > MaxSCIMMembers {
-		return invalid("members", "at most %d at once", MaxSCIMMembers)
+		return invalid("members", tooManyMembers, MaxSCIMMembers)
 	}
 	wanted := slices.Sorted(maps.Keys(m.join))
 	for _, id := range wanted {
@@ -336,7 +345,7 @@ func (s *Service) writeMembers(ctx context.Context, l *store.Look, d Directory, 
 		}
 	}
 	if len(leave) > MaxSCIMMembers {
-		return invalid("members", "a change of at most %d members at once", MaxSCIMMembers)
+		return invalid("members", tooManyMembers, MaxSCIMMembers)
 	}
 	return l.ChangeSCIMMembers(ctx, d.IntegrationID, group, join, leave, entriesBy(by))
 }

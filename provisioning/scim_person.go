@@ -35,7 +35,10 @@ type SCIMUser struct {
 
 // SCIMTaken says which attribute of a user or group another one has already. It
 // is ErrTaken.
-type SCIMTaken struct{ Attribute string }
+type SCIMTaken struct {
+	Attribute string
+	Why       string // more about it, a sentence for administrators; "" = there is nothing to say
+}
 
 func (e *SCIMTaken) Error() string { return e.Attribute + ": " + ErrTaken.Error() }
 
@@ -120,7 +123,10 @@ func (p SCIMPerson) assertion(choice string) (Assertion, error) {
 		a.Email, a.EmailKey = strings.TrimSpace(p.Email), key
 	}
 	if a.EmailKey == "" && a.Subject == "" {
-		return Assertion{}, invalid("emails", "%s, as there is no other attribute to know the person by", expectedEmail)
+		if choice == store.SCIMSubjectNone {
+			return Assertion{}, invalid("emails", "%s, as there is no other attribute to know the person by", expectedEmail)
+		}
+		return Assertion{}, invalid(subjectAttribute(choice), "a value, as there is no e-mail either to know the person by")
 	}
 	return a, nil
 }

@@ -85,7 +85,7 @@ func (s *Service) CreateSCIMUser(ctx context.Context, tenant Tenant, d Directory
 	if _, taken, err := s.SCIMUsers(ctx, tenant, d, SCIMUserFilter{UserName: said.UserName}, 0, 0, false); err != nil {
 		return SCIMUser{}, err
 	} else if taken > 0 {
-		return SCIMUser{}, &SCIMTaken{"userName"}
+		return SCIMUser{}, &SCIMTaken{Attribute: "userName"}
 	}
 	user, err := s.admitSCIM(ctx, tenant, d, onlySaid(a), by)
 	if err != nil {
@@ -166,9 +166,9 @@ func (s *Service) scimMark() (store.UsedToken, error) {
 func refusedSCIM(refusal *Refusal, d Directory) error {
 	switch refusal.Reason {
 	case EmailInUse:
-		return &SCIMTaken{"emails"}
+		return &SCIMTaken{Attribute: "emails"}
 	case SubjectConflict:
-		return &SCIMTaken{subjectAttribute(d.Subject)}
+		return &SCIMTaken{Attribute: subjectAttribute(d.Subject)}
 	}
 	return refusal
 }
@@ -209,21 +209,29 @@ func (s *Service) writeSCIM(ctx context.Context, tenant Tenant, d Directory, use
 // DeleteSCIMUser ends a directory's keeping of a user: the user is disabled, with
 // all sessions and tokens, and loses the memberships that the integration gave.
 // What is known of the person stays until an administrator erases it. The errors
-// are those of ChangeSCIMUser.
+// are those of ChangeSCIMUser. When a call has failed half-way, the next one ends
+// what that has left, before it says ErrNotFound.
 func (s *Service) DeleteSCIMUser(ctx context.Context, tenant Tenant, d Directory, id string, by By) error {
 	if !store.IsID(id) {
 		return ErrNotFound
 	}
 	var w scimWriter
+	gone := false
 	err := s.store.Change(ctx, tenant.ID, func(l *store.Look) (store.Act, error) {
 		w = scimWriter{look: l, directory: d, by: by}
-		if err := w.open(ctx, id); err != nil {
+		err := w.open(ctx, id)
+		if gone = errors.Is(err, ErrNotFound) && w.name.DeletedAt != nil; gone {
+			return store.Act{}, w.again()
+		} else if err != nil {
 			return store.Act{}, err
 		}
 		return w.remove(ctx)
 	})
 	if err == nil && w.epoch > 0 {
 		err = unended(s.ender.EndUser(ctx, tenant.ID, id, w.epoch))
+	}
+	if err == nil && gone {
+		err = ErrNotFound
 	}
 	return err
 }

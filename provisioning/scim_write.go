@@ -3,6 +3,7 @@ package provisioning
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"usher/sql/store"
@@ -37,7 +38,10 @@ func (w *scimWriter) open(ctx context.Context, user string) error {
 	case err != nil && !missing:
 		return err
 	case w.create && !missing && w.name.DeletedAt == nil:
-		return &SCIMTaken{"userName"}
+		return &SCIMTaken{
+			Attribute: "userName",
+			Why:       fmt.Sprintf("This person is the user %s, whom the directory has as %q: two may have been merged here.", user, w.name.UserName),
+		}
 	case w.create:
 		back := w.name.DeactivatedEpoch
 		w.name = store.SCIMUser{
@@ -76,7 +80,7 @@ func (w *scimWriter) write(ctx context.Context, say SayOf) (store.Act, error) {
 	if taken, err := w.look.SCIMNameTaken(ctx, w.directory.IntegrationID, key, w.standing.User.ID); err != nil {
 		return store.Act{}, err
 	} else if taken {
-		return store.Act{}, &SCIMTaken{"userName"}
+		return store.Act{}, &SCIMTaken{Attribute: "userName"}
 	}
 	if _, err := w.look.Correct(ctx, w.standing.User.ID, correction); err != nil {
 		return store.Act{}, takenIn(err, "emails")
@@ -128,7 +132,7 @@ func (w *scimWriter) email(ctx context.Context, p *planner) error {
 			return err
 		}
 		if taken {
-			return &SCIMTaken{"emails"}
+			return &SCIMTaken{Attribute: "emails"}
 		}
 	}
 	if u.Email == a.Email {
@@ -174,7 +178,7 @@ func (w *scimWriter) identity(ctx context.Context, p *planner, c *store.Correcti
 		return err
 	}
 	if taken {
-		return &SCIMTaken{subjectAttribute(w.directory.Subject)}
+		return &SCIMTaken{Attribute: subjectAttribute(w.directory.Subject)}
 	}
 	if at < 0 {
 		c.Attach = append(c.Attach, next)
@@ -250,7 +254,7 @@ func withoutMemberships(st store.Standing, integration string, by By) (store.Cor
 // takenIn names the attribute of which the database says that another one has it.
 func takenIn(err error, attribute string) error {
 	if errors.Is(err, ErrTaken) {
-		return &SCIMTaken{attribute}
+		return &SCIMTaken{Attribute: attribute}
 	}
 	return err
 }

@@ -66,6 +66,9 @@ func showKeySet(w io.Writer, url string, set provisioning.KeySet) error {
 	if set.FailedAt != nil {
 		fmt.Fprintf(table, "Failed:\t%s: it %s\n", set.FailedAt.UTC().Format(time.RFC3339), set.Problem)
 	}
+	if set.FailedAt == nil && set.Problem != "" {
+		fmt.Fprintf(table, "Problem:\tit %s\n", set.Problem)
+	}
 	if len(set.Keys)+len(set.LeftOut) > 0 {
 		fmt.Fprintln(table, "\nKEY\tALGORITHM\tLEFT OUT")
 	}

@@ -204,7 +204,7 @@ var settings = []setting{
 	},
 	{
 		name: "USHER_OUTBOUND_ALLOW",
-		doc:  "Addresses or networks of your own that may be called at URLs which administrators give, such as 10.1.0.0/16. Empty: the public Internet alone.",
+		doc:  "Addresses or networks of your own that may be called at URLs which administrators give, such as 10.1.0.0/16. Empty: the public Internet alone, and in development also this machine's loopback, by http too.",
 		set:  setOutboundAllow,
 	},
 	{

@@ -18,14 +18,21 @@ import (
 type publisher struct {
 	*httptest.Server
 	mu     sync.Mutex
-	status int
+	status int // 0 = never answers
 	set    jose.JSONWebKeySet
 }
 
 func newPublisher(t *testing.T) *publisher {
 	t.Helper()
 	p := &publisher{status: http.StatusOK}
-	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.mu.Lock()
+		silent := p.status == 0
+		p.mu.Unlock()
+		if silent {
+			<-r.Context().Done()
+			return
+		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if p.status == http.StatusFound {
@@ -98,6 +105,11 @@ func TestKeySetOverHTTP(t *testing.T) {
 		if out, _ := command(t, w, exitOK, "integration", "key-set", n.ID); !strings.Contains(out, "second") || !strings.Contains(out, "redirect") {
 			t.Errorf("usher integration key-set: got %q, want the key and the failure", out)
 		}
+		p.answers(0)
+		set = decode[keySetInAPI](t, i.admin(t, http.StatusOK, "POST", path, nil))
+		if len(set.Keys) != 1 || set.FailedAt == nil || !strings.Contains(set.Problem, "does not answer") {
+			t.Errorf("got %+v, want the key and that nothing answers", set)
+		}
 		p.answers(http.StatusOK)
 		if out, _ := command(t, w, exitOK, "integration", "key-set", n.ID, "--read"); strings.Contains(out, "Failed") {
 			t.Errorf("usher integration key-set --read: got %q, want no failure", out)
@@ -105,6 +117,22 @@ func TestKeySetOverHTTP(t *testing.T) {
 		if out, _ := command(t, w, exitOK, "integration", "install", "--name", "Second", "--jwks-url", p.URL); !strings.Contains(out, p.URL) {
 			t.Errorf("usher integration install: got %q, want the URL", out)
 		}
+
+		p.mu.Lock()
+		p.set = jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: []byte(strings.Repeat("x", 32)), KeyID: "shared", Algorithm: "HS256"}}}
+		p.mu.Unlock()
+		got := i.admin(t, http.StatusOK, "POST", path, nil)
+		if set = decode[keySetInAPI](t, got); len(set.Keys) != 0 || set.FailedAt != nil || !strings.Contains(set.Problem, "no key that can be used") {
+			t.Errorf("got %+v, want that no key can be used", set)
+		}
+		if strings.Contains(got.body, "accepted are") {
+			t.Errorf("got %v, want each key's own reason alone", got)
+		}
+		if out, _ := command(t, w, exitOK, "integration", "key-set", n.ID); !strings.Contains(out, "no key that can be used") {
+			t.Errorf("usher integration key-set: got %q, want that no key can be used", out)
+		}
+		p.publish(t, "third")
+		i.admin(t, http.StatusOK, "POST", path, nil)
 
 		before := i.admin(t, http.StatusOK, "GET", "/integrations/"+n.ID, nil)
 		for _, address := range []string{

@@ -55,6 +55,7 @@ func TestSCIMRefusals(t *testing.T) {
 			{400, "invalidPath", "PATCH", at, op("add", "emails[type eq", "x")},
 			{400, "invalidPath", "PATCH", at, op("add", "name.givenName.x", "x")},
 			{400, "noTarget", "PATCH", at, patch(fields{"op": "remove"})},
+			{400, "noTarget", "PATCH", at, op("replace", `emails[value eq "nobody@lumen.example"].value`, "new@lumen.example")},
 			{400, "mutability", "PATCH", at, op("replace", "id", nobody)},
 			{400, "mutability", "PATCH", at, op("replace", "groups", []fields{})},
 			{400, "mutability", "PATCH", at, op("remove", "userName", nil)},
@@ -104,6 +105,44 @@ func TestSCIMRefusals(t *testing.T) {
 		}
 		if got := d.list(t, "/Groups"); got.TotalResults != 1 || len(got.Resources[0].Members) != 0 {
 			t.Errorf("got %+v, want one group without members", got)
+		}
+	})
+}
+
+// TestSCIMErrorsSayWhat: the text of an error is about what the directory sent.
+func TestSCIMErrorsSayWhat(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w world) {
+		i := launch(t, w)
+		d := i.directory(t, i.install(t, nil))
+		anna, erased := d.add(t, "anna", nil), d.add(t, "erased", nil)
+		i.admin(t, http.StatusNoContent, "DELETE", "/users/"+erased.ID, nil)
+		ben, carl := d.add(t, "ben", nil), d.add(t, "carl", nil)
+		i.admin(t, http.StatusOK, "POST", "/users/"+carl.ID+"/merge", fields{"from": ben.ID})
+		group := decode[scimResource](t, d.ask(t, 201, "POST", "/Groups", fields{"schemas": []string{scimGroupURN}, "displayName": "Old"}))
+		d.ask(t, 204, "PATCH", "/Groups/"+group.ID, patch(fields{"op": "replace", "path": "displayName", "value": "New"}))
+		at := "/Users/" + anna.ID
+		op := func(op, path string, value any) fields { return patch(fields{"op": op, "path": path, "value": value}) }
+		for _, test := range []struct {
+			status       int
+			method, path string
+			body         any
+			want         string
+		}{
+			{409, "POST", "/Groups", fields{"schemas": []string{scimGroupURN}, "displayName": "Old"}, group.ID + `, now called "New"`},
+			{409, "POST", "/Users", scimPerson("ben", nil), carl.ID + `, whom the directory has as "carl@lumen.example"`},
+			{403, "POST", "/Users", scimPerson("erased", nil), "(not_allowed,"},
+			{400, "POST", "/Users", scimPerson("new", fields{"externalId": nil, "emails": nil, "userName": "new"}), "externalId: "},
+			{400, "PATCH", at, op("replace", "userName", 7), "userName: "},
+			{400, "PATCH", at, op("replace", "name.givenName", 7), "name.givenName: "},
+			{400, "PATCH", at, op("replace", "phoneNumbers", 7), "phoneNumbers: "},
+			{400, "PATCH", at, op("remove", "userName", nil), "userName: "},
+			{404, "GET", "", nil, "There is no such resource."},
+			{404, "GET", "/Nothing", nil, "There is no such resource."},
+			{413, "POST", "/Users", scimPerson("x", fields{"x": strings.Repeat("x", 300<<10)}), "The body is larger"},
+		} {
+			if a := d.ask(t, test.status, test.method, test.path, test.body); !strings.Contains(decode[struct{ Detail string }](t, a).Detail, test.want) {
+				t.Errorf("%s %s: got %v, want %q in it", test.method, test.path, a, test.want)
+			}
 		}
 	})
 }

@@ -143,11 +143,12 @@ type UnknownRow struct {
 type KeySet struct {
 	URL     string
 	Rows    []KeySetRow
+	LeftOut bool      // some of them are
 	Fetched time.Time // zero = never
 	Until   time.Time // how long the keys are good if it cannot be read again
 	Holds   bool      // they are good now
-	Failed  time.Time
-	Problem string // of the last read, after "it"; "" = none
+	Failed  time.Time // zero = the last read did not fail
+	Problem string    // of the last read, after "it"; "" = none
 }
 
 // KeySetRow is one key of the partner's.

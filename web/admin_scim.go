@@ -30,12 +30,12 @@ type SCIMTokenRow struct {
 // SCIMTokenMade shows a token, once.
 type SCIMTokenMade struct {
 	IntegrationPage
-	Name    string
-	Token   string
-	BaseURL string
-	Example string // a command line that uses it
-	Expires *time.Time
-	Back    string
+	TokenName string // the page's Name is the integration's
+	Token     string
+	BaseURL   string
+	Example   string // a command line that uses it
+	Expires   *time.Time
+	Back      string
 }
 
 func (SCIMTokenMade) template() string { return "admin/scim_token_made" }

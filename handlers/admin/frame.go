@@ -47,6 +47,7 @@ var notices = map[string]string{
 	"key_kept":               "The key stays.",
 	"installed_with_set":     "Installed. Links signed with the keys below are good.",
 	"key_set_read":           "The keys at the JWKS URL have been read.",
+	"key_set_empty":          "The JWKS URL has been read, and no key there can be used.",
 	"key_set_failed":         "The keys at the JWKS URL could not be read. Those read before stay good for a day.",
 	"group_created":          "The group exists now. People whose links name it get it with their next sign-in.",
 	"credit_created":         "The credit exists now, and those kept for it have taken effect.",

@@ -89,8 +89,11 @@ func (a *Admin) ReadKeySetForm(c *gin.Context) error {
 		return explain(err)
 	}
 	done := "key_set_read"
-	if set.FailedAt != nil {
+	switch {
+	case set.FailedAt != nil:
 		done = "key_set_failed"
+	case set.Problem != "":
+		done = "key_set_empty"
 	}
 	seeOther(c, integrationPath(set.IntegrationID, "/keys?done="+done))
 	return nil
@@ -116,6 +119,7 @@ func (a *Admin) keySetCard(c *gin.Context, n provisioning.Integration) (*web.Key
 	for _, k := range set.Keys {
 		card.Rows = append(card.Rows, web.KeySetRow{ID: k.ID, Algorithm: k.Algorithm})
 	}
+	card.LeftOut = len(set.LeftOut) > 0
 	for _, k := range set.LeftOut {
 		card.Rows = append(card.Rows, web.KeySetRow{ID: k.ID, Why: k.Why})
 	}

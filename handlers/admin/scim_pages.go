@@ -141,7 +141,7 @@ func (a *Admin) MakeSCIMTokenForm(c *gin.Context) error {
 	a.made(c, scimPath(n.ID)+"?done=scim_token_made_before")
 	c.Header("Cache-Control", "no-store")
 	return a.show(c, web.SCIMTokenMade{
-		IntegrationPage: a.integrationPage(c, n, "/scim"), Name: t.Name, Token: token, Expires: t.ExpiresAt, BaseURL: a.scimURL(c),
+		IntegrationPage: a.integrationPage(c, n, "/scim"), TokenName: t.Name, Token: token, Expires: t.ExpiresAt, BaseURL: a.scimURL(c),
 		Example: "curl -H 'Authorization: Bearer " + token + "' " + a.scimURL(c) + "/Users", Back: scimPath(n.ID),
 	})
 }

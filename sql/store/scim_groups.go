@@ -108,6 +108,16 @@ SELECT EXISTS (SELECT 1 FROM scim_groups s WHERE name_key = $1 AND integration_i
 	return taken, fault(err)
 }
 
+// SCIMGroupNamed returns what a directory calls the group that tokens name by an
+// external id, or ErrNotFound.
+func (l *Look) SCIMGroupNamed(ctx context.Context, integration, external string) (SCIMGroup, error) {
+	var g SCIMGroup
+	err := l.tx.GetContext(ctx, &g, `
+SELECT `+scimGroupColumns+` FROM scim_groups WHERE integration_id = $1 AND tenant_id = $2
+   AND group_id = (SELECT id FROM groups WHERE tenant_id = $2 AND external_id = $3)`, integration, l.tenant, external)
+	return g, fault(err)
+}
+
 // AddSCIMGroup lets a directory keep a group of the tenant, which is made if
 // there is none with g's external id; it returns the one that is kept. ErrTaken is
 // returned when the directory keeps that group, or another of the name, already.
