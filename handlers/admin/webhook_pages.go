@@ -52,15 +52,31 @@ func (a *Admin) webhooksInNeed(c *gin.Context, all []web.Attention) ([]web.Atten
 	if err != nil {
 		return nil, explain(err)
 	}
+	var inNeed []web.Attention
 	for _, e := range endpoints {
 		if e.DisabledReason == provisioning.WebhookByHand || e.DisabledAt == nil && e.FailingSince == nil {
 			continue
 		}
-		all = append(all, web.Attention{
+		inNeed = append(inNeed, web.Attention{
 			About: "Webhook " + provisioning.WebhookOrigin(e), Path: webhooksPath + "/" + e.ID, Text: webhookTrouble(e),
 		})
 	}
-	return all, nil
+	return append(all, together(inNeed)...), nil
+}
+
+// mostWebhooksInNeed is how many endpoints the overview tells of one by one.
+const mostWebhooksInNeed = 3
+
+// together makes one line of very many endpoints, so that the overview's own
+// figures stay in sight.
+func together(inNeed []web.Attention) []web.Attention {
+	if len(inNeed) <= mostWebhooksInNeed {
+		return inNeed
+	}
+	return []web.Attention{{
+		About: strconv.Itoa(len(inNeed)) + " webhooks", Path: webhooksPath,
+		Text: "They fail, or were disabled because they did. The list says which, and the page of each what helps.",
+	}}
 }
 
 // WebhooksPage: GET /admin/webhooks.
