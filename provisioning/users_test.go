@@ -114,6 +114,8 @@ func TestSetDisabled(t *testing.T) {
 		}
 		wantSame(t, "ended", p.ender.all(), []string{
 			fmt.Sprintf("user %s %d", first.UserID, first.Epoch+1), fmt.Sprintf("user %s %d", first.UserID, first.Epoch+2),
+			// Enabling looks whether anything is left to end.
+			fmt.Sprintf("older %s %d", first.UserID, first.Epoch+2),
 		})
 		if again := p.enter(t, p.anna(nil)); again.Epoch != first.Epoch+2 || again.UserID != first.UserID {
 			t.Errorf("got %+v, want user %s at epoch %d", again, first.UserID, first.Epoch+2)

@@ -79,9 +79,10 @@ func (s *Store) recallPatiently(ctx context.Context, q Recollection) (Recalled, 
 // ownUse looks whose use it was that makes this one a replay. What was written
 // may have been written by the same sign-in, its answer lost: together with
 // others, by the change before, or by the driver, which asks again by itself
-// when a connection is gone. That is no second use.
+// when a connection is gone. That is no second use. Where a second use is no
+// replay either, it does not matter whose it was.
 func (s *Store) ownUse(ctx context.Context, q Recollection, r Recalled) (Recalled, error) {
-	if r.Spent || !r.Current || !r.Known || r.Status != StatusActive {
+	if r.Spent || !q.Token.Single || !r.Current || !r.Known || r.Status != StatusActive {
 		return r, nil
 	}
 	err := s.fast.GetContext(ctx, &r.Spent, `
