@@ -82,6 +82,7 @@ func (s *server) start(t *testing.T) {
 	}
 	defer log.Close()
 	s.cmd.Stdout, s.cmd.Stderr = log, log
+	dieWithUs(s.cmd)
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +99,14 @@ func (s *server) start(t *testing.T) {
 		}
 		return conn.Close()
 	})
+}
+
+// dieWithUs has the kernel end the process when the test ends without doing so.
+func dieWithUs(cmd *exec.Cmd) {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 }
 
 // end signals the server and waits until it is gone.

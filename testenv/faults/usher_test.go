@@ -81,6 +81,7 @@ func (u *usher) start(t *testing.T) {
 	u.cmd = exec.Command(program, "serve")
 	u.cmd.Env = append([]string{"USHER_METRICS_LISTEN=" + u.metrics}, u.environ...)
 	u.cmd.Stdout, u.cmd.Stderr = stdout, u.log
+	dieWithUs(u.cmd)
 	if err := u.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
