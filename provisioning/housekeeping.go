@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"sync"
 	"time"
-
-	"usher/sql/store"
 )
 
 const (
@@ -22,27 +20,6 @@ const (
 	// analyzePause is between two looks for tables that have grown.
 	analyzePause = 5 * time.Second
 )
-
-// unspent is a token to be given back.
-type unspent struct {
-	tenant, integration string
-	token               store.UsedToken
-	until               time.Time // then it cannot arrive any more; zero = never
-}
-
-// unspend leaves a token to Run. A sign-in that ended in a fault may have been
-// recorded all the same; the person will open the link again.
-func (s *Service) unspend(tenant string, signIn SignIn) {
-	u := unspent{
-		tenant: tenant, integration: signIn.Integration.ID, token: signIn.token, until: signIn.acceptableUntil,
-	}
-	select {
-	case s.unspent <- u:
-	default:
-		s.log.Warn("too many links wait to be given back; one is lost and counts as used",
-			slog.String("integration", u.integration))
-	}
-}
 
 // Run does what may happen later, until ctx ends: it writes the sign-in log,
 // gives tokens back after faults, forgets used tokens that cannot arrive any
@@ -77,7 +54,7 @@ func (s *Service) Run(ctx context.Context) {
 			s.signIns.writeRungs(ctx)
 		case <-counted.C:
 			s.WriteUnknown(ctx)
-		case u := <-s.unspent:
+		case u := <-s.unspent.queue:
 			s.giveBack(ctx, u)
 		case <-tick.C:
 			s.FinishEndings(ctx)
@@ -89,20 +66,6 @@ func (s *Service) Run(ctx context.Context) {
 		case <-grown.C:
 			// Only speed depends on it, and the server does it too.
 			_ = s.store.AnalyzeGrown(ctx)
-		}
-	}
-}
-
-func (s *Service) giveBack(ctx context.Context, u unspent) {
-	for {
-		err := s.store.Unspend(ctx, u.tenant, u.integration, u.token)
-		if err == nil || (!u.until.IsZero() && s.now().After(u.until)) {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(unspendPause):
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,7 +82,13 @@ const maxTries = 24
 func (s *Service) Redeem(ctx context.Context, in Arrival) (SignIn, error) {
 	in.Link.Presented = false
 	return s.admit(ctx, in, func(ctx context.Context, v Verified, signIn *SignIn) error {
+		before := s.unspent.of(in.Tenant.ID, signIn) // Run may be just about to
 		err := s.record(ctx, in, v, signIn)
+		if refusal, refused := errors.AsType[*Refusal](err); refused && refusal.Reason == TokenReplayed {
+			if waiting := slices.Concat(before, s.unspent.of(in.Tenant.ID, signIn)); len(waiting) > 0 {
+				err = s.recordAgain(ctx, in, v, signIn, waiting)
+			}
+		}
 		switch {
 		case err == nil:
 			s.claims.note(&v, s.now())

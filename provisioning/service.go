@@ -50,7 +50,7 @@ type Service struct {
 	resources *recent[*latest[Resource]]
 	failures  clientFailures
 	people    people
-	unspent   chan unspent
+	unspent   *unspendings
 	unknown   *unknownNames
 	signIns   *signInLog
 	claims    *claimCounter
@@ -65,7 +65,7 @@ type Service struct {
 func New(st *store.Store, sealer *Sealer, ender Ender, now func() time.Time, log *slog.Logger) *Service {
 	s := &Service{
 		store: st, sealer: sealer, ender: ender, now: now, log: log,
-		people: newPeople(), unspent: make(chan unspent, maxUnspent), unknown: newUnknownNames(),
+		people: newPeople(), unspent: newUnspendings(), unknown: newUnknownNames(),
 		signIns: newSignInLog(st, now, log),
 		newJob:  make(chan struct{}, 1), claims: newClaimCounter(),
 	}
