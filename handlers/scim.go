@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"strconv"
 	"strings"
 
@@ -185,46 +184,6 @@ func scimAnswer(c *gin.Context, status int, body any) error {
 	}
 	c.Data(status, scimType, text)
 	return nil
-}
-
-// scimPage is which part of a list is wanted (RFC 7644 §3.4.2.4).
-type scimPage struct {
-	start, count int // start counts from 1
-}
-
-func readSCIMPage(c *gin.Context) (scimPage, error) {
-	page := scimPage{1, usualSCIMPage}
-	for _, field := range []struct {
-		name  string
-		least int
-		most  int
-		into  *int
-	}{{"startIndex", 1, maxSCIMStart, &page.start}, {"count", 0, maxSCIMPage, &page.count}} {
-		text, once := single(c.Request.URL.Query()[field.name])
-		if !once {
-			return page, scimBad(scimInvalidValue, "%s: give it once.", field.name)
-		}
-		if text == "" {
-			continue
-		}
-		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			return page, scimBad(scimInvalidValue, "%s: a whole number.", field.name)
-		}
-		*field.into = int(min(max(n, int64(field.least)), int64(field.most)))
-	}
-	return page, nil
-}
-
-// scimList is the answer to a query (RFC 7644 §3.4.2).
-func scimList(c *gin.Context, page scimPage, total int64, resources []map[string]any) error {
-	if resources == nil {
-		resources = []map[string]any{}
-	}
-	return scimAnswer(c, http.StatusOK, map[string]any{
-		"schemas": []string{scimListMessage}, "totalResults": total, "startIndex": page.start,
-		"itemsPerPage": len(resources), "Resources": resources,
-	})
 }
 
 // scimLocation is the address of a resource.

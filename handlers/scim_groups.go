@@ -31,30 +31,7 @@ func scimGroupForm(c *gin.Context, g provisioning.SCIMGroup) map[string]any {
 
 // SCIMGroups: GET /scim/v2/Groups?filter=&startIndex=&count=&attributes=&excludedAttributes=.
 func (a *App) SCIMGroups(c *gin.Context, d provisioning.Directory) error {
-	page, err := readSCIMPage(c)
-	if err != nil {
-		return err
-	}
-	shown, err := readShown(c)
-	if err != nil {
-		return err
-	}
-	filter, some, err := groupFilter(c)
-	if err != nil {
-		return err
-	}
-	if !some {
-		return scimList(c, page, 0, nil)
-	}
-	groups, total, err := a.Provisioning.SCIMGroups(c.Request.Context(), siteOf(c).tenant, d, filter, page.start-1, page.count, shown.has("members"))
-	if err != nil {
-		return err
-	}
-	var forms []map[string]any
-	for _, g := range groups {
-		forms = append(forms, shown.of(scimGroupForm(c, g)))
-	}
-	return scimList(c, page, total, forms)
+	return listSCIM(c, d, "members", groupFilter, a.Provisioning.SCIMGroups, scimGroupForm)
 }
 
 // groupFilter reads the filter of a list of groups. some is false when it asks for

@@ -14,30 +14,7 @@ func etagOf(revision int64) string { return `"` + strconv.FormatInt(revision, 10
 
 // SCIMUsers: GET /scim/v2/Users?filter=&startIndex=&count=&attributes=&excludedAttributes=.
 func (a *App) SCIMUsers(c *gin.Context, d provisioning.Directory) error {
-	page, err := readSCIMPage(c)
-	if err != nil {
-		return err
-	}
-	shown, err := readShown(c)
-	if err != nil {
-		return err
-	}
-	filter, anybody, err := userFilter(c)
-	if err != nil {
-		return err
-	}
-	if !anybody {
-		return scimList(c, page, 0, nil)
-	}
-	users, total, err := a.Provisioning.SCIMUsers(c.Request.Context(), siteOf(c).tenant, d, filter, page.start-1, page.count, shown.has("groups"))
-	if err != nil {
-		return err
-	}
-	var forms []map[string]any
-	for _, u := range users {
-		forms = append(forms, shown.of(scimUserForm(c, u)))
-	}
-	return scimList(c, page, total, forms)
+	return listSCIM(c, d, "groups", userFilter, a.Provisioning.SCIMUsers, scimUserForm)
 }
 
 // userFilter reads the filter of a list of users. anybody is false when it asks

@@ -34,7 +34,7 @@ type Store struct {
 	// flush of its commit.
 	read, write, fast *pool
 	watch             *watch
-	shared            *shared // nil on PostgreSQL
+	shared            *sharedCommits // nil on PostgreSQL
 	checkpoints       checkpoints
 	changes           changeSession // PostgreSQL only
 
@@ -185,7 +185,7 @@ func openSQLite(path string, now func() time.Time, first, mode string) (*Store, 
 		return nil, errors.Join(err, s.write.Close())
 	}
 	s.fast = s.write
-	s.shared = &shared{store: s}
+	s.shared = &sharedCommits{store: s}
 	return s, nil
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// shared lets small writes that come at the same time share a transaction of
+// sharedCommits lets small writes that come at the same time share a transaction of
 // the SQLite file. One transaction at a time can write there, and beginning and
 // committing it costs more than what a sign-in writes in it: locks, and every
 // page that changed.
@@ -17,7 +17,7 @@ import (
 // A write that finds nobody at work leaves at once and alone, in the goroutine
 // of its caller. Whoever comes meanwhile waits, and then all that wait go
 // together, led by the one that came first.
-type shared struct {
+type sharedCommits struct {
 	store *Store
 
 	mu      sync.Mutex
@@ -60,7 +60,7 @@ func (s *Store) inShared(ctx context.Context, do func(ctx context.Context, tx *s
 	return err
 }
 
-func (c *shared) write(ctx context.Context, do func(ctx context.Context, tx *sqlx.Tx) error) error {
+func (c *sharedCommits) write(ctx context.Context, do func(ctx context.Context, tx *sqlx.Tx) error) error {
 	mine := &write{ctx: ctx, do: do}
 	c.mu.Lock()
 	if !c.busy {
@@ -86,7 +86,7 @@ func (c *shared) write(ctx context.Context, do func(ctx context.Context, tx *sql
 }
 
 // leave takes one that waits out of the line, unless it has its turn.
-func (c *shared) leave(mine *write) bool {
+func (c *sharedCommits) leave(mine *write) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	i := slices.Index(c.waiting, mine)
@@ -99,7 +99,7 @@ func (c *shared) leave(mine *write) bool {
 
 // lead does the writes and answers all but the first, which is the caller's. In
 // the end the next ones have their turn.
-func (c *shared) lead(together []*write) {
+func (c *sharedCommits) lead(together []*write) {
 	if len(together) == 0 {
 		return
 	}
@@ -115,7 +115,7 @@ func (c *shared) lead(together []*write) {
 	c.run(together)
 }
 
-func (c *shared) next() {
+func (c *sharedCommits) next() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.waiting) == 0 {
@@ -128,7 +128,7 @@ func (c *shared) next() {
 	together[0].turn <- together
 }
 
-func (c *shared) run(together []*write) {
+func (c *sharedCommits) run(together []*write) {
 	willing := make([]*write, 0, len(together))
 	for _, one := range together {
 		if one.err = one.ctx.Err(); one.err == nil {
@@ -155,7 +155,7 @@ func (c *shared) run(together []*write) {
 }
 
 // inOne does the writes in one transaction, or none of them.
-func (c *shared) inOne(ctx context.Context, together []*write) (err error) {
+func (c *sharedCommits) inOne(ctx context.Context, together []*write) (err error) {
 	conn, err := c.store.writer(ctx)
 	if err != nil {
 		return err
