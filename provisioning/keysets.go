@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"usher/sql/store"
@@ -44,6 +45,8 @@ type keySetReader struct {
 	tries   map[string]*keySetTry // by the integration's id and the URL
 	waiting int
 	ended   map[string]int64 // reads by how they ended
+
+	kept atomic.Int64 // reads whose keys are in the database
 }
 
 // keySetTry is the last read of a set, or the one under way.
@@ -156,22 +159,27 @@ func (s *Service) KeySetReads() []KeySetReads {
 // its integration again when that may have the key by now. What cannot be read
 // leaves the keys as they are.
 func (s *Service) verify(ctx context.Context, in Arrival) (Verified, error) {
+	kept := s.keySets.kept.Load()
 	v, err := s.verifyKnown(ctx, in)
 	if v.set == nil {
 		return v, err
 	}
-	return s.verifyWithSet(ctx, in, v, err)
+	return s.verifyWithSet(ctx, in, v, err, kept)
 }
 
 // verifyWithSet reads the partner's key set again where it is too old for the
-// answer that it has led to.
-func (s *Service) verifyWithSet(ctx context.Context, in Arrival, v Verified, err error) (Verified, error) {
+// answer that it has led to. kept is how many reads had been kept before that.
+func (s *Service) verifyWithSet(ctx context.Context, in Arrival, v Verified, err error, kept int64) (Verified, error) {
 	age := s.now().Sub(v.set.fetchedAt)
 	if v.signed && age < keySetFresh {
 		return v, err
 	}
 	try := s.keySets.try(&v.Integration, s.now(), keySetPause, s.keySetRead(ctx, v.Integration))
-	if try == nil || v.signed && age < keySetOld || !s.keySets.wait(ctx, try) {
+	switch {
+	case try == nil && s.keySets.kept.Load() == kept:
+		return v, err
+	case try == nil: // a read has ended while this link was looked at
+	case v.signed && age < keySetOld, !s.keySets.wait(ctx, try):
 		return v, err
 	}
 	return s.verifyKnown(ctx, in)
@@ -201,6 +209,7 @@ func (s *Service) keySetRead(ctx context.Context, n store.Integration) func() (K
 			s.log.Warn("a partner's key set "+noKeys, slog.String("integration", n.ID))
 		}
 		s.rings.forget(n.TenantID)
+		s.keySets.kept.Add(1)
 		return set, nil
 	}
 }

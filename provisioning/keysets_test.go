@@ -266,6 +266,31 @@ func TestKeySetIsReadOnce(t *testing.T) {
 	})
 }
 
+// TestKeySetIsReadMeanwhile has a link with a new key looked at just before the
+// read ends that brings it. It is too early for another, so that one has to do.
+func TestKeySetIsReadMeanwhile(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		by := &publisher{}
+		by.publish("a")
+		p := w.published(t, by)
+		by.publish("a", "b")
+		link := func(sub, key string) provisioning.Arrival {
+			return p.signed(t, key, key, claims{"sub": sub, "email": sub + "@example.com"})
+		}
+		err := p.svc.VerifyWhile(t.Context(), link("1", "b"), func() { p.signsIn(t, "the link that has it read", link("2", "b")) })
+		if err != nil {
+			t.Errorf("got %v, want it verified", err)
+		}
+		var refusal *provisioning.Refusal
+		if err := p.svc.VerifyWhile(t.Context(), link("3", "c"), func() {}); !errors.As(err, &refusal) {
+			t.Errorf("a key that nobody publishes: got %v, want it refused", err)
+		}
+		if got := by.times(); got != 2 {
+			t.Errorf("got %d reads, want one for all", got)
+		}
+	})
+}
+
 // TestKeySetsAreTheirOwn: a name that one partner publishes takes nothing from
 // another, and pasted keys go before.
 func TestKeySetsAreTheirOwn(t *testing.T) {
