@@ -28,6 +28,9 @@ func TestOwnerSignsIn(t *testing.T) {
 		if a := i.get(t, "/admin", owner); a.status != 200 || !strings.Contains(a.body, "Olga Owner") {
 			t.Errorf("got %v, want the overview", a)
 		}
+		if a := i.get(t, "/admin/"); a.status != http.StatusSeeOther || a.header.Get("Location") != "/admin" {
+			t.Errorf("/admin/: got %v, want to be sent to /admin", a)
+		}
 		for _, path := range []string{"/admin/setup", "/admin/join"} {
 			weak.Set("password", ownerPassword)
 			if a := i.post(t, path, weak.Encode()); a.status != 404 || a.adminCookie() != "" {

@@ -331,6 +331,7 @@ func adminRoutes(engine *gin.Engine, app *handlers.App, a *admin.Admin) {
 		{http.MethodPost, "/admin/setup", a.Public(a.Setup)},
 		{http.MethodGet, "/admin/join", a.Public(a.Enrol)},
 		{http.MethodPost, "/admin/join", a.Public(a.Join)},
+		{http.MethodGet, "/admin/", a.Public(a.WithoutSlash)},
 	} {
 		engine.Handle(r.method, r.path, tenant, adminHost, ownPage, r.handler)
 	}

@@ -167,3 +167,9 @@ func seeOther(c *gin.Context, path string) {
 	c.Status(http.StatusSeeOther)
 	c.Writer.WriteHeaderNow()
 }
+
+// WithoutSlash leads who has typed /admin/ to the overview.
+func (a *Admin) WithoutSlash(c *gin.Context) error {
+	seeOther(c, "/admin")
+	return nil
+}
