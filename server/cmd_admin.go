@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,10 +19,8 @@ func newAdmin(p program) *cobra.Command {
 		Short: "Make, list, let in and remove administrators",
 		Example: "  usher admin create --email olga@example.com --role owner\n" +
 			"  usher admin link olga@example.com\n  usher admin list",
-		Args: unknownCommand,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	host := c.PersistentFlags().String("host", "", "a host of the tenant meant (default: the tenant without hosts)")
+	host := family(c)
 	c.AddCommand(newAdminCreate(p, host), newAdminList(p, host), newAdminLink(p, host),
 		newAdminSwitch(p, host, "disable", "Switch an account off: its sessions end at once", true),
 		newAdminSwitch(p, host, "enable", "Switch an account on again", false),
@@ -116,7 +113,7 @@ func newAdminList(p program, host *string) *cobra.Command {
 		Args:  noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return p.withTenant(c.Context(), *host, func(t commandTenant) error {
-				table := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
+				table := newTable(p.stdout)
 				fmt.Fprintln(table, "EMAIL\tNAME\tROLE\tSTATE\tSINCE")
 				for after := ""; ; {
 					accounts, next, err := t.admins.Accounts(c.Context(), t.tenant, after)
@@ -225,10 +222,8 @@ func newAPIKey(p program) *cobra.Command {
 		Use:     "api-key",
 		Short:   "Make, list and revoke keys of the API",
 		Example: "  usher api-key create --name \"nightly export\" --scope users:read --days 365\n  usher api-key list",
-		Args:    unknownCommand,
-		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	host := c.PersistentFlags().String("host", "", "a host of the tenant meant (default: the tenant without hosts)")
+	host := family(c)
 	c.AddCommand(newAPIKeyCreate(p, host), newAPIKeyList(p, host), newAPIKeyRevoke(p, host))
 	return c
 }
@@ -281,7 +276,7 @@ func newAPIKeyList(p program, host *string) *cobra.Command {
 		Args:  noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return p.withTenant(c.Context(), *host, func(t commandTenant) error {
-				table := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
+				table := newTable(p.stdout)
 				fmt.Fprintln(table, "ID\tNAME\tKEY\tSCOPES\tLAST USED\tSTATE")
 				for before := ""; ; {
 					keys, next, err := t.admins.APIKeys(c.Context(), t.tenant, before)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,10 +21,8 @@ func newAPIConnection(p program) *cobra.Command {
 			"be allowed, and secrets, with which it asks what a token is worth.",
 		Example: "  usher api-connection add billing --display-name Billing\n" +
 			"  usher api-connection add-scope billing billing:write",
-		Args: unknownCommand,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	host := c.PersistentFlags().String("host", "", "a host of the tenant meant (default: the tenant without hosts)")
+	host := family(c)
 	c.AddCommand(newConnectionList(p, host), newConnectionShow(p, host), newConnectionAdd(p, host), newConnectionChange(p, host),
 		newScopeAdd(p, host), newScopeChange(p, host), newScopeDelete(p, host), newRotateSecret(p, host, connectionOwner),
 		newConnectionDelete(p, host))
@@ -78,21 +75,13 @@ func newConnectionList(p program, host *string) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				table, encoder := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0), json.NewEncoder(p.stdout)
-				if !asJSON {
-					fmt.Fprintln(table, "NAME\tDISPLAY NAME\tMADE")
-				}
-				for _, n := range connections {
-					if !asJSON {
-						fmt.Fprintf(table, "%s\t%s\t%s\n", n.Name, n.DisplayName, n.CreatedAt.UTC().Format(time.RFC3339))
-					} else if err := encoder.Encode(listConnection(n)); err != nil {
-						return err
-					}
-				}
-				if next != "" {
-					fmt.Fprintf(p.stderr, "There are more: --after %q\n", next)
-				}
-				return table.Flush()
+				p.tellMore(next)
+				return printList(p.stdout, connections, asJSON,
+					func(n tokens.Connection) any { return listConnection(n) },
+					"NAME\tDISPLAY NAME\tMADE",
+					func(n tokens.Connection) []any {
+						return []any{n.Name, n.DisplayName, n.CreatedAt.UTC().Format(time.RFC3339)}
+					})
 			})
 		},
 	}
@@ -113,7 +102,7 @@ func (p program) printConnection(c *cobra.Command, t commandTenant, n tokens.Con
 		listed.Secrets, listed.Secret = listSecrets(secrets), secret
 		return json.NewEncoder(p.stdout).Encode(listed)
 	}
-	table := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
+	table := newTable(p.stdout)
 	fmt.Fprintf(table, "Name:\t%s\nDisplay name:\t%s\nAsks at:\t%s\n", n.Name, n.DisplayName, t.origin.String()+handlers.ConnectIntrospectPath)
 	for _, scope := range n.Scopes {
 		fmt.Fprintf(table, "Scope %s:\t%s\n", scope.Name, scope.DisplayName)

@@ -18,10 +18,8 @@ func newAudit(p program) *cobra.Command {
 		Long: "Every act of an administrator is a row of the audit log, and each row's hash covers the one\n" +
 			"before it: a changed, missing or moved row is found by recomputing the hashes.",
 		Example: "  usher audit verify\n  usher audit export >audit.jsonl\n  usher audit verify --file audit.jsonl",
-		Args:    unknownCommand,
-		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	host := c.PersistentFlags().String("host", "", "a host of the tenant meant (default: the tenant without hosts)")
+	host := family(c)
 	c.AddCommand(newAuditVerify(p, host), newAuditExport(p, host))
 	return c
 }

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -19,10 +17,8 @@ func newClaim(p program) *cobra.Command {
 		Long: "A claim is something that tokens say of people beyond what every tenant can say: it is\n" +
 			"filled from the meta that partners send, or entered.",
 		Example: "  usher claim add shelf --type text --meta-path library.shelf",
-		Args:    unknownCommand,
-		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	host := c.PersistentFlags().String("host", "", "a host of the tenant meant (default: the tenant without hosts)")
+	host := family(c)
 	c.AddCommand(newClaimList(p, host), newClaimAdd(p, host), newClaimChange(p, host), newClaimDelete(p, host),
 		newClaimValues(p, host), newClaimSet(p, host), newClaimUnset(p, host))
 	return c
@@ -38,18 +34,10 @@ type listedClaim struct {
 
 // printClaims prints claims as JSON, one a line, or for people.
 func (p program) printClaims(claims []tokens.CustomClaim, asJSON bool) error {
-	table, encoder := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0), json.NewEncoder(p.stdout)
-	if !asJSON {
-		fmt.Fprintln(table, "CLAIM\tDISPLAY NAME\tTYPE\tPATH IN META")
-	}
-	for _, claim := range claims {
-		if !asJSON {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", claim.Name, claim.DisplayName, claim.Type, claim.MetaPath)
-		} else if err := encoder.Encode(listedClaim{claim.Name, claim.DisplayName, claim.Type, claim.MetaPath}); err != nil {
-			return err
-		}
-	}
-	return table.Flush()
+	return printList(p.stdout, claims, asJSON,
+		func(k tokens.CustomClaim) any { return listedClaim{k.Name, k.DisplayName, k.Type, k.MetaPath} },
+		"CLAIM\tDISPLAY NAME\tTYPE\tPATH IN META",
+		func(k tokens.CustomClaim) []any { return []any{k.Name, k.DisplayName, k.Type, k.MetaPath} })
 }
 
 func newClaimList(p program, host *string) *cobra.Command {
@@ -110,12 +98,8 @@ func newClaimChange(p program, host *string) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			return p.withTenant(c.Context(), *host, func(t commandTenant) error {
 				var wish tokens.CustomClaimSettings
-				if c.Flags().Changed("display-name") {
-					wish.DisplayName = &shown
-				}
-				if c.Flags().Changed("meta-path") {
-					wish.MetaPath = &path
-				}
+				wish.DisplayName = changed(c, "display-name", &shown)
+				wish.MetaPath = changed(c, "meta-path", &path)
 				claim, err := t.tokens.ChangeCustomClaim(c.Context(), t.tenant.ID, args[0], wish, byCommand)
 				if err != nil {
 					return err

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -19,22 +17,16 @@ type listedValue struct {
 
 // printValues prints what the claims say of a user.
 func (p program) printValues(claims []tokens.PersonClaim, asJSON bool) error {
-	table, encoder := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0), json.NewEncoder(p.stdout)
-	if !asJSON {
-		fmt.Fprintln(table, "CLAIM\tVALUE\tFROM")
-	}
-	for _, one := range claims {
-		if !asJSON {
+	return printList(p.stdout, claims, asJSON,
+		func(k tokens.PersonClaim) any { return listedValue{k.Claim.Name, k.Value, k.Source} },
+		"CLAIM\tVALUE\tFROM",
+		func(k tokens.PersonClaim) []any {
 			value := "none"
-			if one.Value != nil {
-				value = fmt.Sprint(one.Value)
+			if k.Value != nil {
+				value = fmt.Sprint(k.Value)
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\n", one.Claim.Name, value, one.Source)
-		} else if err := encoder.Encode(listedValue{one.Claim.Name, one.Value, one.Source}); err != nil {
-			return err
-		}
-	}
-	return table.Flush()
+			return []any{k.Claim.Name, value, k.Source}
+		})
 }
 
 // claimsOfUser is a command about the claims of a user, which prints them once

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,10 +21,8 @@ func newClient(p program) *cobra.Command {
 			"in. It proves who it is with one of its secrets or with a key of its own; a public client,\n" +
 			"such as an app on a phone, proves nothing.",
 		Example: "  usher client add nightly --name \"Nightly job\" --scope billing\n  usher client rotate nightly",
-		Args:    unknownCommand,
-		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	host := c.PersistentFlags().String("host", "", "a host of the tenant meant (default: the tenant without hosts)")
+	host := family(c)
 	c.AddCommand(newClientList(p, host), newClientShow(p, host), newClientAdd(p, host), newClientChange(p, host),
 		newRotateSecret(p, host, clientOwner), newClientDelete(p, host))
 	return c
@@ -115,9 +112,7 @@ func newClientList(p program, host *string) *cobra.Command {
 				if err := printClients(p.stdout, clients, asJSON); err != nil {
 					return err
 				}
-				if next != "" {
-					fmt.Fprintf(p.stderr, "There are more: --after %q\n", next)
-				}
+				p.tellMore(next)
 				return nil
 			})
 		},
@@ -128,21 +123,12 @@ func newClientList(p program, host *string) *cobra.Command {
 }
 
 func printClients(w io.Writer, clients []tokens.Client, asJSON bool) error {
-	if asJSON {
-		encoder := json.NewEncoder(w)
-		for _, k := range clients {
-			if err := encoder.Encode(listClient(k)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "CLIENT ID\tNAME\tSTATE\tTOKENS\tSCOPES")
-	for _, k := range clients {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", k.ClientID, k.Name, clientState(k), k.AccessTokenFormat, inLine(k.APIScopes))
-	}
-	return table.Flush()
+	return printList(w, clients, asJSON,
+		func(k tokens.Client) any { return listClient(k) },
+		"CLIENT ID\tNAME\tSTATE\tTOKENS\tSCOPES",
+		func(k tokens.Client) []any {
+			return []any{k.ClientID, k.Name, clientState(k), k.AccessTokenFormat, inLine(k.APIScopes)}
+		})
 }
 
 // printClient prints one client with its secrets, as JSON or for people. secret
@@ -157,7 +143,7 @@ func (p program) printClient(c *cobra.Command, t commandTenant, k tokens.Client,
 		listed.Secrets, listed.ClientSecret = listSecrets(secrets), secret
 		return json.NewEncoder(p.stdout).Encode(listed)
 	}
-	table := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
+	table := newTable(p.stdout)
 	for _, row := range clientRows(k, t.origin.String()) {
 		fmt.Fprintf(table, "%s\t%s\n", row[0], row[1])
 	}

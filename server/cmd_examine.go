@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,7 +56,7 @@ func newExamine(p program) *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&host, "host", "", "a host of the tenant meant (default: the tenant without hosts)")
+	c.Flags().StringVar(&host, "host", "", hostUsage)
 	c.Flags().StringVar(&reference, "reference", "", "examine the entry of the sign-in log with this reference instead")
 	c.Flags().StringVar(&at, "at", "", "when the link arrives, such as 2030-01-31T12:00:00Z (default: now)")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -121,7 +120,7 @@ func printExamination(w io.Writer, e provisioning.Examination) error {
 		fmt.Fprintln(w, "Note: "+note)
 	}
 	fmt.Fprintln(w)
-	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	table := newTable(w)
 	for _, check := range e.Checks {
 		fmt.Fprintf(table, "%s\t%s\t%s\n", verdictMarks[check.Verdict], check.Label, check.Text)
 		if check.Fix != "" && check.Fix != e.Fix() {

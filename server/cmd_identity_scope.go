@@ -1,11 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -19,10 +17,8 @@ func newIdentityScope(p program) *cobra.Command {
 		Long: "An identity scope is what a client can ask to be told about a person: a bundle of\n" +
 			"claims. Those that every tenant has cannot be changed.",
 		Example: "  usher identity-scope add library --claim given_name --claim shelf",
-		Args:    unknownCommand,
-		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	host := c.PersistentFlags().String("host", "", "a host of the tenant meant (default: the tenant without hosts)")
+	host := family(c)
 	c.AddCommand(newIdentityScopeList(p, host), newIdentityScopeAdd(p, host), newIdentityScopeChange(p, host), newIdentityScopeDelete(p, host))
 	return c
 }
@@ -37,18 +33,14 @@ type listedIdentityScope struct {
 
 // printIdentityScopes prints identity scopes as JSON, one a line, or for people.
 func (p program) printIdentityScopes(scopes []tokens.IdentityScope, asJSON bool) error {
-	table, encoder := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0), json.NewEncoder(p.stdout)
-	if !asJSON {
-		fmt.Fprintln(table, "SCOPE\tDISPLAY NAME\tCLAIMS\tBUILT IN")
-	}
-	for _, scope := range scopes {
-		if !asJSON {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", scope.Name, scope.DisplayName, strings.Join(scope.Claims, " "), yesOrNo(scope.BuiltIn))
-		} else if err := encoder.Encode(listedIdentityScope{scope.Name, scope.DisplayName, scope.Claims, scope.BuiltIn}); err != nil {
-			return err
-		}
-	}
-	return table.Flush()
+	return printList(p.stdout, scopes, asJSON,
+		func(s tokens.IdentityScope) any {
+			return listedIdentityScope{s.Name, s.DisplayName, s.Claims, s.BuiltIn}
+		},
+		"SCOPE\tDISPLAY NAME\tCLAIMS\tBUILT IN",
+		func(s tokens.IdentityScope) []any {
+			return []any{s.Name, s.DisplayName, strings.Join(s.Claims, " "), yesOrNo(s.BuiltIn)}
+		})
 }
 
 func yesOrNo(is bool) string {
@@ -116,9 +108,7 @@ func newIdentityScopeChange(p program, host *string) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			return p.withTenant(c.Context(), *host, func(t commandTenant) error {
 				var wish tokens.IdentityScopeSettings
-				if c.Flags().Changed("display-name") {
-					wish.DisplayName = &shown
-				}
+				wish.DisplayName = changed(c, "display-name", &shown)
 				if none {
 					wish.Claims = []string{}
 				} else if c.Flags().Changed("claim") {

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"strconv"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -90,10 +89,8 @@ func newIntegration(p program) *cobra.Command {
 		Use:     "integration",
 		Short:   "Install, show, change, rotate and remove integrations",
 		Example: "  usher integration install --name \"Acme Academy\" --max-age 180\n  usher integration list",
-		Args:    unknownCommand,
-		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	host := c.PersistentFlags().String("host", "", "a host of the tenant meant (default: the tenant without hosts)")
+	host := family(c)
 	c.AddCommand(newInstall(p, host), newList(p, host), newShow(p, host), newChange(p, host), newRotate(p, host),
 		newRetire(p, host), newKeySet(p, host), newSignEveryoneOut(p, host), newRemove(p, host))
 	return c
@@ -151,7 +148,7 @@ func newList(p program, host *string) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				table := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
+				table := newTable(p.stdout)
 				fmt.Fprintln(table, "ID\tAPP ID\tNAME\tMAX AGE\tKEY\tALGORITHM\tSTATE")
 				for _, n := range all {
 					maxAge := n.MaxAge.String()
@@ -231,7 +228,7 @@ func printRemoval(w io.Writer, r provisioning.Removal) error {
 		}
 		return strconv.FormatInt(n, 10)
 	}
-	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	table := newTable(w)
 	for _, row := range []struct {
 		what          string
 		count         int64

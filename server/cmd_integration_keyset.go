@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,7 +54,7 @@ func newKeySet(p program, host *string) *cobra.Command {
 }
 
 func showKeySet(w io.Writer, url string, set provisioning.KeySet) error {
-	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	table := newTable(w)
 	fmt.Fprintf(table, "URL:\t%s\n", url)
 	if set.FetchedAt == nil {
 		fmt.Fprintln(table, "Read:\tnot yet")

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -158,7 +157,7 @@ func showIntegration(w io.Writer, t commandTenant, n provisioning.Installed, key
 		embedMaxAge = "none: a token can be presented until its exp"
 	}
 	_, advice := clock.Advice(n.MaxAge, n.Leeway)
-	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	table := newTable(w)
 	for _, row := range [][2]any{
 		{"Name", n.Name},
 		{"Id", n.ID},
@@ -196,7 +195,7 @@ func showIntegration(w io.Writer, t commandTenant, n provisioning.Installed, key
 		return err
 	}
 	fmt.Fprintln(w)
-	table = tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	table = newTable(w)
 	fmt.Fprintln(table, "KEY\tALGORITHM\tSTATE\tLAST USED\tSIGN-INS, 7 DAYS\tSHARE\tSAFE TO RETIRE")
 	for _, k := range keys {
 		used, safe := "never", "no"

@@ -45,7 +45,7 @@ func newJWT(p program) *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&host, "host", "", "a host of the tenant meant (default: the tenant without hosts)")
+	c.Flags().StringVar(&host, "host", "", hostUsage)
 	c.Flags().StringVar(&user, "user", "", "e-mail address or id of the user for whom it speaks")
 	c.Flags().StringVar(&scope, "scope", "", "names of scopes with commas between them")
 	c.Flags().StringVar(&audience, "audience", "", "for whom else it is: names with commas between them")

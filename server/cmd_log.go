@@ -41,7 +41,7 @@ func newLog(p program) *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&f.host, "host", "", "a host of the tenant meant (default: the tenant without hosts)")
+	c.Flags().StringVar(&f.host, "host", "", hostUsage)
 	c.Flags().StringVar(&f.reference, "reference", "", "the attempt with this reference")
 	c.Flags().StringVar(&f.email, "email", "", "attempts for this address, in any spelling")
 	c.Flags().StringVar(&f.reason, "reason", "", "refusals with this reason")

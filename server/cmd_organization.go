@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,10 +22,8 @@ func newOrganization(p program) *cobra.Command {
 			"acme.dev is below acme. Its other settings are those of a client: usher client change.",
 		Example: "  usher organization add acme --display-name \"Acme Ltd\"\n" +
 			"  usher organization add acme.dev\n  usher organization add-member acme.dev anna@example.com --role owner",
-		Args: unknownCommand,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	host := c.PersistentFlags().String("host", "", "a host of the tenant meant (default: the tenant without hosts)")
+	host := family(c)
 	c.AddCommand(newOrganizationList(p, host), newOrganizationShow(p, host), newOrganizationAdd(p, host), newOrganizationChange(p, host),
 		newRotateSecret(p, host, organizationOwner), newOrganizationDelete(p, host), newAddMember(p, host), newDropMember(p, host))
 	return c
@@ -78,9 +75,7 @@ func newOrganizationList(p program, host *string) *cobra.Command {
 				if err := printOrganizations(p.stdout, list, asJSON); err != nil {
 					return err
 				}
-				if next != "" {
-					fmt.Fprintf(p.stderr, "There are more: --after %q\n", next)
-				}
+				p.tellMore(next)
 				return nil
 			})
 		},
@@ -92,21 +87,12 @@ func newOrganizationList(p program, host *string) *cobra.Command {
 }
 
 func printOrganizations(w io.Writer, list []tokens.Organization, asJSON bool) error {
-	if asJSON {
-		encoder := json.NewEncoder(w)
-		for _, n := range list {
-			if err := encoder.Encode(listOrganization(n)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "GLOBAL ID\tDISPLAY NAME\tSTATE")
-	for _, n := range list {
-		fmt.Fprintf(table, "%s%s\t%s\t%s\n", strings.Repeat("  ", n.Depth()), n.GlobalID(), n.Name, clientState(n.Client))
-	}
-	return table.Flush()
+	return printList(w, list, asJSON,
+		func(n tokens.Organization) any { return listOrganization(n) },
+		"GLOBAL ID\tDISPLAY NAME\tSTATE",
+		func(n tokens.Organization) []any {
+			return []any{strings.Repeat("  ", n.Depth()) + n.GlobalID(), n.Name, clientState(n.Client)}
+		})
 }
 
 // maxMembersShown is how many members show prints.
@@ -134,7 +120,7 @@ func (p program) printOrganization(c *cobra.Command, t commandTenant, n tokens.O
 		}
 		return json.NewEncoder(p.stdout).Encode(listed)
 	}
-	table := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
+	table := newTable(p.stdout)
 	for _, row := range [][2]string{
 		{"Global id:", n.GlobalID()},
 		{"Display name:", n.Name},
@@ -179,9 +165,7 @@ func newOrganizationAdd(p program, host *string) *cobra.Command {
 		Args:    oneName,
 		RunE: func(c *cobra.Command, args []string) error {
 			var wish tokens.OrganizationSettings
-			if c.Flags().Changed("display-name") {
-				wish.DisplayName = &shown
-			}
+			wish.DisplayName = changed(c, "display-name", &shown)
 			parent, name := "", args[0]
 			if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
 				parent, name = name[:dot], name[dot+1:]
@@ -213,12 +197,8 @@ func newOrganizationChange(p program, host *string) *cobra.Command {
 		Args:    oneName,
 		RunE: func(c *cobra.Command, args []string) error {
 			var wish tokens.OrganizationSettings
-			if c.Flags().Changed("display-name") {
-				wish.DisplayName = &shown
-			}
-			if c.Flags().Changed("disabled") {
-				wish.Disabled = &disabled
-			}
+			wish.DisplayName = changed(c, "display-name", &shown)
+			wish.Disabled = changed(c, "disabled", &disabled)
 			if wish == (tokens.OrganizationSettings{}) {
 				return usageError(c, errors.New("name at least one of --display-name and --disabled"))
 			}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,10 +22,8 @@ func newResource(p program) *cobra.Command {
 			"signed in. It is named KIND/ID, such as vote-widget/57cc26, and belongs to an integration.",
 		Example: "  usher resource list --kind vote-widget\n" +
 			"  usher resource add vote-widget/57cc26 --integration APP-ID --title \"The vote\" --content https://content.example/57cc26",
-		Args: unknownCommand,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	host := c.PersistentFlags().String("host", "", "a host of the tenant meant (default: the tenant without hosts)")
+	host := family(c)
 	c.AddCommand(newResourceList(p, host), newResourceShow(p, host), newResourceAdd(p, host), newResourceChange(p, host), newResourceDelete(p, host))
 	return c
 }
@@ -84,9 +81,7 @@ func newResourceList(p program, host *string) *cobra.Command {
 						return err
 					}
 				}
-				if next != "" {
-					fmt.Fprintf(p.stderr, "There are more: --after %q\n", next)
-				}
+				p.tellMore(next)
 				return nil
 			})
 		},
@@ -99,7 +94,7 @@ func newResourceList(p program, host *string) *cobra.Command {
 }
 
 func printResources(w io.Writer, resources []provisioning.Resource, names map[string]string) error {
-	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	table := newTable(w)
 	fmt.Fprintln(table, "RESOURCE\tTITLE\tOWNER\tFOR\tCONTENT")
 	for _, r := range resources {
 		fmt.Fprintf(table, "%s/%s\t%s\t%s\t%s\t%s\n", r.Kind, r.ID, r.Title, names[r.IntegrationID], whoMayOpen(r), contentOf(r))
@@ -135,7 +130,7 @@ func (p program) printResource(c *cobra.Command, t commandTenant, r provisioning
 	if err != nil {
 		return err
 	}
-	table := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
+	table := newTable(p.stdout)
 	for _, row := range [][2]string{
 		{"Resource:", r.Kind + "/" + r.ID},
 		{"Title:", r.Title},
@@ -189,15 +184,9 @@ func (f *resourceFlags) on(c *cobra.Command) {
 // settings are those of the flags that were given.
 func (f *resourceFlags) settings(c *cobra.Command) provisioning.ResourceSettings {
 	var wish provisioning.ResourceSettings
-	if c.Flags().Changed("title") {
-		wish.Title = &f.title
-	}
-	if c.Flags().Changed("content") {
-		wish.Content = &f.content
-	}
-	if c.Flags().Changed("restricted") {
-		wish.Restricted = &f.restricted
-	}
+	wish.Title = changed(c, "title", &f.title)
+	wish.Content = changed(c, "content", &f.content)
+	wish.Restricted = changed(c, "restricted", &f.restricted)
 	return wish
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,10 +16,8 @@ func newSCIM(p program) *cobra.Command {
 		Use:     "scim",
 		Short:   "Connect a directory to an integration by SCIM",
 		Example: "  usher scim token 01900000-0000-7000-8000-000000000001 --name Okta --days 365\n  usher scim show 01900000-0000-7000-8000-000000000001",
-		Args:    unknownCommand,
-		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	host := c.PersistentFlags().String("host", "", "a host of the tenant meant (default: the tenant without hosts)")
+	host := family(c)
 	c.AddCommand(newSCIMShow(p, host), newSCIMChange(p, host), newSCIMToken(p, host), newSCIMRevoke(p, host))
 	return c
 }
@@ -37,7 +34,7 @@ func newSCIMShow(p program, host *string) *cobra.Command {
 					return err
 				}
 				fmt.Fprintf(p.stdout, "Subject: %s\n", connection.Subject)
-				table := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
+				table := newTable(p.stdout)
 				fmt.Fprintln(table, "ID\tNAME\tTOKEN\tLAST USED\tSTATE")
 				for _, k := range tokens {
 					fmt.Fprintf(table, "%s\t%s\tusc_…%s\t%s\t%s\n", k.ID, k.Name, k.Ending, momentOr(k.UsedAt, "never"), scimTokenState(k, time.Now()))

@@ -55,7 +55,7 @@ func newSign(p program) *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&host, "host", "", "a host of the tenant meant (default: the tenant without hosts)")
+	c.Flags().StringVar(&host, "host", "", hostUsage)
 	c.Flags().StringVar(&email, "email", "", "the person's e-mail address")
 	c.Flags().StringVar(&subject, "sub", "", "the person's id at the partner")
 	c.Flags().StringSliceVar(&groups, "group", nil, "a group's external id; may be repeated; \"\" = an empty list (default: left out)")

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,10 +19,8 @@ func newSigningKey(p program) *cobra.Command {
 		Long: "A signing key stands among the public keys for an hour before it signs, is replaced by\n" +
 			"itself after 90 days, and stays among the public keys until its last token has ended.",
 		Example: "  usher signing-key list\n  usher signing-key rotate\n  usher signing-key rotate --now --yes",
-		Args:    unknownCommand,
-		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	host := c.PersistentFlags().String("host", "", "a host of the tenant meant (default: the tenant without hosts)")
+	host := family(c)
 	c.AddCommand(newSigningKeyList(p, host), newSigningKeyRotate(p, host))
 	return c
 }
@@ -70,25 +66,17 @@ func newSigningKeyList(p program, host *string) *cobra.Command {
 }
 
 func printSigningKeys(w io.Writer, keys []tokens.SigningKey, asJSON bool) error {
-	if asJSON {
-		encoder := json.NewEncoder(w)
-		for _, k := range keys {
-			if err := encoder.Encode(listedSigningKey{
+	return printList(w, keys, asJSON,
+		func(k tokens.SigningKey) any {
+			return listedSigningKey{
 				ID: k.ID, Algorithm: k.Algorithm, State: k.State, CreatedAt: k.CreatedAt.UTC(), ActiveAt: k.ActiveAt.UTC(),
 				RetiredAt: utc(k.RetiredAt), GoneAt: utc(k.GoneAt),
-			}); err != nil {
-				return err
 			}
-		}
-		return nil
-	}
-	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "KEY ID\tALGORITHM\tSTATE\tSIGNS FROM\tSIGNS UNTIL\tSERVED UNTIL")
-	for _, k := range keys {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Algorithm, k.State, k.ActiveAt.UTC().Format(time.RFC3339),
-			timeOr(k.RetiredAt, "replaced"), timeOr(k.GoneAt, "replaced"))
-	}
-	return table.Flush()
+		},
+		"KEY ID\tALGORITHM\tSTATE\tSIGNS FROM\tSIGNS UNTIL\tSERVED UNTIL",
+		func(k tokens.SigningKey) []any {
+			return []any{k.ID, k.Algorithm, k.State, k.ActiveAt.UTC().Format(time.RFC3339), timeOr(k.RetiredAt, "replaced"), timeOr(k.GoneAt, "replaced")}
+		})
 }
 
 func utc(at *time.Time) *time.Time {

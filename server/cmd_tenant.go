@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -59,7 +58,7 @@ func newTenantList(p program) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				table := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
+				table := newTable(p.stdout)
 				fmt.Fprintln(table, "ID\tNAME\tHOSTS\tSINCE")
 				for _, t := range all {
 					fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", t.ID, t.Name, hostsOf(t), t.CreatedAt.UTC().Format(time.RFC3339))
@@ -127,12 +126,8 @@ func newTenantChange(p program) *cobra.Command {
 		Args:    oneArgument,
 		RunE: func(c *cobra.Command, args []string) error {
 			var wish provisioning.TenantWish
-			if c.Flags().Changed("name") {
-				wish.Name = &name
-			}
-			if c.Flags().Changed(hostsFlag) {
-				wish.Hosts = &hosts
-			}
+			wish.Name = changed(c, "name", &name)
+			wish.Hosts = changed(c, hostsFlag, &hosts)
 			if wish.Name == nil && wish.Hosts == nil {
 				return usageError(c, fmt.Errorf("name at least one of --name and --%s", hostsFlag))
 			}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,10 +20,8 @@ func newUser(p program) *cobra.Command {
 		Short:   "List, show, disable, enable, sign out, erase and merge users",
 		Long:    "Users are the people whom partners sent. A user is named by its id or by its e-mail address.",
 		Example: "  usher user list --search anna\n  usher user show anna@example.com\n  usher user disable anna@example.com",
-		Args:    unknownCommand,
-		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	host := c.PersistentFlags().String("host", "", "a host of the tenant meant (default: the tenant without hosts)")
+	host := family(c)
 	c.AddCommand(
 		newUserList(p, host), newUserShow(p, host),
 		newUserAct(p, host, "disable", "Disable a user: sessions end at once, and no link signs the person in", "Disabled",
@@ -100,20 +97,14 @@ func newUserList(p program, host *string) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if asJSON {
-					encoder := json.NewEncoder(p.stdout)
-					for _, u := range users {
-						if err := encoder.Encode(listUser(u)); err != nil {
-							return err
-						}
-					}
-				} else if err := printUsers(p.stdout, users); err != nil {
-					return err
-				}
-				if next != "" {
-					fmt.Fprintf(p.stderr, "There are more: --after %q\n", next)
-				}
-				return nil
+				p.tellMore(next)
+				return printList(p.stdout, users, asJSON,
+					func(u provisioning.Profile) any { return listUser(u) },
+					"ID\tE-MAIL\tNAME\tSTATUS\tGROUPS\tSINCE",
+					func(u provisioning.Profile) []any {
+						listed := listUser(u)
+						return []any{listed.ID, listed.Email, listed.Name, listed.Status, len(listed.Groups), listed.CreatedAt.Format(time.RFC3339)}
+					})
 			})
 		},
 	}
@@ -123,17 +114,6 @@ func newUserList(p program, host *string) *cobra.Command {
 	c.Flags().StringVar(&after, "after", "", "go on behind what the page before ended with")
 	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
 	return c
-}
-
-func printUsers(w io.Writer, users []provisioning.Profile) error {
-	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tE-MAIL\tNAME\tSTATUS\tGROUPS\tSINCE")
-	for _, u := range users {
-		listed := listUser(u)
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\n",
-			listed.ID, listed.Email, listed.Name, listed.Status, len(listed.Groups), listed.CreatedAt.Format(time.RFC3339))
-	}
-	return table.Flush()
 }
 
 func newUserShow(p program, host *string) *cobra.Command {
@@ -220,7 +200,7 @@ func printUser(w io.Writer, u provisioning.Profile, held provisioning.Belongings
 		return names[source]
 	}
 	listed := listUser(u)
-	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	table := newTable(w)
 	for _, line := range [][2]string{
 		{"Id", u.ID},
 		{"E-mail", u.Email},

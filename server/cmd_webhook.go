@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,10 +20,8 @@ func newWebhook(p program) *cobra.Command {
 			"these commands leave work to them.",
 		Example: "  usher webhook add https://app.example/webhooks --type user.created --type user.erased\n" +
 			"  usher webhook deliveries ID --state failed",
-		Args: unknownCommand,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	host := c.PersistentFlags().String("host", "", "a host of the tenant meant (default: the tenant without hosts)")
+	host := family(c)
 	c.AddCommand(newWebhookList(p, host), newWebhookTypes(p), newWebhookShow(p, host), newWebhookAdd(p, host), newWebhookChange(p, host),
 		newWebhookRoll(p, host), newWebhookTest(p, host), newWebhookDelete(p, host), newWebhookDeliveries(p, host),
 		newWebhookDelivery(p, host), newWebhookResend(p, host))
@@ -83,18 +80,12 @@ func newWebhookList(p program, host *string) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				table, encoder := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0), json.NewEncoder(p.stdout)
-				if !asJSON {
-					fmt.Fprintln(table, "ID\tENDPOINT\tSTATE\tEVENTS")
-				}
-				for _, e := range endpoints {
-					if !asJSON {
-						fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", e.ID, provisioning.WebhookOrigin(e), webhookStanding(e), strings.Join(e.Types, " "))
-					} else if err := encoder.Encode(listWebhook(e)); err != nil {
-						return err
-					}
-				}
-				return table.Flush()
+				return printList(p.stdout, endpoints, asJSON,
+					func(e provisioning.WebhookEndpoint) any { return listWebhook(e) },
+					"ID\tENDPOINT\tSTATE\tEVENTS",
+					func(e provisioning.WebhookEndpoint) []any {
+						return []any{e.ID, provisioning.WebhookOrigin(e), webhookStanding(e), strings.Join(e.Types, " ")}
+					})
 			})
 		},
 	}
@@ -108,7 +99,7 @@ func newWebhookTypes(p program) *cobra.Command {
 		Short: "List the types of events",
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			table := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
+			table := newTable(p.stdout)
 			for _, t := range provisioning.EventTypes() {
 				fmt.Fprintf(table, "%s\t%s\n", t.Name, t.About)
 			}
@@ -124,7 +115,7 @@ func (p program) printWebhook(w provisioning.Webhook, asJSON bool) error {
 		listed.Secret = w.Secret
 		return json.NewEncoder(p.stdout).Encode(listed)
 	}
-	table := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
+	table := newTable(p.stdout)
 	fmt.Fprintf(table, "Id:\t%s\nAddress:\t%s\nState:\t%s\nEvents:\t%s\n", w.ID, w.URL, webhookStanding(w.WebhookEndpoint), strings.Join(w.Types, " "))
 	if w.Description != "" {
 		fmt.Fprintf(table, "Description:\t%s\n", w.Description)
@@ -194,15 +185,9 @@ func newWebhookChange(p program, host *string) *cobra.Command {
 			return provisioning.Webhook{}, usageError(c, errors.New("--disable and --enable exclude each other"))
 		}
 		var wish provisioning.WebhookWish
-		if c.Flags().Changed("url") {
-			wish.URL = &address
-		}
-		if c.Flags().Changed("description") {
-			wish.Description = &description
-		}
-		if c.Flags().Changed("type") {
-			wish.Types = &types
-		}
+		wish.URL = changed(c, "url", &address)
+		wish.Description = changed(c, "description", &description)
+		wish.Types = changed(c, "type", &types)
 		if disable || enable {
 			wish.Disabled = &disable
 		}

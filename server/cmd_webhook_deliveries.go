@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -61,21 +60,13 @@ func newWebhookDeliveries(p program, host *string) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				table, encoder := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0), json.NewEncoder(p.stdout)
-				if !asJSON {
-					fmt.Fprintln(table, "EVENT\tTYPE\tSTATE\tATTEMPTS\tSINCE")
-				}
-				for _, d := range deliveries {
-					if !asJSON {
-						fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", d.EventID, d.Type, d.State, d.Attempts, d.CreatedAt.UTC().Format(time.RFC3339))
-					} else if err := encoder.Encode(listDelivery(d)); err != nil {
-						return err
-					}
-				}
-				if next != "" {
-					fmt.Fprintf(p.stderr, "There are more: --after %s\n", next)
-				}
-				return table.Flush()
+				p.tellMore(next)
+				return printList(p.stdout, deliveries, asJSON,
+					func(d provisioning.WebhookDelivery) any { return listDelivery(d) },
+					"EVENT\tTYPE\tSTATE\tATTEMPTS\tSINCE",
+					func(d provisioning.WebhookDelivery) []any {
+						return []any{d.EventID, d.Type, d.State, d.Attempts, d.CreatedAt.UTC().Format(time.RFC3339)}
+					})
 			})
 		},
 	}
