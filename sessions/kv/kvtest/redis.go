@@ -3,6 +3,7 @@ package kvtest
 import (
 	"context"
 	"crypto/rand"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,14 +22,34 @@ func OpenRedis(t testing.TB, url string) (store *kv.Redis, advance func(d time.D
 	if err != nil {
 		t.Fatal("want the URL of a Redis") // err may hold the password
 	}
+	return openRedis(t, url, redis.NewClient(opts))
+}
+
+// OpenRedisCluster is [OpenRedis] for a Cluster: a URL of the store's form and
+// the addresses of its nodes.
+func OpenRedisCluster(t testing.TB, url, password string, nodes ...string) (store *kv.Redis, advance func(d time.Duration)) {
+	t.Helper()
+	return openRedis(t, url, redis.NewClusterClient(&redis.ClusterOptions{Addrs: nodes, Password: password}))
+}
+
+// OpenRedisSentinel is [OpenRedis] for a master that Sentinels name.
+func OpenRedisSentinel(t testing.TB, url, password, master string, sentinels ...string) (store *kv.Redis, advance func(d time.Duration)) {
+	t.Helper()
+	return openRedis(t, url, redis.NewFailoverClient(&redis.FailoverOptions{
+		MasterName: master, SentinelAddrs: sentinels, Password: password,
+	}))
+}
+
+// openRedis opens a store, and looks after its keys by raw.
+func openRedis(t testing.TB, url string, raw redis.UniversalClient) (store *kv.Redis, advance func(d time.Duration)) {
+	t.Helper()
 	prefix := "test-" + rand.Text() + ":"
 	clock := new(atomic.Int64)
 	clock.Store(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano())
-	store, err = kv.OpenRedis(url, prefix, func() time.Time { return time.Unix(0, clock.Load()) })
+	store, err := kv.OpenRedis(url, prefix, func() time.Time { return time.Unix(0, clock.Load()) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw := redis.NewClient(opts)
 	t.Cleanup(func() {
 		ctx := context.WithoutCancel(t.Context()) // it has ended by now
 		for _, key := range keysUnder(ctx, t, raw, prefix) {
@@ -59,13 +80,26 @@ func OpenRedis(t testing.TB, url string) (store *kv.Redis, advance func(d time.D
 	}
 }
 
-func keysUnder(ctx context.Context, t testing.TB, raw *redis.Client, prefix string) (keys []string) {
+func keysUnder(ctx context.Context, t testing.TB, raw redis.UniversalClient, prefix string) (keys []string) {
 	t.Helper()
-	scan := raw.Scan(ctx, 0, prefix+"*", 1000).Iterator()
-	for scan.Next(ctx) {
-		keys = append(keys, scan.Val())
+	var mu sync.Mutex
+	scan := func(ctx context.Context, node *redis.Client) error {
+		found := node.Scan(ctx, 0, prefix+"*", 1000).Iterator()
+		mu.Lock()
+		defer mu.Unlock()
+		for found.Next(ctx) {
+			keys = append(keys, found.Val())
+		}
+		return found.Err()
 	}
-	if err := scan.Err(); err != nil {
+	var err error
+	switch raw := raw.(type) {
+	case *redis.ClusterClient:
+		err = raw.ForEachMaster(ctx, scan)
+	case *redis.Client:
+		err = scan(ctx, raw)
+	}
+	if err != nil {
 		t.Errorf("listing keys: %v", err)
 	}
 	return keys

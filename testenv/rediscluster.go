@@ -1,0 +1,94 @@
+package testenv
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// RedisCluster is a Redis Cluster of a test's own.
+type RedisCluster struct {
+	Nodes []*RedisNode // the masters first
+}
+
+// NewRedisCluster starts masters that share the slots evenly, and for each of
+// them as many replicas. A node that is silent for a second counts as down. More
+// are lines of everybody's redis.conf.
+func NewRedisCluster(t testing.TB, masters, replicas int, more ...string) *RedisCluster {
+	t.Helper()
+	c, password := &RedisCluster{}, redisPassword()
+	lines := append([]string{"cluster-enabled yes", "cluster-node-timeout 1000", "repl-timeout 10"}, more...)
+	for i, port := range freePorts(t, masters*(1+replicas), true) {
+		c.Nodes = append(c.Nodes, newRedisNode(t, port, password, false, lines...))
+		first := c.Nodes[0]
+		c.Nodes[i].Must(t, "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
+		if i > 0 {
+			c.Nodes[i].Must(t, "CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(first.Port))
+		}
+	}
+	const slots = 16384
+	for i, node := range c.Nodes[:masters] {
+		node.Must(t, "CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(i*slots/masters), strconv.Itoa((i+1)*slots/masters-1))
+	}
+	c.await(t, fmt.Sprint("cluster_known_nodes:", len(c.Nodes)))
+	for i, node := range c.Nodes[masters:] {
+		id := c.Nodes[i%masters].Must(t, "CLUSTER", "MYID")
+		awaitRedis(t, "a replica", func() error {
+			_, err := node.Ask("CLUSTER", "REPLICATE", id)
+			return err
+		})
+	}
+	c.await(t, "cluster_state:ok")
+	for _, node := range c.Nodes[masters:] {
+		awaitRedis(t, "a replica that follows", func() error {
+			if role := node.Must(t, "ROLE"); !strings.Contains(role, "\nconnected\n") {
+				return fmt.Errorf("role %q", role)
+			}
+			return nil
+		})
+	}
+	awaitRedis(t, "replicas in everybody's table", func() error {
+		for _, node := range c.Nodes {
+			if got := strings.Count(node.Must(t, "CLUSTER", "NODES"), "slave "); got != len(c.Nodes)-masters {
+				return fmt.Errorf("%d replicas", got)
+			}
+		}
+		return nil
+	})
+	return c
+}
+
+// await waits until every node's CLUSTER INFO has a line.
+func (c *RedisCluster) await(t testing.TB, line string) {
+	t.Helper()
+	for _, node := range c.Nodes {
+		awaitRedis(t, line, func() error {
+			if info := node.Must(t, "CLUSTER", "INFO"); !strings.Contains(info, line+"\r\n") {
+				return fmt.Errorf("%.120q at %s", info, node.Address())
+			}
+			return nil
+		})
+	}
+}
+
+// Await waits until every node that runs says that the state is ok.
+func (c *RedisCluster) Await(t testing.TB) {
+	t.Helper()
+	c.await(t, "cluster_state:ok")
+}
+
+// URL names every node.
+func (c *RedisCluster) URL() string {
+	var hosts []string
+	for _, node := range c.Nodes {
+		hosts = append(hosts, node.Address())
+	}
+	return fmt.Sprintf("redis://default:%s@%s", c.Nodes[0].Password, strings.Join(hosts, ","))
+}
+
+// Seed is the URL of the Cluster by its first node alone: clients have to find
+// the others.
+func (c *RedisCluster) Seed() string {
+	return fmt.Sprintf("redis://default:%s@%s?cluster=true", c.Nodes[0].Password, c.Nodes[0].Address())
+}
