@@ -26,6 +26,7 @@ type Config struct {
 	PublicURL       provisioning.Origin // zero: see Config.Origin
 	DataDir         string
 	DatabaseURL     string // "" = SQLite in DataDir; else a postgres URL with sslmode
+	DurableSignIns  bool   // see store.Options.DurableReplays
 	RedisURL        string // "" = sessions in the SQLite file
 	MasterKey       string // as ParseMasterKey reads it; "" = one is made in DataDir
 	BootstrapAPIKey string // "" = none
@@ -117,6 +118,11 @@ var settings = []setting{
 		name: "DATABASE_URL", secret: true,
 		doc: "Postgres 13 or newer: postgres://user:password@host:5432/name?sslmode=verify-full. Empty: SQLite in USHER_DATA_DIR.",
 		set: setDatabaseURL,
+	},
+	{
+		name: "USHER_DURABLE_SIGN_INS", fallback: "false",
+		doc: "true has also a sign-in that changes nothing wait until its used link is on the disk of Postgres, and of its synchronous standby. Else a crash or a failover may forget those of the last 0.6 s.",
+		set: setDurableSignIns,
 	},
 	{
 		name: "REDIS_URL", secret: true,

@@ -398,8 +398,19 @@ func TestDatabaseURL(t *testing.T) {
 			"several hosts", p + "a.example:6000,b.example,192.0.2.7:6001/usher?target_session_attrs=read-write",
 			p + "/usher?host=a.example%2Cb.example%2C192.0.2.7&port=6000%2C5432%2C6001&sslmode=require&target_session_attrs=read-write",
 		},
-		{"one of several is remote", p + "localhost,b.example/usher", p + "/usher?host=localhost%2Cb.example&port=5432%2C5432&sslmode=require"},
-		{"list of sockets and hosts", p + "/usher?host=/run/postgresql,b.example", p + "/usher?host=%2Frun%2Fpostgresql%2Cb.example&sslmode=require"},
+		{
+			"one of several is remote", p + "localhost,b.example/usher",
+			p + "/usher?host=localhost%2Cb.example&port=5432%2C5432&sslmode=require&target_session_attrs=read-write",
+		},
+		{
+			"list of sockets and hosts", p + "/usher?host=/run/postgresql,b.example",
+			p + "/usher?host=%2Frun%2Fpostgresql%2Cb.example&sslmode=require&target_session_attrs=read-write",
+		},
+		{
+			"several hosts, the primary", p + "localhost,127.0.0.1/usher?target_session_attrs=primary",
+			p + "/usher?host=localhost%2C127.0.0.1&port=5432%2C5432&sslmode=disable&target_session_attrs=primary",
+		},
+		{"one host, any server", p + "localhost/usher?target_session_attrs=any", p + "localhost/usher?sslmode=disable&target_session_attrs=any"},
 
 		{"key and value form", "host=db.example dbname=usher", "!does not begin with postgres://"},
 		{"other scheme", "mysql://u:p@db.example/usher", "!does not begin with postgres://"},
@@ -422,6 +433,9 @@ func TestDatabaseURL(t *testing.T) {
 		{"prefer", p + "db.example/usher?sslmode=prefer", "!sslmode is not one that holds"},
 		{"allow", p + "db.example/usher?sslmode=allow", "!sslmode is not one that holds"},
 		{"unknown sslmode", p + "db.example/usher?sslmode=on", "!sslmode is not one that holds"},
+		{"several hosts, any server", p + "a.example,b.example/usher?target_session_attrs=any", "!takes no writes"},
+		{"a standby", p + "db.example/usher?target_session_attrs=prefer-standby", "!takes no writes"},
+		{"unknown target", p + "db.example/usher?target_session_attrs=master", "!takes no writes"},
 		{"semicolon", p + "db.example/usher?sslmode=require;x=1", "!malformed"},
 	}
 	for _, tt := range tests {

@@ -197,6 +197,9 @@ func setDatabaseURL(c *Config, value string) *wrong {
 	if w != nil {
 		return w
 	}
+	if w := setTarget(parameters, len(hosts)); w != nil {
+		return w
+	}
 	switch mode := parameters.Get("sslmode"); {
 	case mode == "" && slices.ContainsFunc(hosts, func(host string) bool { return !isLoopback(host) && !isSocket(host) }):
 		parameters.Set("sslmode", "require")

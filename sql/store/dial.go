@@ -14,8 +14,11 @@ import (
 // ended.
 const waitLimit = statementTimeout + time.Second
 
-// boundedDialer makes connections that cannot hang.
-type boundedDialer struct{ net.Dialer }
+// boundedDialer makes connections that cannot hang, and can cut them all.
+type boundedDialer struct {
+	net.Dialer
+	links *links
+}
 
 var _ pq.DialerContext = boundedDialer{}
 
@@ -37,13 +40,22 @@ func (d boundedDialer) DialContext(ctx context.Context, network, address string)
 	if err != nil {
 		return nil, err
 	}
-	return boundedConn{conn}, nil
+	return d.links.add(boundedConn{Conn: conn}), nil
 }
 
 // boundedConn is closed when a read or write waits for too long. The driver
 // reads only while it waits for an answer, so a connection at rest is not
 // concerned.
-type boundedConn struct{ net.Conn }
+type boundedConn struct {
+	net.Conn
+	links *links // nil = in none
+}
+
+// Close implements net.Conn.
+func (c boundedConn) Close() error {
+	c.links.remove(c)
+	return c.Conn.Close()
+}
 
 func (c boundedConn) Read(p []byte) (int, error) {
 	defer c.bound().Stop()

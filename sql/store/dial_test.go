@@ -14,7 +14,7 @@ func TestBoundedConn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
 		defer far.Close()
-		conn := boundedConn{near}
+		conn := boundedConn{Conn: near}
 		go func() { _, _ = far.Write([]byte("x")) }()
 		if n, err := conn.Read(make([]byte, 1)); n != 1 || err != nil {
 			t.Errorf("got %d bytes, %v, want 1", n, err)
@@ -28,7 +28,7 @@ func TestBoundedConn(t *testing.T) {
 		near, far := net.Pipe()
 		defer far.Close()
 		began := time.Now()
-		if _, err := (boundedConn{near}).Write([]byte("x")); err == nil || time.Since(began) != waitLimit {
+		if _, err := (boundedConn{Conn: near}).Write([]byte("x")); err == nil || time.Since(began) != waitLimit {
 			t.Errorf("write: got %v after %v, want an error after %v", err, time.Since(began), waitLimit)
 		}
 	})

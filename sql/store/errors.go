@@ -24,6 +24,9 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrTaken means that a name that must be unique is in use already.
 	ErrTaken = errors.New("already in use")
+	// errReadOnly means that a server takes no writes where one is wanted that
+	// does.
+	errReadOnly = fmt.Errorf("%w: the server takes no writes", ErrUnavailable)
 	// errMoved means that the state has changed between reading and writing.
 	errMoved = errors.New("the state has moved on")
 )
@@ -77,7 +80,7 @@ func passing(err error) bool {
 			"40": // deadlock, serialisation: the retries are used up
 			return true
 		}
-		return pqErr.Code == pqReadOnly || pqErr.Code == pqNotHere
+		return refusesWrites(err)
 	}
 	var liteErr *sqlitedriver.Error
 	if errors.As(err, &liteErr) {
@@ -91,6 +94,12 @@ func passing(err error) bool {
 	// database/sql, once closed, with errors that it does not export.
 	return errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		strings.HasSuffix(err.Error(), "sql: database is closed") || strings.HasSuffix(err.Error(), "sql: statement is closed")
+}
+
+// refusesWrites reports whether err comes from a server that takes no writes: a
+// standby, or one that was told so.
+func refusesWrites(err error) bool {
+	return violates(err, pqReadOnly) || violates(err, pqNotHere) || errors.Is(err, errReadOnly)
 }
 
 // violates reports whether err is the constraint violation named by a

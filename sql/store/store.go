@@ -37,6 +37,8 @@ type Store struct {
 	shared            *sharedCommits // nil on PostgreSQL
 	checkpoints       checkpoints
 	changes           changeSession // PostgreSQL only
+	links             links         // PostgreSQL only
+	renewals          renewals
 
 	// Unchanged sign-ins on PostgreSQL, by what finds the identity.
 	bySubject, byEmail *gatherer[Recollection, recollected]
@@ -101,6 +103,8 @@ func OpenPostgres(dsn string, now func() time.Time, opts Options) (*Store, error
 		size = defaultConnections
 	}
 	s := newStore(postgres, now)
+	s.watch.refused = s.renew
+	s.changes.writable = wantsWritable(dsn)
 	if s.write, err = s.openPool("postgres", syncDSN, size); err != nil {
 		return nil, err
 	}
@@ -195,7 +199,7 @@ func (s *Store) openPool(driver, dsn string, size int) (*pool, error) {
 	if driver == "postgres" {
 		var connector *pq.Connector
 		if connector, err = pq.NewConnector(dsn); err == nil {
-			connector.Dialer(boundedDialer{})
+			connector.Dialer(boundedDialer{links: &s.links})
 			db = sqlx.NewDb(sql.OpenDB(connector), driver)
 		}
 	} else {

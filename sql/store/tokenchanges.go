@@ -129,7 +129,8 @@ DELETE FROM token_changes WHERE id IN (SELECT id FROM token_changes WHERE id <= 
 // changeSession is the connection on which token changes are read from
 // PostgreSQL, made when it is needed.
 type changeSession struct {
-	pool *pool // of this connection alone
+	pool     *pool // of this connection alone
+	writable bool  // a server that takes no writes counts as away
 
 	mu     sync.Mutex
 	conn   *sqlx.Conn // nil = none
@@ -143,7 +144,7 @@ type changeSession struct {
 // future comes from another server's backup.
 const tokenChangesQuery = `
 SELECT CAST(pg_current_snapshot() AS text), CAST(extract(epoch FROM statement_timestamp()) AS bigint),
-       concat(pg_backend_pid(), '/', pg_postmaster_start_time()), c.tenant_id, c.subject
+       concat(pg_backend_pid(), '/', pg_postmaster_start_time()), current_setting('transaction_read_only'), c.tenant_id, c.subject
   FROM (VALUES (1)) AS one LEFT JOIN (
         SELECT tenant_id, subject FROM token_changes
          WHERE xid >= pg_snapshot_xmin($1) AND xid < pg_snapshot_xmax(pg_current_snapshot())
@@ -185,8 +186,12 @@ func (c *changeSession) readNow(ctx context.Context, since TokenPosition) (found
 	found.To.session = c.number
 	for rows.Next() {
 		var tenant, subject *string
-		if err := rows.Scan(&found.To.snapshot, &found.To.seconds, &found.To.server, &tenant, &subject); err != nil {
+		var readOnly string
+		if err := rows.Scan(&found.To.snapshot, &found.To.seconds, &found.To.server, &readOnly, &tenant, &subject); err != nil {
 			return TokenChanges{}, err
+		}
+		if c.writable && readOnly == "on" {
+			return TokenChanges{}, errReadOnly
 		}
 		if tenant != nil && subject != nil {
 			found.List = append(found.List, TokenChange{*tenant, *subject})

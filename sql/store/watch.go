@@ -30,6 +30,8 @@ func (s *Store) Watch(w Watcher) { s.watch.tell = w }
 type watch struct {
 	now  func() time.Time
 	tell Watcher
+	// refused is told that a server has refused to write; nil = nobody is.
+	refused func()
 }
 
 func (w *watch) start() time.Time {
@@ -41,6 +43,9 @@ func (w *watch) start() time.Time {
 
 // done tells of a call. Whose client has hung up says nothing about the database.
 func (w *watch) done(ctx context.Context, call string, start time.Time, err error) {
+	if err != nil && w.refused != nil && refusesWrites(err) {
+		w.refused()
+	}
 	if w.tell == nil || errors.Is(ctx.Err(), context.Canceled) {
 		return
 	}

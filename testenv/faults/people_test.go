@@ -32,6 +32,7 @@ type person struct {
 	at     *tenant
 	number int // of the tenant, in the world
 	name   string
+	steady bool     // every link says what the first one said
 	tokens []*token // version 1, 2, …
 	cookie string   // of the newest session; "" = none
 }
@@ -65,7 +66,10 @@ func (p *person) email() string { return p.name + "@faults.example" }
 
 // next gives the person a new link.
 func (p *person) next() *token {
-	version := len(p.tokens) + 1
+	version, number := len(p.tokens)+1, len(p.tokens)+1
+	if p.steady {
+		version = 1
+	}
 	var credits []map[string]any
 	for _, order := range ordersAt(version) {
 		credits = append(credits, map[string]any{"orderId": order, "id": 1})
@@ -73,7 +77,7 @@ func (p *person) next() *token {
 	now := time.Now()
 	t := &token{version: version, text: p.at.sign(map[string]any{
 		"sub": p.name, "email": p.email(), "firstName": fmt.Sprint("v", version),
-		"iat": float64(now.UnixMicro()) / 1e6, "exp": now.Add(time.Hour).Unix(), "jti": fmt.Sprint(p.name, "-", version),
+		"iat": float64(now.UnixMicro()) / 1e6, "exp": now.Add(time.Hour).Unix(), "jti": fmt.Sprint(p.name, "-", number),
 		"groups": groupsAt(version), "credits": credits, "meta": map[string]any{"v": version},
 	})}
 	p.tokens = append(p.tokens, t)

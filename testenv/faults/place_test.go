@@ -155,6 +155,10 @@ func (s *server) redisCLI(t *testing.T, words ...string) string {
 func postgresBin(t *testing.T) string {
 	t.Helper()
 	if path, err := exec.LookPath("postgres"); err == nil {
+		// A link to postgres alone says nothing of where the others are.
+		if path, err = filepath.EvalSymlinks(path); err != nil {
+			t.Fatal(err)
+		}
 		return filepath.Dir(path)
 	}
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
