@@ -46,7 +46,7 @@ func (s *seen) total(statuses ...int) int {
 // String is like "sign-in 303×12 503×3, verify 204×15".
 func (s *seen) String() string {
 	var parts []string
-	for _, door := range []string{"sign-in", "session", "verify"} {
+	for _, door := range []string{"sign-in", "session", "verify", "refresh"} {
 		var statuses []int
 		for status := range s.count[door] {
 			statuses = append(statuses, status)
