@@ -202,7 +202,7 @@ func newPostgres(t *testing.T) *server {
 	_, port, _ := net.SplitHostPort(s.address)
 	s.command = func() *exec.Cmd {
 		return as("postgres", "-D", s.data, "-k", home, "-p", port, "-c", "listen_addresses=127.0.0.1",
-			"-c", "max_connections=40", "-c", "jit=off", "-c", "shared_buffers=32MB")
+			"-c", "max_connections=40", "-c", "deadlock_timeout=100ms", "-c", "jit=off", "-c", "shared_buffers=32MB")
 	}
 	s.start(t)
 	eventually(t, 30*time.Second, "a Postgres that takes statements", func() error { return s.sql("SELECT 1") })

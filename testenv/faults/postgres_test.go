@@ -5,6 +5,7 @@ package faults
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"syscall"
 	"testing"
 	"time"
@@ -48,21 +49,7 @@ var postgresFaults = []row{
 		signIn: signs, mild: true, session: tells, verify: passes, within: 3 * time.Second, recovers: 10 * time.Second,
 	},
 	{
-		name: "Postgres is read-only",
-		begin: func(t *testing.T, w *world) func() {
-			set := func(statement string) {
-				for _, s := range []string{statement, "SELECT pg_reload_conf()"} {
-					if err := w.postgres.sql(s); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
-			set("ALTER SYSTEM SET default_transaction_read_only = on")
-			eventually(t, 5*time.Second, "a Postgres that refuses to write", func() error {
-				return w.postgres.sql("DO $$ BEGIN IF current_setting('default_transaction_read_only') <> 'on' THEN RAISE 'not yet'; END IF; END $$")
-			})
-			return func() { set("ALTER SYSTEM RESET default_transaction_read_only") }
-		},
+		name: "Postgres is read-only", begin: setting("default_transaction_read_only", "on"),
 		signIn: signs, session: tells, verify: passes, within: 3 * time.Second, recovers: 10 * time.Second,
 	},
 	{
@@ -72,6 +59,18 @@ var postgresFaults = []row{
 	{
 		name: "another session locks the users", begin: usersLocked,
 		signIn: only503, session: only503, verify: passes, within: 3 * time.Second, recovers: 10 * time.Second,
+	},
+	{
+		name: "another session takes the same locks the other way round", begin: opposed(true, 16),
+		signIn: only503, session: only200, verify: only204, within: 3 * time.Second, recovers: 5 * time.Second,
+	},
+	{
+		name: "another session deadlocks now and then", begin: opposed(false, 4),
+		signIn: signs, mild: true, session: only200, verify: only204, within: 3 * time.Second, recovers: 5 * time.Second, long: true,
+	},
+	{
+		name: "every transaction is serializable", begin: setting("default_transaction_isolation", "serializable"),
+		signIn: signs, mild: true, session: tells, verify: passes, within: 3 * time.Second, recovers: 10 * time.Second, long: true,
 	},
 }
 
@@ -85,6 +84,24 @@ func restarts(signal syscall.Signal) func(*testing.T, *world) func() {
 			w.postgres.start(t)
 		})
 		return func() { <-done }
+	}
+}
+
+// setting changes what new transactions of Postgres begin with.
+func setting(name, value string) func(*testing.T, *world) func() {
+	return func(t *testing.T, w *world) func() {
+		set := func(statement string) {
+			for _, s := range []string{statement, "SELECT pg_reload_conf()"} {
+				if err := w.postgres.sql(s); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		set(fmt.Sprintf("ALTER SYSTEM SET %s = %s", name, value))
+		eventually(t, 5*time.Second, "a Postgres that has read its settings", func() error {
+			return w.postgres.sql(fmt.Sprintf("DO $$ BEGIN IF current_setting('%s') <> '%s' THEN RAISE 'not yet'; END IF; END $$", name, value))
+		})
+		return func() { set("ALTER SYSTEM RESET " + name) }
 	}
 }
 
@@ -119,27 +136,6 @@ func connectionsTaken(t *testing.T, w *world) func() {
 		// at the server.
 		_, _ = first.ExecContext(context.Background(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'`)
 		_ = first.Close()
-		_ = db.Close()
-	}
-}
-
-// usersLocked holds a lock that neither a reader nor a writer gets past.
-func usersLocked(t *testing.T, w *world) func() {
-	db, err := sql.Open("postgres", w.postgres.url(w.postgres.address))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tx, err := db.Begin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tx.Exec("LOCK TABLE users, identities IN ACCESS EXCLUSIVE MODE"); err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		if err := tx.Rollback(); err != nil {
-			t.Error(err)
-		}
 		_ = db.Close()
 	}
 }

@@ -4,17 +4,15 @@ package faults
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,12 +24,11 @@ import (
 // usher is the program as a process of its own, again and again on the same
 // stores.
 type usher struct {
+	door
 	environ []string
 	apiKey  string
 
-	address string // 127.0.0.1:port
 	metrics string
-	client  *http.Client
 	cmd     *exec.Cmd
 	log     *output
 	ended   chan struct{}
@@ -70,6 +67,11 @@ func newUsher(more ...string) *usher {
 	return u
 }
 
+// twin is another instance on the same stores.
+func (u *usher) twin(more ...string) *usher {
+	return &usher{apiKey: u.apiKey, environ: slices.Concat(u.environ, more)}
+}
+
 var saysAddress = regexp.MustCompile(`Usher is at http://localhost:(\d+)`)
 
 // start runs the program and waits until it says where it is.
@@ -102,19 +104,9 @@ func (u *usher) start(t *testing.T) {
 		if said == nil {
 			return errors.New("no address yet")
 		}
-		u.address = "127.0.0.1:" + said[1]
+		u.door = newDoor("127.0.0.1:" + said[1])
 		return nil
 	})
-	transport := &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", u.address)
-		},
-		MaxIdleConnsPerHost: 256,
-	}
-	u.client = &http.Client{
-		Transport: transport, Timeout: 30 * time.Second,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 }
 
 // lastWords are the last faults in the log.
@@ -164,57 +156,6 @@ func (u *usher) command(t *testing.T, words ...string) {
 	if output, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("usher %s: got %v, want success:\n%s", strings.Join(words, " "), err, output)
 	}
-}
-
-// answer is what came back; a status of 0 means that nothing whole did.
-type answer struct {
-	status int
-	header http.Header
-	body   string
-	took   time.Duration
-	err    error
-}
-
-func (a answer) String() string {
-	if a.err != nil {
-		return fmt.Sprintf("no answer (%v) after %s", a.err, a.took.Round(time.Millisecond))
-	}
-	return fmt.Sprintf("%d after %s: %.200s", a.status, a.took.Round(time.Millisecond), a.body)
-}
-
-// cookie is the session that the answer sets, as a request sends it, or "".
-func (a answer) cookie() string {
-	for _, line := range a.header["Set-Cookie"] {
-		if strings.HasPrefix(line, "__Host-usher=") {
-			pair, _, _ := strings.Cut(line, ";")
-			return pair
-		}
-	}
-	return ""
-}
-
-// send makes one request. Header lines are "Name: value".
-func (u *usher) send(method, host, target, body string, header ...string) answer {
-	begun := time.Now()
-	request, err := http.NewRequest(method, "http://localhost"+target, strings.NewReader(body))
-	if err != nil {
-		return answer{err: err}
-	}
-	request.Host = host
-	for _, line := range append(header, "Accept: application/json") {
-		name, value, _ := strings.Cut(line, ": ")
-		request.Header.Set(name, value)
-	}
-	response, err := u.client.Do(request)
-	if err != nil {
-		return answer{err: err, took: time.Since(begun)}
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return answer{err: err, took: time.Since(begun)}
-	}
-	return answer{status: response.StatusCode, header: response.Header, body: string(text), took: time.Since(begun)}
 }
 
 // counters are what the program says of its own size.
