@@ -159,6 +159,7 @@ func (s *stand) start(ctx context.Context, folder string, built programs) error 
 	}
 	if s.options.wants(rowEmbedded) || s.options.wants(rowEmbeddedFirst) {
 		s.embedded = newUsher(folder, "", "", newSecrets())
+		s.embedded.settings = append(s.embedded.settings, "BENCH_PROFILE="+s.options.profile)
 		if err := s.embedded.start(ctx, folder, built.usher); err != nil {
 			return err
 		}

@@ -36,7 +36,11 @@ func (s *stand) profile(ctx context.Context) error {
 		if chosen := s.options.only; chosen == nil && one.row != rowRepeat || chosen != nil && !chosen.MatchString(one.row) {
 			continue
 		}
-		toggle := func() error { _, err := io.WriteString(s.usher.in, "\n"); return err }
+		server := one.server
+		if server == nil {
+			server = s.usher.process
+		}
+		toggle := func() error { _, err := io.WriteString(server.in, "\n"); return err }
 		if err := toggle(); err != nil {
 			return err
 		}
@@ -44,7 +48,7 @@ func (s *stand) profile(ctx context.Context) error {
 		if err := errors.Join(one.measure(ctx, connections, measured), toggle()); err != nil {
 			return err
 		}
-		if err := s.awaitProfile(); err != nil {
+		if err := s.awaitProfile(server); err != nil {
 			return err
 		}
 		rate := median(values(measured[key{one.row, connections}], rateOf))
@@ -56,11 +60,11 @@ func (s *stand) profile(ctx context.Context) error {
 }
 
 // awaitProfile waits until the file has its content, a moment after the signal.
-func (s *stand) awaitProfile() error {
+func (s *stand) awaitProfile(server *process) error {
 	for limit := time.Now().Add(stopLimit); time.Now().Before(limit); time.Sleep(20 * time.Millisecond) {
 		if info, err := os.Stat(s.options.profile); err == nil && info.Size() > 0 {
 			return nil
 		}
 	}
-	return fmt.Errorf("the server wrote no profile: %s", s.usher.lastWords())
+	return fmt.Errorf("the server wrote no profile: %s", server.lastWords())
 }

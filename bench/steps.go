@@ -10,6 +10,7 @@ import (
 // step measures a row with a number of connections.
 type step struct {
 	row     string
+	server  *process // that answers; nil = several do, or none of ours
 	measure func(ctx context.Context, connections int, into samples) error
 	// weigh works out what the server, one that tells, allocates for one
 	// request; nil = it is none of ours.
@@ -131,7 +132,8 @@ func (s *stand) driven(row string, server *process, most int, describe func() lo
 		return nil
 	}
 	return step{
-		row: row,
+		row:    row,
+		server: server,
 		measure: func(ctx context.Context, connections int, into samples) error {
 			return send(ctx, connections, func(run func() (tally, error)) error {
 				one, err := s.watch(server, run)
