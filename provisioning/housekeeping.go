@@ -2,7 +2,6 @@ package provisioning
 
 import (
 	"context"
-	"log/slog"
 	"sync"
 	"time"
 )
@@ -13,10 +12,8 @@ const (
 	maxUnspent = 4096
 	// unspendPause is between two tries while the database is down.
 	unspendPause = time.Second
-	// forgetPause is between two rounds of deleting old used tokens, and
-	// forgetBatch how many rows one statement deletes.
+	// forgetPause is between two rounds of the work that is done each minute.
 	forgetPause = time.Minute
-	forgetBatch = 5000
 	// analyzePause is between two looks for tables that have grown.
 	analyzePause = 5 * time.Second
 )
@@ -59,27 +56,10 @@ func (s *Service) Run(ctx context.Context) {
 		case <-tick.C:
 			s.FinishEndings(ctx)
 			s.WatchClaims(ctx)
-			s.forget(ctx, "old used tokens", func() (int, error) {
-				return s.store.ForgetUsedTokens(ctx, maxLeeway, forgetBatch)
-			})
-			s.forget(ctx, "old idempotency keys", func() (int, error) { return s.store.ForgetRequests(ctx, forgetBatch) })
+			s.ForgetSpent(ctx)
 		case <-grown.C:
 			// Only speed depends on it, and the server does it too.
 			_ = s.store.AnalyzeGrown(ctx)
-		}
-	}
-}
-
-// forget deletes batch after batch until there is less than a full one.
-func (s *Service) forget(ctx context.Context, what string, batch func() (int, error)) {
-	for ctx.Err() == nil {
-		n, err := batch()
-		if err != nil {
-			s.log.Warn("deleting "+what+" failed; the next round tries again", slog.Any("error", err))
-			return
-		}
-		if n < forgetBatch {
-			return
 		}
 	}
 }

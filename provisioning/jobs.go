@@ -230,9 +230,6 @@ func (s *Service) runJobs(ctx context.Context) {
 			return
 		case <-s.newJob:
 		case <-tick.C:
-			if err := s.store.ForgetJobParts(ctx); err != nil && ctx.Err() == nil {
-				s.log.Warn("deleting expired parts of jobs failed; the next round tries again", slog.Any("error", err))
-			}
 		}
 	}
 }

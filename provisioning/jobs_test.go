@@ -154,7 +154,7 @@ func TestExportUsers(t *testing.T) {
 		if err := p.svc.Download(t.Context(), p.tenant, j.ID, byAPI, nothing); !errors.Is(err, provisioning.ErrNotFound) {
 			t.Errorf("after a day: got error %v, want ErrNotFound", err)
 		}
-		if err := p.store.ForgetJobParts(t.Context()); err != nil {
+		if _, err := p.store.ForgetJobParts(t.Context(), 100); err != nil {
 			t.Fatal(err)
 		}
 		if left := p.db.Rows(t, `SELECT part FROM job_parts`); len(left) != 0 {

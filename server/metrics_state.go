@@ -17,6 +17,7 @@ type stateMetrics struct {
 	redisTimeouts                              *prometheus.Desc
 	signInLogWaiting, signInLogDropped, jobEnd *prometheus.Desc
 	keySetReads                                *prometheus.Desc
+	rowsDropped                                *prometheus.Desc
 }
 
 func newStateMetrics(k *core, http *handlers.HTTP) *stateMetrics {
@@ -39,6 +40,7 @@ func newStateMetrics(k *core, http *handlers.HTTP) *stateMetrics {
 		signInLogDropped: desc("usher_sign_in_log_dropped_total", "Entries that were counted and not kept, because the database did not take them in time."),
 		jobEnd:           desc("usher_jobs_ended_total", "Jobs that have ended in this process, by kind and state.", "kind", "state"),
 		keySetReads:      desc("usher_key_set_reads_total", "Reads of partners' JWKS URLs, by how they ended.", "result"),
+		rowsDropped:      desc("usher_rows_dropped_total", "Rows that were deleted because their time was over, by table.", "table"),
 	}
 }
 
@@ -80,5 +82,8 @@ func (s *stateMetrics) Collect(to chan<- prometheus.Metric) {
 	}
 	for _, reads := range s.core.provisioning.KeySetReads() {
 		counter(s.keySetReads, float64(reads.N), reads.Result)
+	}
+	for table, rows := range s.core.store.Dropped() {
+		counter(s.rowsDropped, float64(rows), table)
 	}
 }

@@ -129,7 +129,7 @@ func (t *Tokens) TendKeys(ctx context.Context) {
 		t.log.WarnContext(ctx, "retired signing keys are not destroyed yet", slog.Any("error", err))
 		return
 	}
-	if err := t.store.ForgetSigningKeys(ctx, now.Add(-goneKept)); err != nil {
+	if _, err := t.store.ForgetSigningKeys(ctx, now.Add(-goneKept), sweepBatch); err != nil {
 		return
 	}
 	aging, err := t.store.AgingSigningKeys(ctx, now.Add(-KeyLife), agingBatch)

@@ -215,9 +215,8 @@ INSERT INTO revoked_tokens (tenant_id, id, revoked_at, expires_at) VALUES ($1, $
 // time, of all tenants, at most limit of each kind, and returns the larger of
 // the two numbers.
 func (s *Store) ForgetAccessTokens(ctx context.Context, before time.Time, limit int) (int, error) {
-	return s.forget(ctx, []string{`
-DELETE FROM access_tokens WHERE (digest, tenant_id) IN
-    (SELECT digest, tenant_id FROM access_tokens WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)`, `
-DELETE FROM revoked_tokens WHERE (id, tenant_id) IN
-    (SELECT id, tenant_id FROM revoked_tokens WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)`}, before, limit)
+	return s.dropEach(ctx, []oldRows{
+		{table: "access_tokens", key: "digest, tenant_id", since: "expires_at"},
+		{table: "revoked_tokens", key: "id, tenant_id", since: "expires_at"},
+	}, before.UTC(), limit)
 }

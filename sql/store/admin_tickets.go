@@ -117,17 +117,16 @@ const sweepRows = 1000
 // SweepAdmins deletes what has ended of all tenants: sessions, tickets and
 // counts of attempts. Nothing depends on it but the room they take.
 func (s *Store) SweepAdmins(ctx context.Context) error {
-	for _, table := range []struct{ name, key string }{
-		{"admin_sessions", "digest"}, {"admin_tickets", "digest"}, {"admin_attempts", "bucket"},
-	} {
-		_, err := s.write.ExecContext(ctx, `
-DELETE FROM `+table.name+` WHERE (tenant_id, `+table.key+`) IN (
-	SELECT tenant_id, `+table.key+` FROM `+table.name+` WHERE expires_at <= $1 LIMIT $2)`, s.now().UTC(), sweepRows)
-		if err != nil {
-			return fault(err)
+	for {
+		n, err := s.dropEach(ctx, []oldRows{
+			{table: "admin_sessions", key: "digest, tenant_id", since: "expires_at", at: true},
+			{table: "admin_tickets", key: "digest, tenant_id", since: "expires_at", at: true},
+			{table: "admin_attempts", key: "bucket, tenant_id", since: "expires_at", at: true},
+		}, s.now().UTC(), sweepRows)
+		if err != nil || n < sweepRows {
+			return err
 		}
 	}
-	return nil
 }
 
 // CountAttempt counts one more try in a bucket, and returns how many there

@@ -32,12 +32,5 @@ INSERT INTO used_assertions (tenant_id, client, digest, expires_at) VALUES ($1, 
 // ForgetAssertions deletes used assertions that have ended before a time, of all
 // tenants, at most limit, and returns how many.
 func (s *Store) ForgetAssertions(ctx context.Context, before time.Time, limit int) (int, error) {
-	result, err := s.write.ExecContext(ctx, `
-DELETE FROM used_assertions WHERE (digest, client, tenant_id) IN
-    (SELECT digest, client, tenant_id FROM used_assertions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)`, before.UTC(), limit)
-	if err != nil {
-		return 0, fault(err)
-	}
-	n, err := result.RowsAffected()
-	return int(n), fault(err)
+	return s.drop(ctx, oldRows{table: "used_assertions", key: "digest, client, tenant_id", since: "expires_at"}, before.UTC(), limit)
 }

@@ -254,5 +254,8 @@ SELECT seq, at, actor, actor_name, action, object, detail, reference, hash
 	if errors.Is(err, ErrNotFound) { // nothing was ever recorded
 		return 0, nil
 	}
+	if err == nil {
+		s.dropped.count("audit_log", int64(dropped))
+	}
 	return dropped, err
 }

@@ -59,12 +59,5 @@ SELECT t.tenant_id, t.digest, t.integration_id, t.key_id, t.scope, t.created_at,
 // ForgetClientTokens deletes tokens that have run out before a time, of all
 // tenants, at most limit, and returns how many.
 func (s *Store) ForgetClientTokens(ctx context.Context, before time.Time, limit int) (int, error) {
-	result, err := s.write.ExecContext(ctx, `
-DELETE FROM client_tokens WHERE (digest, tenant_id) IN
-    (SELECT digest, tenant_id FROM client_tokens WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)`, before.UTC(), limit)
-	if err != nil {
-		return 0, fault(err)
-	}
-	n, err := result.RowsAffected()
-	return int(n), fault(err)
+	return s.drop(ctx, oldRows{table: "client_tokens", key: "digest, tenant_id", since: "expires_at"}, before.UTC(), limit)
 }

@@ -313,33 +313,3 @@ UPDATE alerts SET state = $1, changed_at = $2
 		AlertClosed, s.now().UTC(), tenant, integration, AlertClaimVanished, claim)
 	return fault(err)
 }
-
-// ForgetDrift deletes, of every tenant, counts of claims from before a period,
-// people who were counted before a time for no alert, and closes the alerts of
-// integrations that are no longer guarded.
-func (s *Store) ForgetDrift(ctx context.Context, period int64, before time.Time) error {
-	return s.inTx(ctx, func(tx *sqlx.Tx) error {
-		for _, step := range []struct {
-			statement string
-			args      []any
-		}{
-			{`DELETE FROM claim_counts WHERE period < $1`, []any{period}},
-			{`
-UPDATE alerts SET state = 'closed', changed_at = $1
- WHERE state <> 'closed' AND NOT EXISTS (
-       SELECT 1 FROM integrations n
-        WHERE n.tenant_id = alerts.tenant_id AND n.id = alerts.integration_id AND n.drift_guard AND n.removed_at IS NULL)`, []any{s.now().UTC()}},
-			{`
-DELETE FROM drift_people
- WHERE at < $1 AND NOT EXISTS (
-       SELECT 1 FROM alerts a
-        WHERE a.tenant_id = drift_people.tenant_id AND a.integration_id = drift_people.integration_id
-          AND a.state <> 'closed')`, []any{before.UTC()}},
-		} {
-			if _, err := tx.ExecContext(ctx, step.statement, step.args...); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}

@@ -47,38 +47,23 @@ SELECT c.client_id, c.name, ` + grantColumns + `
 // largest of the numbers. A family's first grant ends last, so that nothing of a
 // family lives on without it.
 func (s *Store) ForgetTokenGrants(ctx context.Context, before time.Time, limit int) (int, error) {
-	return s.forget(ctx, []string{`
-DELETE FROM authorization_codes WHERE (digest, tenant_id) IN
-    (SELECT digest, tenant_id FROM authorization_codes WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)`, `
-DELETE FROM refresh_tokens WHERE (digest, tenant_id) IN
-    (SELECT digest, tenant_id FROM refresh_tokens WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)`, `
-DELETE FROM token_grants WHERE (id, tenant_id) IN
-    (SELECT id, tenant_id FROM token_grants WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)`}, before, limit)
+	return s.dropEach(ctx, []oldRows{
+		{table: "authorization_codes", key: "digest, tenant_id", since: "expires_at"},
+		{table: "refresh_tokens", key: "digest, tenant_id", since: "expires_at"},
+		{table: "token_grants", key: "id, tenant_id", since: "expires_at"},
+	}, before.UTC(), limit)
 }
 
 // ForgetSuccessors forgets the sealed successors of refresh tokens that were used
 // before a time, of all tenants, at most limit, and returns how many.
 func (s *Store) ForgetSuccessors(ctx context.Context, before time.Time, limit int) (int, error) {
-	return s.forget(ctx, []string{`
+	result, err := s.write.ExecContext(ctx, `
 UPDATE refresh_tokens SET successor = NULL WHERE (digest, tenant_id) IN
-    (SELECT digest, tenant_id FROM refresh_tokens WHERE successor IS NOT NULL AND used_at < $1 ORDER BY used_at LIMIT $2)`},
-		before, limit)
-}
-
-// forget runs statements with a time and a limit, and returns how many rows the
-// busiest of them changed.
-func (s *Store) forget(ctx context.Context, statements []string, before time.Time, limit int) (int, error) {
-	most := 0
-	for _, statement := range statements {
-		result, err := s.write.ExecContext(ctx, statement, before.UTC(), limit)
-		if err != nil {
-			return 0, fault(err)
-		}
-		n, err := result.RowsAffected()
-		if err != nil {
-			return 0, fault(err)
-		}
-		most = max(most, int(n))
+    (SELECT digest, tenant_id FROM refresh_tokens WHERE successor IS NOT NULL AND used_at < $1 ORDER BY used_at LIMIT $2)`,
+		before.UTC(), limit)
+	if err != nil {
+		return 0, fault(err)
 	}
-	return most, nil
+	n, err := result.RowsAffected()
+	return int(n), fault(err)
 }

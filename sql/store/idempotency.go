@@ -132,13 +132,5 @@ DELETE FROM idempotency WHERE tenant_id = $1 AND key_hash = $2 AND attempt = $3 
 // ForgetRequests deletes at most limit requests whose time is over, of every
 // tenant, and returns how many.
 func (s *Store) ForgetRequests(ctx context.Context, limit int) (int, error) {
-	result, err := s.write.ExecContext(ctx, `
-DELETE FROM idempotency WHERE (key_hash, tenant_id) IN
-    (SELECT key_hash, tenant_id FROM idempotency WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)
-   AND expires_at < $1`, s.now().UTC(), limit)
-	if err != nil {
-		return 0, fault(err)
-	}
-	n, err := result.RowsAffected()
-	return int(n), fault(err)
+	return s.drop(ctx, oldRows{table: "idempotency", key: "key_hash, tenant_id", since: "expires_at"}, s.now().UTC(), limit)
 }

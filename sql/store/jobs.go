@@ -280,10 +280,10 @@ func partOf(ctx context.Context, q sqlx.QueryerContext, tenant, id string, part 
 	return content, fault(err)
 }
 
-// ForgetJobParts deletes parts that have expired, of every tenant.
-func (s *Store) ForgetJobParts(ctx context.Context) error {
-	_, err := s.write.ExecContext(ctx, `DELETE FROM job_parts WHERE expires_at <= $1`, s.now().UTC())
-	return fault(err)
+// ForgetJobParts deletes parts that have expired, of every tenant, at most limit,
+// and returns how many.
+func (s *Store) ForgetJobParts(ctx context.Context, limit int) (int, error) {
+	return s.drop(ctx, oldRows{table: "job_parts", key: "job_id, part, tenant_id", since: "expires_at", at: true}, s.now().UTC(), limit)
 }
 
 // Record keeps an act that changes nothing in the store, such as the taking

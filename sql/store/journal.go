@@ -108,5 +108,6 @@ DELETE FROM journal WHERE tenant_id = $1 AND id `+s.dialect.among(`
 		return 0, fault(err)
 	}
 	n, err := result.RowsAffected()
+	s.dropped.count("journal", n)
 	return int(n), fault(err)
 }

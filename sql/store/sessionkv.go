@@ -193,6 +193,7 @@ func (kv *SessionKV) Sweep(ctx context.Context) (removed int64, err error) {
 				SELECT tenant_id, key FROM kv_sessions WHERE expires_at <= $1 LIMIT $2)`,
 			kv.store.now().UTC(), sweepBatch)
 		removed += n
+		kv.store.dropped.count("kv_sessions", n)
 		if err != nil {
 			return removed, sessionFault("sweep", err)
 		}

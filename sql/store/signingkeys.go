@@ -113,11 +113,11 @@ UPDATE signing_keys SET private_key = NULL WHERE private_key IS NOT NULL AND ret
 	return fault(err)
 }
 
-// ForgetSigningKeys deletes the keys of all tenants that were gone before a time.
-// The newest of a tenant is never among them: it has no successor.
-func (s *Store) ForgetSigningKeys(ctx context.Context, gone time.Time) error {
-	_, err := s.write.ExecContext(ctx, `DELETE FROM signing_keys WHERE gone_at < $1`, gone.UTC())
-	return fault(err)
+// ForgetSigningKeys deletes keys of all tenants that were gone before a time, at
+// most limit, and returns how many. The newest of a tenant is never among them:
+// it has no successor.
+func (s *Store) ForgetSigningKeys(ctx context.Context, gone time.Time, limit int) (int, error) {
+	return s.drop(ctx, oldRows{table: "signing_keys", key: "kid, tenant_id", since: "gone_at"}, gone.UTC(), limit)
 }
 
 // NewestSealedSigningKey returns the key with a private part that was made last,

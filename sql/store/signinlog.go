@@ -250,5 +250,6 @@ DELETE FROM sign_ins WHERE tenant_id = $1 AND id `+s.dialect.among(`
 		return 0, fault(err)
 	}
 	n, err := result.RowsAffected()
+	s.dropped.count("sign_ins", n)
 	return int(n), fault(err)
 }

@@ -34,6 +34,7 @@ type Store struct {
 	// flush of its commit.
 	read, write, fast *pool
 	watch             *watch
+	dropped           *dropped
 	shared            *sharedCommits // nil on PostgreSQL
 	checkpoints       checkpoints
 	changes           changeSession // PostgreSQL only
@@ -80,7 +81,7 @@ const (
 
 func newStore(d dialect, now func() time.Time) *Store {
 	return &Store{
-		dialect: d, now: now, watch: &watch{now: now},
+		dialect: d, now: now, watch: &watch{now: now}, dropped: newDropped(),
 		prepared: map[preparedKey]*statement{}, wanted: map[string]struct{}{},
 	}
 }

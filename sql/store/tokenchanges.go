@@ -112,6 +112,7 @@ func (p TokenPosition) before(to TokenPosition) bool {
 func (s *Store) ForgetTokenChanges(ctx context.Context, at TokenPosition, limit int) (int, error) {
 	if s.dialect == postgres {
 		n, err := s.changes.forget(ctx, at, limit)
+		s.dropped.count("token_changes", int64(n))
 		return n, fault(err)
 	}
 	if age := s.now().Unix() - at.seconds; at.session == 0 || age < int64(tokenChangesKept/time.Second) {
@@ -123,6 +124,7 @@ DELETE FROM token_changes WHERE id IN (SELECT id FROM token_changes WHERE id <= 
 		return 0, fault(err)
 	}
 	n, err := result.RowsAffected()
+	s.dropped.count("token_changes", n)
 	return int(n), fault(err)
 }
 

@@ -29,7 +29,7 @@ SELECT EXISTS (SELECT 1 FROM used_tokens WHERE tenant_id = $1 AND token_key = $2
 // over. Without one an older token may still be good for ever: then the newest
 // iat is kept with the identity.
 func (s *Store) ForgetUsedTokens(ctx context.Context, tolerance time.Duration, limit int) (int, error) {
-	var seen int64
+	var seen, gone int64
 	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
 		now := s.now().UnixMicro()
 		// The statements cross tenants on purpose: this is housekeeping, and
@@ -67,7 +67,7 @@ UPDATE identities
 			{`
 DELETE FROM used_tokens WHERE expires_at <= $1`, []any{*due}},
 		}
-		seen = 0
+		seen, gone = 0, 0
 		for i, step := range steps {
 			result, err := tx.ExecContext(ctx, step.statement, step.args...)
 			if err != nil {
@@ -81,8 +81,12 @@ DELETE FROM used_tokens WHERE expires_at <= $1`, []any{*due}},
 				return err
 			}
 			seen += n
+			gone = n // the last step's
 		}
 		return nil
 	})
+	if err == nil {
+		s.dropped.count("used_tokens", gone)
+	}
 	return int(seen), err
 }

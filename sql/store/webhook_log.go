@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -93,28 +94,44 @@ func (s *Store) ResendFailed(ctx context.Context, tenant, endpoint string, since
 	return resent, err
 }
 
-// ForgetWebhooks deletes a tenant's events from before a time, at most limit,
-// with their deliveries and attempts, and returns how many events.
+// ForgetWebhooks deletes a tenant's events from before a time, the oldest first,
+// with their deliveries and attempts, and returns how many events: at most limit,
+// and those of the same moment as the last of them.
 func (s *Store) ForgetWebhooks(ctx context.Context, tenant string, before time.Time, limit int) (int, error) {
-	var ids []string
+	gone := map[string]int64{}
 	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
-		ids = nil
-		if err := tx.SelectContext(ctx, &ids, `
-SELECT id FROM webhook_events WHERE tenant_id = $1 AND created_at < $2 ORDER BY created_at LIMIT $3`,
-			tenant, before.UTC(), limit); err != nil {
+		// A bound in time, not a count, makes the statements speak of the same
+		// events.
+		last, condition := before.UTC(), "created_at < $2"
+		err := tx.GetContext(ctx, &last, `
+SELECT created_at FROM webhook_events WHERE tenant_id = $1 AND created_at < $2 ORDER BY created_at LIMIT 1 OFFSET $3`,
+			tenant, last, limit-1)
+		if err == nil {
+			condition = "created_at <= $2"
+		} else if !errors.Is(fault(err), ErrNotFound) {
 			return err
 		}
-		for _, id := range ids {
-			for _, table := range []string{"webhook_attempts", "webhook_deliveries"} {
-				if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE event_id = $1 AND tenant_id = $2`, id, tenant); err != nil {
-					return err
-				}
+		old := s.dialect.among(`SELECT id FROM webhook_events WHERE tenant_id = $1 AND ` + condition)
+		for _, step := range []struct{ table, rows string }{
+			{"webhook_attempts", "event_id " + old},
+			{"webhook_deliveries", "event_id " + old},
+			{"webhook_events", condition},
+		} {
+			result, err := tx.ExecContext(ctx, `DELETE FROM `+step.table+` WHERE tenant_id = $1 AND `+step.rows, tenant, last.UTC())
+			if err != nil {
+				return err
 			}
-			if _, err := tx.ExecContext(ctx, `DELETE FROM webhook_events WHERE id = $1 AND tenant_id = $2`, id, tenant); err != nil {
+			if gone[step.table], err = result.RowsAffected(); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	return len(ids), err
+	if err != nil {
+		return 0, err
+	}
+	for table, n := range gone {
+		s.dropped.count(table, n)
+	}
+	return int(gone["webhook_events"]), nil
 }
