@@ -9,6 +9,7 @@
 //	REDIS_URL           a Redis, as a redis:// URL
 //	CHROMIUM            the path of a Chromium or Chrome
 //	NGINX, CADDY        the paths of these reverse proxies
+//	HAPROXY             the path of this balancer
 //	USHER_TEST_PYTHON   the path of a Python with PyJWT; so for _RUBY, _PHP and _NODE
 //	USHER_TEST_SERVERS  "required": whatever is missing fails the test that asks for it
 //
@@ -73,6 +74,9 @@ func HasNginx() bool { return nginx.wanted() }
 // HasCaddy is [HasPostgres] for [Caddy].
 func HasCaddy() bool { return caddy.wanted() }
 
+// HasHAProxy is [HasPostgres] for [HAProxy].
+func HasHAProxy() bool { return haproxy.wanted() }
+
 // RedisURL returns the URL of a Redis that all tests share: keep to keys of
 // a prefix of your own, and flush nothing. Without one the test fails.
 func RedisURL(t testing.TB) string {
@@ -99,6 +103,12 @@ func Caddy(t testing.TB) string {
 	return caddy.must(t)
 }
 
+// HAProxy returns the path of an HAProxy. Without one the test fails.
+func HAProxy(t testing.TB) string {
+	t.Helper()
+	return haproxy.must(t)
+}
+
 // Runtime returns the path of the program that runs a language ("python", "ruby",
 // "php" or "node") as partners have it, or "" when there is none here.
 func Runtime(language string) string { return os.Getenv("USHER_TEST_" + strings.ToUpper(language)) }
@@ -115,6 +125,7 @@ var (
 	chromium = &resource{name: "Chromium", variable: "CHROMIUM"}
 	nginx    = &resource{name: "nginx", variable: "NGINX"}
 	caddy    = &resource{name: "Caddy", variable: "CADDY"}
+	haproxy  = &resource{name: "HAProxy", variable: "HAPROXY"}
 )
 
 func (r *resource) wanted() bool {

@@ -44,7 +44,7 @@ func TestWhatRuns(t *testing.T) {
 		name                        string
 		postgres, redis, obligation string
 		want                        answer
-		programs                    bool // Chromium, nginx and Caddy
+		programs                    bool // Chromium, nginx, Caddy and HAProxy
 	}{
 		{name: "nothing is set", want: embedded},
 		{name: "a word that is not required", obligation: "maybe", want: embedded},
@@ -54,14 +54,14 @@ func TestWhatRuns(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv("DATABASE_URL", test.postgres)
 			t.Setenv("REDIS_URL", test.redis)
-			for _, variable := range []string{"CHROMIUM", "NGINX", "CADDY"} {
+			for _, variable := range []string{"CHROMIUM", "NGINX", "CADDY", "HAPROXY"} {
 				t.Setenv(variable, "")
 			}
 			t.Setenv("USHER_TEST_SERVERS", test.obligation)
 			if diff := cmp.Diff(test.want, answer{Databases(), SessionStores()}); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
-			for name, has := range map[string]func() bool{"HasChromium": HasChromium, "HasNginx": HasNginx, "HasCaddy": HasCaddy} {
+			for name, has := range map[string]func() bool{"HasChromium": HasChromium, "HasNginx": HasNginx, "HasCaddy": HasCaddy, "HasHAProxy": HasHAProxy} {
 				if got := has(); got != test.programs {
 					t.Errorf("%s: got %v, want %v", name, got, test.programs)
 				}
@@ -80,6 +80,7 @@ func TestAMissingServerFailsTheTestThatAsksForIt(t *testing.T) {
 		{"CHROMIUM", func(t testing.TB) { Chromium(t) }},
 		{"NGINX", func(t testing.TB) { Nginx(t) }},
 		{"CADDY", func(t testing.TB) { Caddy(t) }},
+		{"HAPROXY", func(t testing.TB) { HAProxy(t) }},
 	} {
 		t.Run(test.variable, func(t *testing.T) {
 			t.Setenv(test.variable, "")
@@ -115,7 +116,7 @@ func TestWhatIsLeftOutIsSaidOnce(t *testing.T) {
 	if err := again.Run(); err != nil {
 		t.Fatalf("got %v, want the tests to pass:\n%s", err, output.String())
 	}
-	for _, variable := range []string{"DATABASE_URL", "REDIS_URL", "CHROMIUM", "NGINX", "CADDY"} {
+	for _, variable := range []string{"DATABASE_URL", "REDIS_URL", "CHROMIUM", "NGINX", "CADDY", "HAPROXY"} {
 		if got := strings.Count(output.String(), "because "+variable+" is not set"); got != 1 {
 			t.Errorf("got %d lines that say %s is not set, want 1:\n%s", got, variable, output.String())
 		}

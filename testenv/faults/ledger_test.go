@@ -18,6 +18,7 @@ type ledger struct {
 	usher   *usher
 	doors   []*door // where people come, by turns; none = the usher's
 	turn    atomic.Int64
+	again   bool // whoever stands between may present a link twice
 	tenants []*tenant
 	people  []*person
 
@@ -113,7 +114,7 @@ func (l *ledger) present(p *person, t *token) answer {
 			t.state = unavailable
 		}
 	case a.status == http.StatusUnauthorized && strings.Contains(a.body, "token_replayed"):
-		if t.state == unknown {
+		if t.state == unknown || t.state == unsent && l.again {
 			t.state = spent
 		}
 	case a.status == 0:

@@ -47,13 +47,13 @@ type world struct {
 	database        database
 }
 
-func newWorld(t *testing.T, people int) *world {
+func newWorld(t *testing.T, people int, more ...string) *world {
 	t.Helper()
 	w := &world{postgres: newPostgres(t), redis: newRedis(t)}
 	w.toPostgres, w.toRedis = newProxy(t, w.postgres.address), newProxy(t, w.redis.address)
 	w.database = database{"postgres", w.postgres.url(w.postgres.address)}
-	u := newUsher("DATABASE_URL="+w.postgres.url(w.toPostgres.address),
-		fmt.Sprintf("REDIS_URL=redis://default:%s@%s/0", w.redis.password, w.toRedis.address))
+	u := newUsher(append(more, "DATABASE_URL="+w.postgres.url(w.toPostgres.address),
+		fmt.Sprintf("REDIS_URL=redis://default:%s@%s/0", w.redis.password, w.toRedis.address))...)
 	u.start(t)
 	t.Cleanup(func() { u.stop(t) })
 	w.ledger = open(t, u, people)

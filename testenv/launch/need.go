@@ -46,6 +46,10 @@ func needs() map[string]need {
 			advice: "install Caddy 2.6 or newer (Debian, Ubuntu: apt-get install caddy; macOS: brew install caddy), or set CADDY to its path",
 		},
 		{
+			name: "haproxy", packages: []string{"haproxy"}, find: findHAProxy,
+			advice: "install HAProxy 2.2 or newer (Debian, Ubuntu: apt-get install haproxy; macOS: brew install haproxy), or set HAPROXY to its path",
+		},
+		{
 			name: "cc", packages: []string{"gcc", "libc6-dev"}, find: findCompiler,
 			advice: "install a C compiler, which go test -race needs (Debian, Ubuntu: apt-get install gcc libc6-dev; macOS: xcode-select --install)",
 		},
@@ -160,6 +164,11 @@ func findChromium(context.Context) (string, error) {
 func findNginx(context.Context) (string, error) { return namedOr("NGINX", "nginx", "/usr/sbin/nginx") }
 
 func findCaddy(context.Context) (string, error) { return namedOr("CADDY", "caddy") }
+
+// findHAProxy looks where findNginx does.
+func findHAProxy(context.Context) (string, error) {
+	return namedOr("HAPROXY", "haproxy", "/usr/sbin/haproxy")
+}
 
 // namedOr returns the program that the environment variable names, or else the
 // first of names that is there.
