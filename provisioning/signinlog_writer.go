@@ -242,8 +242,9 @@ func (l *signInLog) waiting() int64 {
 	return n
 }
 
-// flush writes what is there, batch by batch, until nothing is left or ctx
-// ends. Suppressed attempts are left to gather unless all is set.
+// flush writes what is there, batch by batch. Suppressed attempts are left to
+// gather unless all is set. What comes while it writes is left for the next round:
+// else, under load, each batch would carry no more than came during the last one.
 func (l *signInLog) flush(ctx context.Context, all bool) {
 	for ctx.Err() == nil {
 		batch := l.take(all)
@@ -251,6 +252,9 @@ func (l *signInLog) flush(ctx context.Context, all bool) {
 			return
 		}
 		l.write(ctx, batch)
+		if len(batch.rows) < l.batch {
+			return
+		}
 		all = false
 	}
 }

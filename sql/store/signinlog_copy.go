@@ -12,8 +12,12 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// copied is how much of a copy is handed to the driver at once, in bytes.
-const copied = 64 << 10
+const (
+	// copied is how much of a copy is handed to the driver at once, in bytes.
+	copied = 64 << 10
+	// copiedLine is more than most entries take.
+	copiedLine = 1 << 10
+)
 
 // logPostgres is LogSignIns. The rows are written as the lines that COPY reads
 // (PostgreSQL manual, COPY, "Text Format"): handed over value by value, each
@@ -61,10 +65,10 @@ func copySignIns(ctx context.Context, conn *sqlx.Conn, rows []SignIn) error {
 		if !ok {
 			return fmt.Errorf("store: %T does not copy", stmt)
 		}
-		var lines []byte
+		lines := make([]byte, 0, min(copiedLine*len(rows), copied+copiedLine))
+		values := make([]any, 0, len(signInFields))
 		for i := range rows {
-			values, err := rows[i].values()
-			if err != nil {
+			if values, err = rows[i].values(values[:0]); err != nil {
 				return err
 			}
 			if len(lines) > 0 {
@@ -85,8 +89,8 @@ func copySignIns(ctx context.Context, conn *sqlx.Conn, rows []SignIn) error {
 	})
 }
 
-// appendCopyLine appends the values of a row without the end of the line. Times
-// are in the years 1 to 9999.
+// appendCopyLine appends the values of a row (see SignIn.values) without the end
+// of the line. Times are in the years 1 to 9999.
 func appendCopyLine(line []byte, values []any) ([]byte, error) {
 	const null = `\N`
 	for i, value := range values {
@@ -102,12 +106,10 @@ func appendCopyLine(line []byte, values []any) ([]byte, error) {
 			} else {
 				line = appendCopyText(line, *v)
 			}
-		case int64:
-			line = strconv.AppendInt(line, v, 10)
-		case bool:
-			line = strconv.AppendBool(line, v)
-		case time.Time:
-			line = v.UTC().AppendFormat(line, time.RFC3339Nano)
+		case *int64:
+			line = strconv.AppendInt(line, *v, 10)
+		case *bool:
+			line = strconv.AppendBool(line, *v)
 		case *time.Time:
 			if v == nil {
 				line = append(line, null...)
