@@ -11,15 +11,22 @@ import (
 // does. We do it beside the commits, after each checkpointAfter small writes.
 //
 // The log begins anew only when all of it has been carried over, and under load
-// something is always left. The commit that finds largestLog pages in it
-// carries over what is left while nobody writes.
+// something is always left. When it is longer than largestLog, small writes wait
+// until that is carried over as well. It is little then: what came while the last
+// of two rounds went on.
 const (
 	checkpointAfter = 2000   // writes, of some pages each
-	largestLog      = 16_384 // pages of 4 KiB
+	largestLog      = 32_768 // pages of 4 KiB
+
+	// hugeLog is when SQLite does it within a commit after all: where writes are
+	// not small, and not counted.
+	hugeLog = 2 * largestLog
 )
 
 // checkpoints counts writes until the next one is due.
 type checkpoints struct {
+	longest int64 // pages that the log may have, see largestLog
+
 	mu      sync.Mutex
 	writes  int
 	running sync.WaitGroup
@@ -38,17 +45,33 @@ func (s *Store) wrote(ctx context.Context, writes int) {
 	}
 	c.writes, c.busy = 0, true
 	c.running.Go(func() {
-		_ = s.checkpoint(ctx)
+		s.carryOver(ctx)
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.busy = false
 	})
 }
 
-// checkpoint carries over what is in the log now, and waits for nobody.
-func (s *Store) checkpoint(ctx context.Context) error {
-	_, err := s.read.ExecContext(ctx, `PRAGMA wal_checkpoint(PASSIVE)`)
-	return err
+// carryOver carries over what is in the log, and lets it begin anew when it is
+// long.
+func (s *Store) carryOver(ctx context.Context) {
+	if pages, _ := s.checkpoint(ctx); pages <= s.checkpoints.longest {
+		return
+	}
+	if _, all := s.checkpoint(ctx); !all {
+		return // somebody reads an old state, and holds it up
+	}
+	s.shared.hold()
+	defer s.shared.next()
+	s.checkpoint(ctx)
+}
+
+// checkpoint carries over what is in the log now, and waits for nobody. It
+// returns how long the log is, and whether all of that is in the file.
+func (s *Store) checkpoint(ctx context.Context) (pages int64, all bool) {
+	var busy, carried int64
+	err := s.read.QueryRowxContext(ctx, `PRAGMA wal_checkpoint(PASSIVE)`).Scan(&busy, &pages, &carried)
+	return pages, err == nil && busy == 0 && carried == pages
 }
 
 // wait waits for the one under way.

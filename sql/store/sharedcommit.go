@@ -21,8 +21,9 @@ type sharedCommits struct {
 	store *Store
 
 	mu      sync.Mutex
-	busy    bool // somebody leads
+	busy    bool // somebody leads, or holds
 	waiting []*write
+	holder  chan struct{} // closed when it is the turn of whoever wants to hold; nil = nobody does
 }
 
 // maxShared is how many writes share a transaction at most, so that the first
@@ -115,9 +116,30 @@ func (c *sharedCommits) lead(together []*write) {
 	c.run(together)
 }
 
+// hold waits until nobody writes here, and keeps it so until next is called. Only
+// one at a time may want to.
+func (c *sharedCommits) hold() {
+	c.mu.Lock()
+	if !c.busy {
+		c.busy = true
+		c.mu.Unlock()
+		return
+	}
+	turn := make(chan struct{})
+	c.holder = turn
+	c.mu.Unlock()
+	<-turn
+}
+
+// next gives the turn to whoever wants to hold, or else to those that wait.
 func (c *sharedCommits) next() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.holder != nil {
+		close(c.holder)
+		c.holder = nil
+		return
+	}
 	if len(c.waiting) == 0 {
 		c.busy, c.waiting = false, nil
 		return

@@ -172,7 +172,7 @@ func openSQLite(path string, now func() time.Time, first, mode string) (*Store, 
 	q := url.Values{
 		"_pragma": {
 			first, fmt.Sprintf("busy_timeout(%d)", lockTimeout.Milliseconds()), "synchronous(NORMAL)", "foreign_keys(1)",
-			"cache_size(-4096)", "temp_store(MEMORY)", fmt.Sprintf("wal_autocheckpoint(%d)", largestLog),
+			"cache_size(-4096)", "temp_store(MEMORY)", fmt.Sprintf("wal_autocheckpoint(%d)", hugeLog),
 		},
 		"_txlock":      {"immediate"},
 		"_time_format": {"sqlite"},
@@ -191,6 +191,7 @@ func openSQLite(path string, now func() time.Time, first, mode string) (*Store, 
 	}
 	s.fast = s.write
 	s.shared = &sharedCommits{store: s}
+	s.checkpoints.longest = largestLog
 	return s, nil
 }
 
