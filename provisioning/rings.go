@@ -95,9 +95,13 @@ func (s *Service) openSecrets(keys []store.Key) (good []store.Key, secrets map[s
 	return good, secrets
 }
 
-// CheckMasterKey reports whether the newest sealed secret opens under the master
-// key. ErrSealedElsewhere means that the data was made under another one.
+// CheckMasterKey reports whether the master keys open what is stored. An
+// ErrSealedElsewhere, which is an *UnknownMasterKey, means that another one is
+// needed: links, tokens or webhooks would fail without it.
 func (s *Service) CheckMasterKey(ctx context.Context) error {
+	if err := unknownMasterKey(ctx, s.store, s.sealer); err != nil {
+		return err
+	}
 	k, err := s.store.NewestSealedKey(ctx)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil

@@ -125,7 +125,7 @@ func TestOpenWithAnotherMasterKey(t *testing.T) {
 	}
 	// The id in the open is only a name: forging it opens nothing.
 	forged := bytes.Clone(sealed)
-	copy(forged[1:sealHeadBytes], testSealer(t, 2).keyID)
+	copy(forged[1:sealHeadBytes], testSealer(t, 2).keys[0].id)
 	if got, err := testSealer(t, 2).Open(forged, "acme"); !errors.Is(err, ErrSealBroken) || got != nil {
 		t.Errorf("forged key id: got %q, error %v, want ErrSealBroken", got, err)
 	}

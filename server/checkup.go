@@ -223,7 +223,7 @@ const shortestHidden = 4
 // secrets replaces every secret of the configuration. None is ever told by us;
 // but there are servers that repeat in an error what was said to them.
 func (c Config) secrets() *strings.Replacer {
-	secrets := []string{c.MasterKey, c.BootstrapAPIKey, c.AdminOIDC.ClientSecret}
+	secrets := append([]string{c.MasterKey, c.BootstrapAPIKey, c.AdminOIDC.ClientSecret}, c.MasterKeysPrevious...)
 	for _, address := range []string{c.DatabaseURL, c.RedisURL} {
 		// Not by url.Parse, which knows no list of hosts.
 		authority, query, _ := strings.Cut(address, "?")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"usher/handlers/admin"
+	"usher/provisioning"
 	"usher/sessions/tokens"
 	"usher/sql/store"
 )
@@ -60,7 +61,7 @@ func (p *patient) of(t store.Tenant) string {
 // lookAtMasterKey opens every secret that links are verified with, and every
 // private key that tokens are signed with.
 func lookAtMasterKey(ctx context.Context, p *patient) result {
-	var opened, elsewhere, broken int
+	var opened, broken int
 	var weak []string
 	looked, err := p.eachTenant(func(t store.Tenant) error {
 		secrets, err := p.provisioning.TrySecrets(ctx, t)
@@ -72,14 +73,15 @@ func lookAtMasterKey(ctx context.Context, p *patient) result {
 			return err
 		}
 		opened += secrets.Opened
-		elsewhere += len(secrets.Elsewhere) + len(keys.Elsewhere)
 		broken += len(secrets.Broken) + len(keys.Broken)
 		opened += keys.Opened
 		weak = append(weak, secrets.Weak...)
 		return nil
 	})
 	var r result
-	sealed := opened + elsewhere + broken
+	uses, usesErr := p.provisioning.MasterKeys(ctx, false)
+	err = errors.Join(err, usesErr)
+	sealed, elsewhere, ids := sealedValues(uses)
 	switch {
 	case p.keyFault != nil && sealed > 0:
 		r.add(failing, fmt.Sprintf("%s, and %s sealed under one", p.keyFault, counted(sealed, "secret is", "secrets are")),
@@ -87,8 +89,10 @@ func lookAtMasterKey(ctx context.Context, p *patient) result {
 	case p.keyFault != nil:
 		r.add(doubtful, p.keyFault.Error(), "The next start makes one; nothing is sealed yet.")
 	case elsewhere > 0:
-		r.add(failing, fmt.Sprintf("%d of %s sealed under another master key", elsewhere, counted(sealed, "secret is", "secrets are")),
-			"Start with the master key that the data was made with. docs/operations.md says what to do when it is lost.")
+		r.add(failing, fmt.Sprintf("%d of %s sealed under another master key: %s", elsewhere, counted(sealed, "secret is", "secrets are"), strings.Join(ids, ", ")),
+			"Start with the master key that the data was made with, or name it in USHER_MASTER_KEY_PREVIOUS. docs/operations.md says what to do when it is lost.")
+	default:
+		r.findings = append(r.findings, previousMasterKeys(uses)...)
 	}
 	if broken > 0 && p.keyFault == nil {
 		r.add(failing, fmt.Sprintf("%d of %s damaged", broken, counted(sealed, "sealed secret is", "sealed secrets are")),
@@ -99,6 +103,32 @@ func lookAtMasterKey(ctx context.Context, p *patient) result {
 			"“usher integration rotate ID”, and give the partner the new key.")
 	}
 	return p.finish(r, looked, err, fmt.Sprintf("opens what is sealed under it: %s", counted(opened, "secret", "secrets")))
+}
+
+// sealedValues are how many values last, how many of them no configured master key
+// opens, and the ids of those that would.
+func sealedValues(uses []provisioning.MasterKeyUse) (all, elsewhere int, ids []string) {
+	for _, k := range uses {
+		all += int(k.Lasting)
+		if k.ID != "" && !k.Configured {
+			elsewhere += int(k.Lasting)
+			ids = append(ids, k.ID)
+		}
+	}
+	return all, elsewhere, ids
+}
+
+// previousMasterKeys says how far the replacement of the master key has come.
+func previousMasterKeys(uses []provisioning.MasterKeyUse) []finding {
+	var r result
+	for _, k := range uses {
+		if k.Configured && !k.Present && k.Lasting > 0 {
+			r.add(doubtful, fmt.Sprintf("%s still sealed under the master key %s of USHER_MASTER_KEY_PREVIOUS",
+				counted(int(k.Lasting), "value is", "values are"), k.ID),
+				"“usher master-key rotate”, once every instance has the new one as USHER_MASTER_KEY.")
+		}
+	}
+	return r.findings
 }
 
 // lookAtSigningKeys sees that each algorithm of a tenant has a key that signs,

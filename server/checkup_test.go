@@ -228,14 +228,14 @@ func TestCheckupMasterKey(t *testing.T) {
 		i.exited()
 		if w.database != "" {
 			w.environ = []string{w.environ[0], w.environ[1], "USHER_MASTER_KEY=" + provisioning.NewMasterKey()}
-			checkup(t, w, exitFailed).wants(t, "master key", failing, "2 of 2 secrets are sealed under another master key", "Start with the master key")
+			checkup(t, w, exitFailed).wants(t, "master key", failing, "3 of 3 secrets are sealed under another master key", "Start with the master key")
 			return
 		}
 		path := filepath.Join(w.folder(), masterKeyFile)
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
-		checkup(t, w, exitFailed).wants(t, "master key", failing, "there is no "+path, "2 secrets are sealed under one")
+		checkup(t, w, exitFailed).wants(t, "master key", failing, "there is no "+path, "3 secrets are sealed under one")
 		if _, err := os.Stat(path); !os.IsNotExist(err) {
 			t.Error("got a master key made by looking")
 		}

@@ -8,10 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"usher/provisioning"
 	"usher/sql/store"
 )
 
@@ -86,8 +88,12 @@ func (p program) backup(ctx context.Context, path string) (err error) {
 
 // backupLine says what a backup holds.
 func backupLine(sum store.BackupSummary) string {
-	return fmt.Sprintf("%d rows of %d tables, as of %s, schema %d, SHA-256 %s",
-		sum.Rows(), len(sum.Tables), sum.At.Format(time.RFC3339), sum.Schema, sum.SHA256)
+	keys := "none is needed"
+	if ids := provisioning.MasterKeyIDs(sum.Heads); len(ids) > 0 {
+		keys = strings.Join(ids, ", ")
+	}
+	return fmt.Sprintf("%d rows of %d tables, as of %s, schema %d, SHA-256 %s; master key %s",
+		sum.Rows(), len(sum.Tables), sum.At.Format(time.RFC3339), sum.Schema, sum.SHA256, keys)
 }
 
 // newFile makes a file that only its owner reads. It appears under its name when

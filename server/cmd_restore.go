@@ -25,7 +25,8 @@ func newRestore(p program) *cobra.Command {
 			"tables or no rows. A backup of SQLite can be loaded into Postgres and the other way round. FILE is\n" +
 			"read once before anything is written; all rows come at once, or none. No server may run on the\n" +
 			"database meanwhile.\n\n" +
-			"The master key of the installation that made the backup must be configured. People sign in again.\n\n" +
+			"The master key of the installation that made the backup must be configured: “--check” prints its id, and\n" +
+			"“usher master-key status” those of the keys that are configured. People sign in again.\n\n" +
 			"Exit codes: 4 when FILE is no whole backup, or the master key does not open what is in it.",
 		Example: "  usher restore --check usher.backup\n" +
 			"  DATABASE_URL=postgres://… USHER_MASTER_KEY_FILE=master.key usher restore usher.backup",

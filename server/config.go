@@ -21,24 +21,26 @@ import (
 // Config is what the environment says, checked. One that exists is complete
 // and free of contradictions.
 type Config struct {
-	Listen          string              // host:port; port 0 takes a free one
-	MetricsListen   string              // the same for the metrics; "" = none are served
-	PublicURL       provisioning.Origin // zero: see Config.Origin
-	DataDir         string
-	DatabaseURL     string // "" = SQLite in DataDir; else a postgres URL with sslmode
-	DurableSignIns  bool   // see store.Options.DurableReplays
-	RedisURL        string // "" = sessions in the SQLite file
-	MasterKey       string // as ParseMasterKey reads it; "" = one is made in DataDir
-	BootstrapAPIKey string // "" = none
-	TrustedProxies  []netip.Prefix
-	Env             Env
-	AllowEmbedded   bool
-	DrainTimeout    time.Duration
-	Upstream        *url.URL // the application that we stand in front of; nil = none
-	UpstreamPublic  handlers.PathPrefixes
-	AdminHosts      []string              // canonical; see Config.adminHosts
-	AdminOIDC       admins.ProviderConfig // without an issuer there is no provider
-	OutboundAllow   []netip.Prefix        // what may be called besides the public Internet
+	Listen         string              // host:port; port 0 takes a free one
+	MetricsListen  string              // the same for the metrics; "" = none are served
+	PublicURL      provisioning.Origin // zero: see Config.Origin
+	DataDir        string
+	DatabaseURL    string // "" = SQLite in DataDir; else a postgres URL with sslmode
+	DurableSignIns bool   // see store.Options.DurableReplays
+	RedisURL       string // "" = sessions in the SQLite file
+	MasterKey      string // as ParseMasterKey reads it; "" = one is made in DataDir
+	// MasterKeysPrevious open what is not yet, or already, sealed under MasterKey.
+	MasterKeysPrevious []string
+	BootstrapAPIKey    string // "" = none
+	TrustedProxies     []netip.Prefix
+	Env                Env
+	AllowEmbedded      bool
+	DrainTimeout       time.Duration
+	Upstream           *url.URL // the application that we stand in front of; nil = none
+	UpstreamPublic     handlers.PathPrefixes
+	AdminHosts         []string              // canonical; see Config.adminHosts
+	AdminOIDC          admins.ProviderConfig // without an issuer there is no provider
+	OutboundAllow      []netip.Prefix        // what may be called besides the public Internet
 }
 
 // Env is the kind of place we run in.
@@ -139,6 +141,11 @@ var settings = []setting{
 			}
 			return nil
 		},
+	},
+	{
+		name: "USHER_MASTER_KEY_PREVIOUS", secret: true,
+		doc: "Other master keys that open what is stored, with commas between them, while USHER_MASTER_KEY is being replaced. Empty: none.",
+		set: setPreviousMasterKeys,
 	},
 	{
 		name: "USHER_BOOTSTRAP_API_KEY", secret: true,

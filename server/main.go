@@ -129,6 +129,7 @@ func newRoot(p program) *cobra.Command {
 		newLog(p),
 		newExamine(p),
 		newMigrate(p),
+		newMasterKey(p),
 		newBackup(p),
 		newRestore(p),
 		newDoctor(p),

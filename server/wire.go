@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -85,6 +84,9 @@ func openCore(ctx context.Context, cfg Config, log *slog.Logger) (_ *core, err e
 		k.embedded = k.store.SessionKV()
 		values = k.embedded
 	}
+	if sealer, err = provisioning.KeepDigestKey(ctx, k.store, sealer); err != nil {
+		return nil, fmt.Errorf("%s: %w", closed, err)
+	}
 	// The two know each other only through what each needs: sessions ask for
 	// generations, provisioning ends sessions.
 	generations := &lateGenerations{}
@@ -101,10 +103,13 @@ func openCore(ctx context.Context, cfg Config, log *slog.Logger) (_ *core, err e
 	}
 	k.admins = admins.New(k.store, provisioning.EmailKey, provider, time.Now)
 	if err := errors.Join(k.provisioning.CheckMasterKey(ctx), k.tokens.CheckMasterKey(ctx)); err != nil {
-		return nil, fmt.Errorf("the master key does not open what is stored (is it the one that the data was made with?): %w", err)
+		return nil, fmt.Errorf("%s: %w", closed, err)
 	}
 	return k, k.provisioning.EnsureTenant(ctx)
 }
+
+// closed begins an error about a master key.
+const closed = "the master key does not open what is stored (is it the one that the data was made with, or is that one missing in USHER_MASTER_KEY_PREVIOUS?)"
 
 // lateGenerations stands in for the service until that is built.
 type lateGenerations struct{ sessions.Generations }
@@ -123,74 +128,6 @@ func openSQLite(path string) (*store.Store, error) {
 		return nil, fmt.Errorf("USHER_DATA_DIR: %w", err)
 	}
 	return store.OpenSQLite(path, time.Now)
-}
-
-// masterKeyFile is where the embedded default keeps the key that it makes.
-const masterKeyFile = "master.key"
-
-// openSealer takes the configured master key, or the one in the data folder,
-// which it makes at the first start.
-func openSealer(cfg Config) (*provisioning.Sealer, error) {
-	text, from := cfg.MasterKey, "USHER_MASTER_KEY"
-	if text == "" {
-		path := filepath.Join(cfg.DataDir, masterKeyFile)
-		made, err := ensureMasterKey(path)
-		if err != nil {
-			return nil, fmt.Errorf("master key: %w", err)
-		}
-		text, from = made, path
-	}
-	return sealerOf(text, from)
-}
-
-// readSealer is openSealer for one that makes no key. The error says where there
-// is none, or what is wrong with it.
-func readSealer(cfg Config) (*provisioning.Sealer, error) {
-	if cfg.MasterKey != "" {
-		return sealerOf(cfg.MasterKey, "USHER_MASTER_KEY")
-	}
-	path := filepath.Join(cfg.DataDir, masterKeyFile)
-	text, err := os.ReadFile(path) //nolint:gosec // the path is the operator's own setting
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no %s", path)
-	} else if err != nil {
-		return nil, err
-	}
-	return sealerOf(string(text), path)
-}
-
-func sealerOf(text, from string) (*provisioning.Sealer, error) {
-	master, err := provisioning.ParseMasterKey(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", from, err)
-	}
-	return provisioning.NewSealer(master)
-}
-
-// ensureMasterKey reads the key at path, or makes one there with mode 0600. Of
-// several processes that start at once, one makes it and all read the same:
-// the finished file appears under its name, or not at all.
-func ensureMasterKey(path string) (string, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // the path is the operator's own setting
-	if err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return string(text), err
-	}
-	fresh, err := os.CreateTemp(filepath.Dir(path), masterKeyFile+".*") // mode 0600
-	if err != nil {
-		return "", err
-	}
-	_, err = fresh.WriteString(provisioning.NewMasterKey() + "\n")
-	err = errors.Join(err, fresh.Sync(), fresh.Close())
-	if err == nil {
-		if err = os.Link(fresh.Name(), path); errors.Is(err, fs.ErrExist) {
-			err = nil
-		}
-	}
-	if err := errors.Join(err, os.Remove(fresh.Name())); err != nil {
-		return "", err
-	}
-	text, err = os.ReadFile(path) //nolint:gosec // as above
-	return string(text), err
 }
 
 // close lets go of the stores.

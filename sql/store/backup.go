@@ -49,6 +49,7 @@ func (s *Store) Backup(ctx context.Context, w io.Writer, progress Progress) (Bac
 	if err := out.lines.Encode(backupHead{"usher", backupFormat, sum.Schema, sum.At}); err != nil {
 		return sum, fmt.Errorf("store: backup: %w", err)
 	}
+	var seen headsSeen
 	err = s.readAll(ctx, func(tx *sqlx.Tx) error {
 		tables, err := s.backedUp(ctx, tx)
 		if err != nil {
@@ -63,7 +64,7 @@ func (s *Store) Backup(ctx context.Context, w io.Writer, progress Progress) (Bac
 			total += rows
 		}
 		for _, table := range tables {
-			rows, err := s.backupTable(ctx, tx, table, out, func() {
+			rows, err := s.backupTable(ctx, tx, table, out, &seen, func() {
 				if done++; done%progressEvery == 0 {
 					progress(done, total)
 				}
@@ -76,6 +77,7 @@ func (s *Store) Backup(ctx context.Context, w io.Writer, progress Progress) (Bac
 		progress(total, total)
 		return nil
 	})
+	sum.Heads = seen.all()
 	if err == nil {
 		sum.SHA256, err = out.end(sum.Tables)
 	}
@@ -100,7 +102,7 @@ func (s *Store) backedUp(ctx context.Context, tx *sqlx.Tx) ([]string, error) {
 	return kept, nil
 }
 
-func (s *Store) backupTable(ctx context.Context, tx *sqlx.Tx, table string, out *backupWriter, each func()) (n int64, err error) {
+func (s *Store) backupTable(ctx context.Context, tx *sqlx.Tx, table string, out *backupWriter, seen *headsSeen, each func()) (n int64, err error) {
 	columns, err := s.columns(ctx, tx, table)
 	if err != nil {
 		return 0, err
@@ -108,6 +110,7 @@ func (s *Store) backupTable(ctx context.Context, tx *sqlx.Tx, table string, out 
 	if err := out.lines.Encode(backupTable{table, columns}); err != nil {
 		return 0, err
 	}
+	seen.table(table, columns)
 	rows, err := tx.QueryContext(ctx, `SELECT `+namesOf(columns)+` FROM "`+table+`"`)
 	if err != nil {
 		return 0, err
@@ -126,6 +129,7 @@ func (s *Store) backupTable(ctx context.Context, tx *sqlx.Tx, table string, out 
 				return n, fmt.Errorf("column %s: %w", c.Name, err)
 			}
 		}
+		seen.row(values)
 		if err := out.lines.Encode(values); err != nil {
 			return n, err
 		}

@@ -65,6 +65,9 @@ type BackupSummary struct {
 	At     time.Time // the moment that it shows
 	Tables map[string]int64
 	SHA256 string // of the lines before the last, in hexadecimal
+	// Heads are the first five bytes of the sealed values in it, each once: they
+	// name the master keys that open them.
+	Heads [][]byte
 }
 
 // Rows counts those of all tables.

@@ -25,11 +25,20 @@ func CheckBackup(file io.ReadSeeker, progress Progress) (BackupSummary, error) {
 	if err != nil {
 		return BackupSummary{}, err
 	}
-	return readBackup(counted, backupVisitor{
-		head:  func(backupHead) error { return nil },
-		table: func(backupTable) error { return nil },
-		row:   func([]byte) error { return nil },
+	var seen headsSeen
+	sum, err := readBackup(counted, backupVisitor{
+		head: func(backupHead) error { return nil },
+		table: func(t backupTable) error {
+			seen.table(t.Table, t.Columns)
+			return nil
+		},
+		row: func(line []byte) error {
+			seen.line(line)
+			return nil
+		},
 	})
+	sum.Heads = seen.all()
+	return sum, err
 }
 
 // Restore loads a backup into a database without tables, or with the tables of
