@@ -16,9 +16,24 @@ func TestThreatModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	declared := declaredTests(t)
+	names := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(string(text), -1)
+	if len(names) < 50 {
+		t.Fatalf("got %d names of tests, want the page to name them", len(names))
+	}
+	for _, name := range names {
+		if !declared[name[1]] {
+			t.Errorf("docs/threat-model.md: there is no test %s", name[1])
+		}
+	}
+}
+
+// declaredTests are the names of all tests and fuzz targets.
+func declaredTests(t *testing.T) map[string]bool {
+	t.Helper()
 	declared := map[string]bool{}
 	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
-	err = filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}
@@ -34,13 +49,5 @@ func TestThreatModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(string(text), -1)
-	if len(names) < 50 {
-		t.Fatalf("got %d names of tests, want the page to name them", len(names))
-	}
-	for _, name := range names {
-		if !declared[name[1]] {
-			t.Errorf("docs/threat-model.md: there is no test %s", name[1])
-		}
-	}
+	return declared
 }
