@@ -74,6 +74,7 @@ func newUsher(folder, databaseURL, redisURL string, own secrets) *usher {
 		"USHER_DATA_DIR=" + filepath.Join(folder, "data"),
 		"USHER_MASTER_KEY=" + own.MasterKey,
 		"USHER_BOOTSTRAP_API_KEY=" + own.APIKey,
+		"USHER_CLIENT_RATE=0", "USHER_API_CONNECTION_RATE=0", // what it takes is what is measured
 	}
 	u.stores(databaseURL, redisURL)
 	return u

@@ -34,6 +34,9 @@ type App struct {
 	Upstreams *Upstreams
 	// TrustedProxies are the peers whose forwarding headers count.
 	TrustedProxies []netip.Prefix
+	// Rates bounds how often those who have shown who they are may ask; nil = it
+	// does not.
+	Rates *Rates
 	// Meter counts what goes on; nil = nobody does.
 	Meter Meter
 

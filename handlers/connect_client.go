@@ -45,7 +45,13 @@ func (a *App) client(c *gin.Context) (tokens.Client, url.Values, error) {
 	if client.ID != "" {
 		Note(c, slog.String("oauth_client", client.ID))
 	}
-	return client, form, connectFault(err)
+	if err != nil {
+		return client, form, connectFault(err)
+	}
+	if client.Public { // whoever names it: what it has would be anybody's to use up
+		return client, form, nil
+	}
+	return client, form, a.rateClient(c, client)
 }
 
 // assertionAudiences are how an assertion may name us: as the issuer, as the
@@ -70,7 +76,10 @@ func (a *App) connection(c *gin.Context) (tokens.Caller, url.Values, error) {
 	if caller.ID != "" {
 		Note(c, slog.String("connection", caller.ID))
 	}
-	return caller, form, connectFault(err)
+	if err != nil {
+		return caller, form, connectFault(err)
+	}
+	return caller, form, a.rate(c, RateAPIConnection, caller.ID, caller.Rate)
 }
 
 // connectFault says over HTTP why somebody was not recognised. A fault of a store

@@ -17,6 +17,9 @@ func (a *App) UserInfo(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := a.rateToken(c, token); err != nil {
+		return err
+	}
 	claims, err := a.Tokens.UserInfo(c.Request.Context(), siteOf(c).tenant.ID, issuer(c), token)
 	switch {
 	case errors.Is(err, tokens.ErrNone):

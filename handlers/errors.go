@@ -68,6 +68,8 @@ type Fault struct {
 	// which field of a request is wrong. It is shown: no secret, no quotation
 	// of one. "" keeps the usual advice.
 	Public string
+	// After is how long to wait before asking again; 0 = as the code says.
+	After time.Duration
 	// Err is the cause, for the log only. It may be nil.
 	Err error
 }
@@ -199,6 +201,9 @@ func (h *HTTP) rule(err error) ruling {
 	}
 	if fault, ok := errors.AsType[*Fault](err); ok {
 		if outcome, known := outcomes[string(fault.Code)]; known {
+			if fault.After > 0 {
+				outcome.retryAfter = fault.After
+			}
 			return ruling{outcome: outcome, code: string(fault.Code), public: fault.Public}
 		}
 	}

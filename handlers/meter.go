@@ -34,6 +34,8 @@ type Meter interface {
 	// Introspection is told what was said of a token, or ResultRefused when the
 	// caller was sent away.
 	Introspection(result string)
+	// RateLimited is told of a request that was refused as it came too early.
+	RateLimited(kind RateKind)
 }
 
 // DoorEvent is the door of event tokens, which sign nobody in: Meter.SignIn is

@@ -34,6 +34,7 @@ func (h *heard) SignIn(door, outcome, reason string) { h.note("%s %s %s", door, 
 func (h *heard) SessionCheck(kind, result string)    { h.note("%s %s", kind, result) }
 func (h *heard) TokenRequest(grant, result string)   { h.note("%s %s", grant, result) }
 func (h *heard) Introspection(result string)         { h.note("%s", result) }
+func (h *heard) RateLimited(kind RateKind)           { h.note("%s", kind) }
 
 // TestLoad: requests under way are counted as long as they are, those turned away
 // once, and every one by its route when it is over.

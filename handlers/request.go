@@ -130,6 +130,14 @@ func (r *request) soFar() context.Context {
 	return r.outside
 }
 
+// begunOr is when the request began.
+func (r *request) begunOr(now func() time.Time) time.Time {
+	if r.begun.IsZero() {
+		return now()
+	}
+	return r.begun
+}
+
 // end ends the context.
 func (r *request) end() {
 	r.mu.Lock()

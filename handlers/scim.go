@@ -67,7 +67,7 @@ func (a *App) directory(c *gin.Context) (provisioning.Directory, error) {
 		return d, err
 	}
 	Note(c, slog.String("integration", d.IntegrationID), slog.String("scim_token", d.TokenID))
-	return d, nil
+	return d, a.rate(c, RateSCIM, d.IntegrationID, d.Rate)
 }
 
 // byDirectory says in journals and the audit log that a directory asks. A weak

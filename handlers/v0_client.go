@@ -76,7 +76,10 @@ func (a *App) v0Authenticated(c *gin.Context, sent clientCredentials) (tokens.Cl
 	if client.ID != "" {
 		Note(c, slog.String("oauth_client", client.ID))
 	}
-	return client, connectFault(err)
+	if err != nil {
+		return client, connectFault(err)
+	}
+	return client, a.rateClient(c, client)
 }
 
 // fromPageOf reports whether a browser sends a request for one of a client's own

@@ -45,7 +45,10 @@ func (a *App) v1Client(c *gin.Context, parameters url.Values) (tokens.Client, er
 	if client.ID != "" {
 		Note(c, slog.String("oauth_client", client.ID))
 	}
-	return client, connectFault(err)
+	if err != nil {
+		return client, connectFault(err)
+	}
+	return client, a.rateClient(c, client)
 }
 
 // V1AccessToken gives an organization, an application or a person's own program

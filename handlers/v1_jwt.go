@@ -14,6 +14,9 @@ import (
 func (a *App) V1JWT(c *gin.Context) error {
 	noteGrant(c, GrantJWT)
 	token, err := v1Token(c.Request.Header)
+	if err == nil {
+		err = a.rateToken(c, token)
+	}
 	if err != nil {
 		return err
 	}
@@ -49,6 +52,9 @@ func (a *App) V1Refresh(c *gin.Context) error {
 		return a.v1RefreshToken(c, parameters)
 	}
 	token, err := v1Token(c.Request.Header)
+	if err == nil {
+		err = a.rateToken(c, token)
+	}
 	if err != nil {
 		return err
 	}

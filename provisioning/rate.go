@@ -4,7 +4,12 @@ import (
 	"encoding/binary"
 	"sync"
 	"time"
+
+	"usher/sql/store"
 )
+
+// UsualRate is the rate of a directory that has none of its own.
+const UsualRate = store.UsualRate
 
 const (
 	// rateBurst is for how long an integration that was quiet may send as much as

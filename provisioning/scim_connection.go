@@ -39,6 +39,7 @@ type Directory struct {
 	TokenID       string
 	TokenName     string
 	Subject       string // one of SCIMSubjects
+	Rate          int64  // requests a second, see store.UsualRate
 }
 
 // ErrDirectory means that a token is none of a directory: unknown, over,
@@ -67,7 +68,7 @@ func (s *Service) Directory(ctx context.Context, tenant Tenant, token string) (D
 		// A database that can be read and not written refuses no token.
 		_ = s.store.UseSCIMToken(ctx, tenant.ID, t.ID, now)
 	}
-	return Directory{IntegrationID: t.IntegrationID, TokenID: t.ID, TokenName: t.Name, Subject: connection.Subject}, nil
+	return Directory{IntegrationID: t.IntegrationID, TokenID: t.ID, TokenName: t.Name, Subject: connection.Subject, Rate: connection.Rate}, nil
 }
 
 // SCIM returns how the directory of an installed integration is connected, and
@@ -93,11 +94,24 @@ func (s *Service) SCIMToken(ctx context.Context, tenant Tenant, integration, id 
 	return s.store.SCIMToken(ctx, tenant.ID, integration, id)
 }
 
-// ChangeSCIM chooses what becomes of the sub of people whom a directory makes or
-// changes from now on. The errors are ErrNotFound, ErrChanged and *Invalid.
-func (s *Service) ChangeSCIM(ctx context.Context, tenant Tenant, integration, subject string, by By) (SCIMConnection, error) {
-	if !slices.Contains(SCIMSubjects(), subject) {
-		return SCIMConnection{}, invalid("subject", "one of %s", strings.Join(SCIMSubjects(), ", "))
+// SCIMSettings is a wish for a directory's connection; nil keeps what is.
+type SCIMSettings struct {
+	Subject *string // of SCIMSubjects: what becomes the sub of people whom it makes or changes from now on
+	Rate    *int64  // requests a second that one instance takes; 0 = any number, UsualRate = as the server says
+}
+
+// ChangeSCIM changes how a directory is connected. The errors are ErrNotFound,
+// ErrChanged, and *Invalid, which may be joined.
+func (s *Service) ChangeSCIM(ctx context.Context, tenant Tenant, integration string, wish SCIMSettings, by By) (SCIMConnection, error) {
+	var errs []error
+	if wish.Subject != nil && !slices.Contains(SCIMSubjects(), *wish.Subject) {
+		errs = append(errs, invalid("subject", "one of %s", strings.Join(SCIMSubjects(), ", ")))
+	}
+	if wish.Rate != nil && !store.IsRate(*wish.Rate) {
+		errs = append(errs, invalid("rate", "a whole number from 0 to %d, or none", store.MaxRate))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return SCIMConnection{}, err
 	}
 	n, err := s.Integration(ctx, tenant, integration)
 	if err != nil {
@@ -105,8 +119,17 @@ func (s *Service) ChangeSCIM(ctx context.Context, tenant Tenant, integration, su
 	}
 	return s.store.ChangeSCIMConnection(ctx, tenant.ID, n.ID, func(c *SCIMConnection, _ int) (store.SCIMChange, error) {
 		detail := map[string]any{}
-		noteChange(detail, "subject", c.Subject, subject)
-		c.Subject = subject
+		before := *c
+		if wish.Subject != nil {
+			c.Subject = *wish.Subject
+		}
+		if wish.Rate != nil {
+			c.Rate = *wish.Rate
+		}
+		noteChange(detail, "subject", before.Subject, c.Subject)
+		if before.Rate != c.Rate {
+			detail["rate"] = map[string]any{"from": store.OwnRate(before.Rate), "to": store.OwnRate(c.Rate)}
+		}
 		return store.SCIMChange{Act: changed(by, "scim_changed", "integration "+n.ID, detail)}, nil
 	})
 }

@@ -127,7 +127,7 @@ func TestSCIMSubject(t *testing.T) {
 		for choice, sub := range map[string]string{
 			store.SCIMSubjectUserName: "u-name@example.com", store.SCIMSubjectExternalID: "id-u-id", store.SCIMSubjectNone: "",
 		} {
-			if _, err := p.svc.ChangeSCIM(t.Context(), p.tenant, p.ID, choice, byAPI); err != nil {
+			if _, err := p.svc.ChangeSCIM(t.Context(), p.tenant, p.ID, provisioning.SCIMSettings{Subject: &choice}, byAPI); err != nil {
 				t.Fatal(err)
 			}
 			d := p.directory(t)
@@ -142,7 +142,8 @@ func TestSCIMSubject(t *testing.T) {
 			}
 		}
 		var invalid *provisioning.Invalid
-		if _, err := p.svc.ChangeSCIM(t.Context(), p.tenant, p.ID, "email", byAPI); !errors.As(err, &invalid) || invalid.Field != "subject" {
+		email := "email"
+		if _, err := p.svc.ChangeSCIM(t.Context(), p.tenant, p.ID, provisioning.SCIMSettings{Subject: &email}, byAPI); !errors.As(err, &invalid) || invalid.Field != "subject" {
 			t.Errorf("got error %v, want the subject refused", err)
 		}
 	})

@@ -165,6 +165,9 @@ func (s *sweep) changes() map[string]func(t *testing.T) change {
 		"POST /admin/api/v1/api-keys": func(*testing.T) change {
 			return api("/api-keys", fields{"name": s.next(), "scopes": []string{"users:read"}})
 		},
+		"PATCH /admin/api/v1/api-keys/:id": func(t *testing.T) change {
+			return api("/api-keys/"+s.id(t, "POST", "/api-keys", fields{"name": s.next(), "scopes": []string{"users:read"}}), fields{"rate": 7})
+		},
 		"DELETE /admin/api/v1/api-keys/:id": func(t *testing.T) change {
 			return api("/api-keys/"+s.id(t, "POST", "/api-keys", fields{"name": s.next(), "scopes": []string{"users:read"}}), nil)
 		},
@@ -300,6 +303,10 @@ func (s *sweep) changes() map[string]func(t *testing.T) change {
 		"POST /admin/settings/api-keys": func(t *testing.T) change {
 			p := "/admin/settings/api-keys"
 			return s.form(t, p, p, "name", s.next(), "scopes", "users:read", "life", "30")
+		},
+		"POST /admin/settings/api-keys/:id": func(t *testing.T) change {
+			p := "/admin/settings/api-keys/" + s.id(t, "POST", "/api-keys", fields{"name": s.next(), "scopes": []string{"users:read"}})
+			return s.form(t, p, p, "rate", "7")
 		},
 		"POST /admin/settings/api-keys/:id/revoke": func(t *testing.T) change {
 			p := "/admin/settings/api-keys/" + s.id(t, "POST", "/api-keys", fields{"name": s.next(), "scopes": []string{"users:read"}}) + "/revoke"

@@ -220,11 +220,11 @@ func oneAddress(c *cobra.Command, args []string) error {
 func newAPIKey(p program) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "api-key",
-		Short:   "Make, list and revoke keys of the API",
+		Short:   "Make, list, change and revoke keys of the API",
 		Example: "  usher api-key create --name \"nightly export\" --scope users:read --days 365\n  usher api-key list",
 	}
 	host := family(c)
-	c.AddCommand(newAPIKeyCreate(p, host), newAPIKeyList(p, host), newAPIKeyRevoke(p, host))
+	c.AddCommand(newAPIKeyCreate(p, host), newAPIKeyList(p, host), newAPIKeyChange(p, host), newAPIKeyRevoke(p, host))
 	return c
 }
 
@@ -232,6 +232,7 @@ func newAPIKeyCreate(p program, host *string) *cobra.Command {
 	var name string
 	var scopes []string
 	var days int
+	var rate int64
 	all := make([]string, 0, len(admins.Scopes()))
 	for _, scope := range admins.Scopes() {
 		all = append(all, string(scope))
@@ -242,7 +243,7 @@ func newAPIKeyCreate(p program, host *string) *cobra.Command {
 		Long:  "Makes a key of the API and prints it; it is not kept and cannot be shown again.\nThe rights are " + strings.Join(all, ", ") + ".",
 		Args:  noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			wish := admins.NewAPIKey{Name: name}
+			wish := admins.NewAPIKey{Name: name, Rate: &rate}
 			for _, scope := range scopes {
 				wish.Scopes = append(wish.Scopes, admins.Scope(scope))
 			}
@@ -266,6 +267,7 @@ func newAPIKeyCreate(p program, host *string) *cobra.Command {
 	c.Flags().StringVar(&name, "name", "", "what the key is for")
 	c.Flags().StringSliceVar(&scopes, "scope", nil, "a right; several with commas between them, or by repeating the flag")
 	c.Flags().IntVar(&days, "days", 0, "how many days it is good (default: until it is revoked)")
+	rateFlag(c, &rate)
 	return c
 }
 

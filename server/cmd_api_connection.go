@@ -11,6 +11,7 @@ import (
 
 	"usher/handlers"
 	"usher/sessions/tokens"
+	"usher/sql/store"
 )
 
 func newAPIConnection(p program) *cobra.Command {
@@ -42,6 +43,7 @@ type listedConnection struct {
 	ID          string         `json:"id"`
 	Name        string         `json:"name"`
 	DisplayName string         `json:"display_name"`
+	Rate        *int64         `json:"rate"`
 	CreatedAt   time.Time      `json:"created_at"`
 	Scopes      []listedScope  `json:"scopes,omitempty"`
 	Secrets     []listedSecret `json:"secrets,omitempty"`
@@ -54,7 +56,7 @@ type listedScope struct {
 }
 
 func listConnection(n tokens.Connection) listedConnection {
-	listed := listedConnection{ID: n.ID, Name: n.Name, DisplayName: n.DisplayName, CreatedAt: n.CreatedAt.UTC()}
+	listed := listedConnection{ID: n.ID, Name: n.Name, DisplayName: n.DisplayName, Rate: store.OwnRate(n.Rate), CreatedAt: n.CreatedAt.UTC()}
 	for _, scope := range n.Scopes {
 		listed.Scopes = append(listed.Scopes, listedScope{scope.Name, scope.DisplayName})
 	}
@@ -103,7 +105,8 @@ func (p program) printConnection(c *cobra.Command, t commandTenant, n tokens.Con
 		return json.NewEncoder(p.stdout).Encode(listed)
 	}
 	table := newTable(p.stdout)
-	fmt.Fprintf(table, "Name:\t%s\nDisplay name:\t%s\nAsks at:\t%s\n", n.Name, n.DisplayName, t.origin.String()+handlers.ConnectIntrospectPath)
+	fmt.Fprintf(table, "Name:\t%s\nDisplay name:\t%s\nAsks at:\t%s\nRate:\t%s\n",
+		n.Name, n.DisplayName, t.origin.String()+handlers.ConnectIntrospectPath, rateWords(n.Rate))
 	for _, scope := range n.Scopes {
 		fmt.Fprintf(table, "Scope %s:\t%s\n", scope.Name, scope.DisplayName)
 	}
@@ -141,6 +144,7 @@ func taken(err error) error {
 
 func newConnectionAdd(p program, host *string) *cobra.Command {
 	var shown string
+	var rate int64
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "add NAME",
@@ -148,7 +152,7 @@ func newConnectionAdd(p program, host *string) *cobra.Command {
 		Args:  oneName,
 		RunE: func(c *cobra.Command, args []string) error {
 			return p.withTenant(c.Context(), *host, func(t commandTenant) error {
-				n, secret, err := t.tokens.AddConnection(c.Context(), t.tenant.ID, tokens.NewConnection{Name: args[0], DisplayName: shown}, byCommand)
+				n, secret, err := t.tokens.AddConnection(c.Context(), t.tenant.ID, tokens.NewConnection{Name: args[0], DisplayName: shown, Rate: &rate}, byCommand)
 				if err != nil {
 					return taken(err)
 				}
@@ -157,6 +161,7 @@ func newConnectionAdd(p program, host *string) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&shown, "display-name", "", "what people call it (default: its name)")
+	rateFlag(c, &rate)
 	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
 	return c
 }
@@ -184,12 +189,18 @@ func changeConnection(p program, host *string, c *cobra.Command,
 
 func newConnectionChange(p program, host *string) *cobra.Command {
 	var shown string
+	var rate int64
 	c := changeConnection(p, host, &cobra.Command{
-		Use: "change NAME --display-name TEXT", Short: "Change what people call an API connection; its name stays", Args: oneName,
+		Use: "change NAME [--display-name TEXT] [--rate N]", Short: "Change what people call an API connection, or its rate; its name stays", Args: oneName,
 	}, func(c *cobra.Command, t commandTenant, n tokens.Connection, _ []string) (tokens.Connection, error) {
-		return t.tokens.RenameConnection(c.Context(), t.tenant.ID, n.ID, shown, byCommand)
+		wish := tokens.ConnectionSettings{Rate: rateGiven(c, &rate)}
+		if wish.Rate == nil || c.Flags().Changed("display-name") {
+			wish.DisplayName = &shown
+		}
+		return t.tokens.ChangeConnection(c.Context(), t.tenant.ID, n.ID, wish, byCommand)
 	})
 	c.Flags().StringVar(&shown, "display-name", "", "1 to 100 characters")
+	rateFlag(c, &rate)
 	return c
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usher/sessions/tokens"
+	"usher/sql/store"
 )
 
 func newClient(p program) *cobra.Command {
@@ -62,6 +63,7 @@ type listedClient struct {
 	IdentityTokenLife int64           `json:"identity_token_life"`
 	RefreshLife       int64           `json:"refresh_life"`
 	RefreshIdle       int64           `json:"refresh_idle"`
+	Rate              *int64          `json:"rate"`
 	Disabled          bool            `json:"disabled"`
 	CreatedAt         time.Time       `json:"created_at"`
 	Secrets           []listedSecret  `json:"secrets,omitempty"`
@@ -76,7 +78,7 @@ func listClient(k tokens.Client) listedClient {
 		Grants: k.Grants, APIScopes: k.APIScopes, IdentityScopes: k.IdentityScopes, RequiredClaims: k.RequiredClaims,
 		AccessTokenFormat: k.AccessTokenFormat, AccessTokenLife: seconds(k.AccessTokenLife), CodeLife: seconds(k.CodeLife),
 		IdentityTokenAlg: k.IdentityTokenAlg, IdentityTokenLife: seconds(k.IdentityTokenLife), RefreshLife: seconds(k.RefreshLife), RefreshIdle: seconds(k.RefreshIdle),
-		Disabled: k.Disabled, CreatedAt: k.CreatedAt.UTC(),
+		Rate: store.OwnRate(k.Rate), Disabled: k.Disabled, CreatedAt: k.CreatedAt.UTC(),
 	}
 }
 

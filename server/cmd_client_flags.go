@@ -25,6 +25,7 @@ type clientFlags struct {
 	grants, scopes, identity, required                  []string
 	redirects, postLogout                               []string
 	life, code, idToken, refresh, idle                  time.Duration
+	rate                                                int64
 	public, askConsent, browserTokens, disabled, asJSON bool
 }
 
@@ -49,6 +50,7 @@ func (f *clientFlags) on(c *cobra.Command) {
 	c.Flags().DurationVar(&f.idToken, "identity-token-life", tokens.DefaultIdentityTokenLife, "how long its identity tokens are good, 1m to 24h")
 	c.Flags().DurationVar(&f.refresh, "refresh-life", tokens.DefaultRefreshLife, "when the last refresh token ends after a sign-in, to 8760h")
 	c.Flags().DurationVar(&f.idle, "refresh-idle", tokens.DefaultRefreshIdle, "how long a refresh token is good that is not used")
+	rateFlag(c, &f.rate)
 	c.Flags().BoolVar(&f.disabled, "disabled", false, "it gets no token")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "one JSON object")
 }
@@ -110,6 +112,7 @@ func (f *clientFlags) settings(c *cobra.Command) (wish tokens.ClientSettings, gi
 		"identity-token-life":      func() { wish.IdentityTokenLife = &f.idToken },
 		"refresh-life":             func() { wish.RefreshLife = &f.refresh },
 		"refresh-idle":             func() { wish.RefreshIdle = &f.idle },
+		"rate":                     func() { wish.Rate = &f.rate },
 		"disabled":                 func() { wish.Disabled = &f.disabled },
 	} {
 		if flag := c.Flags().Lookup(name); flag != nil && flag.Changed {
@@ -159,6 +162,7 @@ func clientRows(k tokens.Client, origin string) [][2]string {
 	}
 	return append(rows,
 		[2]string{"Tokens:", fmt.Sprintf("%s, good for %s", k.AccessTokenFormat, k.AccessTokenLife)},
+		[2]string{"Rate:", rateWords(k.Rate)},
 		[2]string{"Issuer:", origin},
 		[2]string{"Asks at:", origin + handlers.ConnectTokenPath})
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -33,7 +34,7 @@ func newSCIMShow(p program, host *string) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(p.stdout, "Subject: %s\n", connection.Subject)
+				printSCIM(p.stdout, connection)
 				table := newTable(p.stdout)
 				fmt.Fprintln(table, "ID\tNAME\tTOKEN\tLAST USED\tSTATE")
 				for _, k := range tokens {
@@ -57,25 +58,35 @@ func scimTokenState(t provisioning.SCIMToken, now time.Time) string {
 	return "active"
 }
 
+func printSCIM(w io.Writer, connection provisioning.SCIMConnection) {
+	fmt.Fprintf(w, "Subject: %s\nRate:    %s\n", connection.Subject, rateWords(connection.Rate))
+}
+
 func newSCIMChange(p program, host *string) *cobra.Command {
 	var subject string
+	var rate int64
 	c := &cobra.Command{
-		Use:   "change INTEGRATION --subject ATTRIBUTE",
-		Short: "Choose what becomes the sub of a directory's people",
+		Use:   "change INTEGRATION [--subject ATTRIBUTE] [--rate N]",
+		Short: "Choose what becomes the sub of a directory's people, and how often it may ask",
 		Long:  "Chooses which of a directory's attributes the integration's own tokens have as sub:\n" + strings.Join(provisioning.SCIMSubjects(), ", ") + ".",
 		Args:  oneArgument,
 		RunE: func(c *cobra.Command, args []string) error {
 			return p.withTenant(c.Context(), *host, func(t commandTenant) error {
-				connection, err := t.provisioning.ChangeSCIM(c.Context(), t.tenant, args[0], subject, byCommand)
+				wish := provisioning.SCIMSettings{Rate: rateGiven(c, &rate)}
+				if wish.Rate == nil || c.Flags().Changed("subject") {
+					wish.Subject = &subject
+				}
+				connection, err := t.provisioning.ChangeSCIM(c.Context(), t.tenant, args[0], wish, byCommand)
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(p.stdout, "Subject: %s\n", connection.Subject)
+				printSCIM(p.stdout, connection)
 				return nil
 			})
 		},
 	}
 	c.Flags().StringVar(&subject, "subject", "", strings.Join(provisioning.SCIMSubjects(), ", "))
+	rateFlag(c, &rate)
 	return c
 }
 

@@ -41,6 +41,7 @@ type Config struct {
 	AdminHosts         []string              // canonical; see Config.adminHosts
 	AdminOIDC          admins.ProviderConfig // without an issuer there is no provider
 	OutboundAllow      []netip.Prefix        // what may be called besides the public Internet
+	Rates              handlers.UsualRates   // of those who have none of their own
 }
 
 // Env is the kind of place we run in.
@@ -220,6 +221,10 @@ var settings = []setting{
 		doc:  "Addresses or networks of your own that may be called at URLs which administrators give, such as 10.1.0.0/16. Empty: the public Internet alone, and in development also this machine's loopback, by http too.",
 		set:  setOutboundAllow,
 	},
+	rateSetting("USHER_CLIENT_RATE", "200", "a client", func(r *handlers.UsualRates) *int64 { return &r.Client }),
+	rateSetting("USHER_API_CONNECTION_RATE", "1000", "an API connection", func(r *handlers.UsualRates) *int64 { return &r.APIConnection }),
+	rateSetting("USHER_API_KEY_RATE", "100", "an API key", func(r *handlers.UsualRates) *int64 { return &r.APIKey }),
+	rateSetting("USHER_SCIM_RATE", "50", "a directory", func(r *handlers.UsualRates) *int64 { return &r.SCIM }),
 	{
 		name: "USHER_DRAIN_TIMEOUT", fallback: "20s",
 		doc: "How long requests under way may take to finish at a stop, up to 10m.",

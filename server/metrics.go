@@ -32,6 +32,7 @@ type metrics struct {
 	sessionChecks  map[resultLabels]prometheus.Counter
 	tokenRequests  map[resultLabels]prometheus.Counter
 	introspections map[string]prometheus.Counter
+	rateLimited    map[handlers.RateKind]prometheus.Counter
 
 	statement, transaction, roundTrip prometheus.Observer
 	database, redis                   prometheus.Counter // times that a store was unavailable
@@ -83,6 +84,7 @@ func newMetrics(routes gin.RoutesInfo) *metrics {
 			string(provisioning.RateLimited), handlers.ResultUnavailable, otherLabel,
 		})
 	m.countIntrospections()
+	m.countRateLimited()
 	m.timeStores()
 	return m
 }

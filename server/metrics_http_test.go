@@ -377,6 +377,7 @@ func meterCalls(m *metrics) map[string]func() {
 		"session check": func() { m.SessionCheck("browser", "live") },
 		"tokens":        func() { m.TokenRequest("refresh_token", "issued") },
 		"introspection": func() { m.Introspection("active") },
+		"too often":     func() { m.RateLimited("client") },
 		"database call": func() { m.databaseCall("statement", time.Millisecond, false) },
 		"redis call":    func() { m.redisCall(time.Millisecond, false) },
 	}

@@ -200,6 +200,7 @@ func wire(ctx context.Context, cfg Config, origin provisioning.Origin, log *slog
 		Sessions:       k.sessions,
 		Tokens:         k.tokens,
 		Webhooks:       k.webhooks,
+		Rates:          handlers.NewRates(cfg.Rates),
 		Origin:         origin,
 		AdminHosts:     cfg.adminHosts(origin),
 		TrustedProxies: cfg.TrustedProxies,

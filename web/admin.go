@@ -43,6 +43,7 @@ func adminPages() []Page {
 		AdminAccountPage{},
 		AdminLink{},
 		AdminAPIKeys{},
+		AdminAPIKeyPage{},
 		AdminNewAPIKey{},
 		AdminRemoval{},
 		AdminSelf{Name: Field{Name: "name"}},

@@ -100,8 +100,23 @@ type AdminAPIKey struct {
 	CreatedAt    time.Time
 	ExpiresAt    *time.Time
 	UsedAt       *time.Time
+	Rate         string // requests a second; "" = as the server says
+	Path         string // of the page that changes it; "" = it cannot be
 	Revoke       string // path of the page that asks; "" = it cannot be
 }
+
+// AdminAPIKeyPage is one API key, to be changed.
+type AdminAPIKeyPage struct {
+	Frame
+	Tabs   []NavItem
+	Path   string // which the form is sent to
+	Back   string
+	Revoke string // path of the page that asks
+	Ending string
+	Fields []Field
+}
+
+func (AdminAPIKeyPage) template() string { return "admin/api_key" }
 
 // AdminNewAPIKey shows a key, once.
 type AdminNewAPIKey struct {

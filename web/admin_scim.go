@@ -7,6 +7,7 @@ type IntegrationSCIM struct {
 	IntegrationPage
 	BaseURL  string // what the directory is told
 	Subject  Field
+	Rate     Field
 	Revision int64
 	Changed  bool // somebody else was faster
 	Tokens   []SCIMTokenRow

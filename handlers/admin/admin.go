@@ -94,6 +94,11 @@ type actorKey struct{}
 
 func (a *Admin) allowed(c *gin.Context, actor admins.Actor, scope admins.Scope, handle handlers.Handler) error {
 	handlers.Note(c, slog.String("actor", actor.String()))
+	if actor.Kind == admins.KindAPIKey {
+		if err := a.RateAPIKey(c, actor.ID, actor.Rate); err != nil {
+			return err
+		}
+	}
 	if !actor.May(scope) {
 		return lacks(actor, scope)
 	}

@@ -72,7 +72,8 @@ func (a *Admin) AddConnectionForm(c *gin.Context) error {
 type connectionForms struct {
 	fault       string
 	wrong       faults
-	displayName *string // nil = as stored
+	displayName *string // nil = as stored, and the rate as well
+	rate        string
 	scope       tokens.APIScope
 }
 
@@ -87,17 +88,20 @@ func (a *Admin) showConnectionPage(c *gin.Context, status int, sent connectionFo
 		return explain(err)
 	}
 	h := a.connectionHolder(c, n)
-	shown := n.DisplayName
+	shown, rate := n.DisplayName, rateShown(n.Rate)
 	var ofScope, ofName faults
 	if sent.displayName != nil {
-		shown, ofName = *sent.displayName, sent.wrong
+		shown, rate, ofName = *sent.displayName, sent.rate, sent.wrong
 	} else {
 		ofScope = sent.wrong
 	}
 	page := web.ConnectionPage{
 		Frame: a.tokenFrame(c, n.DisplayName), Tabs: tokenTabs(c, connectionsPath), Write: actorOf(c).May(admins.WriteTokens),
 		Path: h.path, Name: n.Name, CreatedAt: n.CreatedAt, Revision: n.Revision, Fault: sent.fault, Try: h.try("SECRET"),
-		Fields: []web.Field{ofName.field(web.Field{Name: "display_name", Label: "Display name", Value: shown, Required: true})},
+		Fields: []web.Field{
+			ofName.field(web.Field{Name: "display_name", Label: "Display name", Value: shown, Required: true}),
+			ofName.field(a.rateField(handlers.RateAPIConnection, rate)),
+		},
 		AddScope: []web.Field{
 			ofScope.field(web.Field{
 				Name: "name", Label: "Scope", Value: sent.scope.Name, Required: true, Form: "scope",
@@ -126,17 +130,22 @@ func scopePath(n tokens.Connection, scope string) string {
 	return connectionsPath + "/" + n.ID + "/scopes/" + url.PathEscape(scope)
 }
 
-// RenameConnectionForm: POST /admin/tokens/api-connections/:id.
-func (a *Admin) RenameConnectionForm(c *gin.Context) error {
+// ChangeConnectionForm: POST /admin/tokens/api-connections/:id.
+func (a *Admin) ChangeConnectionForm(c *gin.Context) error {
 	shown := c.PostForm("display_name")
 	who := by(c)
 	who.IfMatch = revisionOf(c)
-	n, err := a.Tokens.RenameConnection(c.Request.Context(), handlers.TenantOf(c).ID, c.Param("id"), shown, who)
+	wish := tokens.ConnectionSettings{DisplayName: &shown}
+	rate, rated := c.GetPostForm("rate")
+	if rated { // no earlier version has shown the form
+		wish.Rate = rateSent(rate)
+	}
+	n, err := a.Tokens.ChangeConnection(c.Request.Context(), handlers.TenantOf(c).ID, c.Param("id"), wish, who)
 	if errors.Is(err, tokens.ErrChanged) {
 		return a.showConnectionPage(c, http.StatusConflict, connectionForms{fault: changedFault})
 	}
 	if wrong, ok := faultsOf(err); ok {
-		return a.showConnectionPage(c, http.StatusUnprocessableEntity, connectionForms{wrong: wrong, displayName: &shown})
+		return a.showConnectionPage(c, http.StatusUnprocessableEntity, connectionForms{wrong: wrong, displayName: &shown, rate: rate})
 	}
 	if err != nil {
 		return explain(err)

@@ -21,6 +21,7 @@ type connectionAnswer struct {
 	ID          string           `json:"id"`
 	Name        string           `json:"name"`
 	DisplayName string           `json:"display_name"`
+	Rate        *int64           `json:"rate"` // requests a second; null = as the server says, 0 = any number
 	CreatedAt   time.Time        `json:"created_at"`
 	UpdatedAt   time.Time        `json:"updated_at"`
 	Scopes      []apiScopeAnswer `json:"scopes,omitempty"`  // not in lists
@@ -30,7 +31,7 @@ type connectionAnswer struct {
 
 func answerConnection(n tokens.Connection) connectionAnswer {
 	answer := connectionAnswer{
-		ID: n.ID, Name: n.Name, DisplayName: n.DisplayName, CreatedAt: n.CreatedAt.UTC(), UpdatedAt: n.UpdatedAt.UTC(),
+		ID: n.ID, Name: n.Name, DisplayName: n.DisplayName, Rate: rateAnswer(n.Rate), CreatedAt: n.CreatedAt.UTC(), UpdatedAt: n.UpdatedAt.UTC(),
 	}
 	for _, scope := range n.Scopes {
 		answer.Scopes = append(answer.Scopes, apiScopeAnswer{scope.Name, scope.DisplayName, scope.CreatedAt.UTC()})
@@ -56,14 +57,15 @@ func (a *Admin) showConnection(c *gin.Context, status int, n tokens.Connection, 
 // once.
 func (a *Admin) AddConnection(c *gin.Context) error {
 	var body struct {
-		Name        string `json:"name"`
-		DisplayName string `json:"display_name"`
+		Name        string        `json:"name"`
+		DisplayName string        `json:"display_name"`
+		Rate        given[*int64] `json:"rate"`
 	}
 	if err := read(c, &body); err != nil {
 		return err
 	}
 	n, secret, err := a.Tokens.AddConnection(c.Request.Context(), handlers.TenantOf(c).ID,
-		tokens.NewConnection{Name: body.Name, DisplayName: body.DisplayName}, by(c))
+		tokens.NewConnection{Name: body.Name, DisplayName: body.DisplayName, Rate: rateGiven(body.Rate)}, by(c))
 	if err != nil {
 		return explain(err)
 	}
@@ -94,29 +96,32 @@ func (a *Admin) Connection(c *gin.Context) error {
 	return a.showConnection(c, http.StatusOK, n, "")
 }
 
-// RenameConnection: PATCH /admin/api/v1/api-connections/:id.
-func (a *Admin) RenameConnection(c *gin.Context) error {
-	return a.change(c, func(displayName string) (tokens.Connection, error) {
-		return a.Tokens.RenameConnection(c.Request.Context(), handlers.TenantOf(c).ID, c.Param("id"), displayName, by(c))
-	})
+// ChangeConnection: PATCH /admin/api/v1/api-connections/:id.
+func (a *Admin) ChangeConnection(c *gin.Context) error {
+	var body struct {
+		DisplayName given[string] `json:"display_name"`
+		Rate        given[*int64] `json:"rate"`
+	}
+	if err := read(c, &body); err != nil {
+		return err
+	}
+	n, err := a.Tokens.ChangeConnection(c.Request.Context(), handlers.TenantOf(c).ID, c.Param("id"),
+		tokens.ConnectionSettings{DisplayName: body.DisplayName.pointer(), Rate: rateGiven(body.Rate)}, by(c))
+	if err != nil {
+		return explain(err)
+	}
+	return a.showConnection(c, http.StatusOK, n, "")
 }
 
 // RenameScope: PATCH /admin/api/v1/api-connections/:id/scopes/:scope.
 func (a *Admin) RenameScope(c *gin.Context) error {
-	return a.change(c, func(displayName string) (tokens.Connection, error) {
-		return a.Tokens.RenameScope(c.Request.Context(), handlers.TenantOf(c).ID, c.Param("id"), c.Param("scope"), displayName, by(c))
-	})
-}
-
-// change reads a new display name and answers with the API connection.
-func (a *Admin) change(c *gin.Context, rename func(displayName string) (tokens.Connection, error)) error {
 	var body struct {
 		DisplayName string `json:"display_name"`
 	}
 	if err := read(c, &body); err != nil {
 		return err
 	}
-	n, err := rename(body.DisplayName)
+	n, err := a.Tokens.RenameScope(c.Request.Context(), handlers.TenantOf(c).ID, c.Param("id"), c.Param("scope"), body.DisplayName, by(c))
 	if err != nil {
 		return explain(err)
 	}

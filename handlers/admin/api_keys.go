@@ -17,6 +17,7 @@ type apiKeyAnswer struct {
 	Name       string     `json:"name"`
 	Ending     string     `json:"ending"` // the key's last four characters
 	Scopes     []string   `json:"scopes"`
+	Rate       *int64     `json:"rate"` // requests a second; null = as the server says, 0 = any number
 	CreatedAt  time.Time  `json:"created_at"`
 	ExpiresAt  *time.Time `json:"expires_at"`   // null = never
 	LastUsedAt *time.Time `json:"last_used_at"` // within a minute
@@ -26,7 +27,7 @@ type apiKeyAnswer struct {
 
 func answerAPIKey(k admins.APIKey) apiKeyAnswer {
 	return apiKeyAnswer{
-		ID: k.ID, Name: k.Name, Ending: k.Ending, Scopes: k.Scopes, CreatedAt: k.CreatedAt.UTC(),
+		ID: k.ID, Name: k.Name, Ending: k.Ending, Scopes: k.Scopes, Rate: rateAnswer(k.Rate), CreatedAt: k.CreatedAt.UTC(),
 		ExpiresAt: inUTC(k.ExpiresAt), LastUsedAt: inUTC(k.UsedAt), RevokedAt: inUTC(k.RevokedAt),
 	}
 }
@@ -50,19 +51,39 @@ func (a *Admin) MakeAPIKey(c *gin.Context) error {
 	var body struct {
 		Name      string         `json:"name"`
 		Scopes    []admins.Scope `json:"scopes"`
+		Rate      given[*int64]  `json:"rate"`
 		ExpiresAt *time.Time     `json:"expires_at"`
 	}
 	if err := read(c, &body); err != nil {
 		return err
 	}
 	k, key, err := a.Admins.MakeAPIKey(c.Request.Context(), handlers.TenantOf(c),
-		admins.NewAPIKey{Name: body.Name, Scopes: body.Scopes, Expires: body.ExpiresAt}, actorOf(c), by(c))
+		admins.NewAPIKey{Name: body.Name, Scopes: body.Scopes, Rate: rateGiven(body.Rate), Expires: body.ExpiresAt}, actorOf(c), by(c))
 	if err != nil {
 		return explain(err)
 	}
 	answer := answerAPIKey(k)
 	answer.Key = key
 	c.JSON(http.StatusCreated, answer)
+	return nil
+}
+
+// ChangeAPIKey: PATCH /admin/api/v1/api-keys/:id.
+func (a *Admin) ChangeAPIKey(c *gin.Context) error {
+	var body struct {
+		Rate given[*int64] `json:"rate"`
+	}
+	if err := read(c, &body); err != nil {
+		return err
+	}
+	if !body.Rate.there {
+		return badRequest("rate: how many requests a second, 0 for any number, or null for what the server’s settings say.")
+	}
+	k, err := a.Admins.ChangeAPIKey(c.Request.Context(), handlers.TenantOf(c), c.Param("id"), *rateGiven(body.Rate), by(c))
+	if err != nil {
+		return explain(err)
+	}
+	c.JSON(http.StatusOK, answerAPIKey(k))
 	return nil
 }
 
@@ -84,7 +105,7 @@ var keyLives = []struct {
 
 // makeFields are the form of a new key. Only rights that the actor has are
 // offered.
-func makeFields(c *gin.Context, name string, chosen []string, life string) []web.Field {
+func (a *Admin) makeFields(c *gin.Context, name string, chosen []string, life, rate string) []web.Field {
 	rights := web.Field{Name: "scopes", Label: "Rights", Type: "checkbox"}
 	has := map[string]bool{}
 	for _, scope := range chosen {
@@ -102,7 +123,7 @@ func makeFields(c *gin.Context, name string, chosen []string, life string) []web
 		lives.Options = append(lives.Options, web.Option{Value: l.value, Label: l.label, Chosen: l.value == life})
 	}
 	return []web.Field{
-		{Name: "name", Label: "Name", Value: name, Hint: "What the key is for.", Required: true}, rights, lives,
+		{Name: "name", Label: "Name", Value: name, Hint: "What the key is for.", Required: true}, rights, lives, a.rateField(handlers.RateAPIKey, rate),
 	}
 }
 
@@ -127,7 +148,7 @@ var scopeHints = map[admins.Scope]string{
 
 // APIKeysPage: GET /admin/settings/api-keys?before=.
 func (a *Admin) APIKeysPage(c *gin.Context) error {
-	return a.apiKeysPage(c, http.StatusOK, makeFields(c, "", nil, "365"))
+	return a.apiKeysPage(c, http.StatusOK, a.makeFields(c, "", nil, "365", ""))
 }
 
 func (a *Admin) apiKeysPage(c *gin.Context, status int, fields []web.Field) error {
@@ -141,7 +162,7 @@ func (a *Admin) apiKeysPage(c *gin.Context, status int, fields []web.Field) erro
 	may := actorOf(c).May(admins.WriteSettings)
 	for _, k := range keys {
 		shown := web.AdminAPIKey{
-			Name: k.Name, Ending: k.Ending, Scopes: k.Scopes, CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt, UsedAt: k.UsedAt,
+			Name: k.Name, Ending: k.Ending, Scopes: k.Scopes, CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt, UsedAt: k.UsedAt, Rate: rateShown(k.Rate),
 		}
 		switch {
 		case k.RevokedAt != nil:
@@ -151,6 +172,7 @@ func (a *Admin) apiKeysPage(c *gin.Context, status int, fields []web.Field) erro
 		default:
 			shown.State = "active"
 			if may {
+				shown.Path = apiKeysPath + "/" + k.ID
 				shown.Revoke = apiKeysPath + "/" + k.ID + "/revoke"
 			}
 		}
@@ -164,7 +186,8 @@ func (a *Admin) apiKeysPage(c *gin.Context, status int, fields []web.Field) erro
 
 // MakeAPIKeyForm: POST /admin/settings/api-keys.
 func (a *Admin) MakeAPIKeyForm(c *gin.Context) error {
-	wish := admins.NewAPIKey{Name: c.PostForm("name")}
+	rate := c.PostForm("rate")
+	wish := admins.NewAPIKey{Name: c.PostForm("name"), Rate: rateSent(rate)}
 	chosen, life := c.PostFormArray("scopes"), c.PostForm("life")
 	for _, scope := range chosen {
 		wish.Scopes = append(wish.Scopes, admins.Scope(scope))
@@ -181,7 +204,7 @@ func (a *Admin) MakeAPIKeyForm(c *gin.Context) error {
 	}
 	k, key, err := a.Admins.MakeAPIKey(c.Request.Context(), handlers.TenantOf(c), wish, actorOf(c), by(c))
 	if found, ok := faultsOf(err); ok {
-		fields := makeFields(c, wish.Name, chosen, life)
+		fields := a.makeFields(c, wish.Name, chosen, life, rate)
 		found.mark(fields)
 		return a.apiKeysPage(c, http.StatusUnprocessableEntity, fields)
 	} else if err != nil {

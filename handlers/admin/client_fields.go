@@ -51,7 +51,7 @@ func (a *Admin) clientParts(c *gin.Context, f clientForm, wrong faults) ([]web.F
 		}},
 		{Title: "Where people come back", Open: people, Fields: back},
 		{Title: "What it may ask for", Open: true, Fields: scopes},
-		{Title: "How it proves itself", Open: true, Fields: clientProof(f)},
+		{Title: "How it proves itself", Open: true, Fields: append(clientProof(f), a.rateField(handlers.RateClient, f.rate))},
 		{Title: "Tokens and their lives", Fields: clientLives(f)},
 	}
 	for _, part := range parts {

@@ -17,6 +17,8 @@ type clientForm struct {
 	name, keys, redirects, postLogout, integration    string
 	format, access, code, idToken, refresh, idle      string
 	algorithm                                         string // "" = an earlier version has shown it
+	rate                                              string
+	rated                                             bool // no earlier version has shown it
 	grants, apiScopes, identityScopes, requiredClaims []string
 	public, askConsent, browserTokens, disabled       bool
 	earlier                                           bool // an earlier version has shown it, without people's part
@@ -25,9 +27,11 @@ type clientForm struct {
 func sentClient(c *gin.Context) clientForm {
 	list := func(name string) []string { return append([]string{}, c.PostFormArray(name)...) }
 	_, whole := c.GetPostForm("jwks")
+	rate, rated := c.GetPostForm("rate")
 	return clientForm{
 		earlier: !whole,
-		as:      c.PostForm("as"), id: c.PostForm("client_id"), user: strings.TrimSpace(c.PostForm("user_id")),
+		rate:    rate, rated: rated,
+		as: c.PostForm("as"), id: c.PostForm("client_id"), user: strings.TrimSpace(c.PostForm("user_id")),
 		name: c.PostForm("name"), keys: c.PostForm("jwks"),
 		redirects: c.PostForm("redirect_uris"), postLogout: c.PostForm("post_logout_redirect_uris"), integration: c.PostForm("integration"),
 		format: c.PostForm("access_token_format"), access: c.PostForm("access_token_life"), code: c.PostForm("code_life"),
@@ -44,7 +48,7 @@ func storedClient(k tokens.Client) clientForm {
 		integration: k.Integration, format: k.AccessTokenFormat, access: seconds(k.AccessTokenLife), code: seconds(k.CodeLife),
 		idToken: seconds(k.IdentityTokenLife), algorithm: k.IdentityTokenAlg, refresh: seconds(k.RefreshLife), idle: seconds(k.RefreshIdle),
 		grants: k.Grants, apiScopes: k.APIScopes, identityScopes: k.IdentityScopes, requiredClaims: k.RequiredClaims,
-		public: k.Public, askConsent: k.AskConsent, browserTokens: k.BrowserTokens, disabled: k.Disabled,
+		rate: rateShown(k.Rate), public: k.Public, askConsent: k.AskConsent, browserTokens: k.BrowserTokens, disabled: k.Disabled,
 	}
 }
 
@@ -63,7 +67,12 @@ func (f clientForm) settings() tokens.ClientSettings {
 	if f.algorithm != "" {
 		algorithm = &f.algorithm
 	}
+	var rate *int64
+	if f.rated {
+		rate = rateSent(f.rate)
+	}
 	return tokens.ClientSettings{
+		Rate: rate,
 		Name: &f.name, Public: &f.public, Keys: &keys, RedirectURIs: lines(f.redirects), PostLogoutURIs: lines(f.postLogout),
 		Integration: &f.integration, AskConsent: &f.askConsent, BrowserTokens: &f.browserTokens,
 		Grants: f.grants, APIScopes: f.apiScopes, IdentityScopes: f.identityScopes, RequiredClaims: f.requiredClaims,

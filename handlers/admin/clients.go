@@ -36,6 +36,7 @@ type clientAnswer struct {
 	IdentityTokenLife int64           `json:"identity_token_life"`
 	RefreshLife       int64           `json:"refresh_life"`
 	RefreshIdle       int64           `json:"refresh_idle"`
+	Rate              *int64          `json:"rate"` // requests a second; null = as the server says, 0 = any number
 	Disabled          bool            `json:"disabled"`
 	CreatedAt         time.Time       `json:"created_at"`
 	UpdatedAt         time.Time       `json:"updated_at"`
@@ -50,7 +51,7 @@ func answerClient(k tokens.Client) clientAnswer {
 		Grants: k.Grants, APIScopes: k.APIScopes, IdentityScopes: k.IdentityScopes, RequiredClaims: k.RequiredClaims,
 		AccessTokenFormat: k.AccessTokenFormat, AccessTokenLife: secondsOf(k.AccessTokenLife), CodeLife: secondsOf(k.CodeLife),
 		IdentityTokenAlg: k.IdentityTokenAlg, IdentityTokenLife: secondsOf(k.IdentityTokenLife), RefreshLife: secondsOf(k.RefreshLife), RefreshIdle: secondsOf(k.RefreshIdle),
-		Disabled: k.Disabled, CreatedAt: k.CreatedAt.UTC(), UpdatedAt: k.UpdatedAt.UTC(),
+		Rate: rateAnswer(k.Rate), Disabled: k.Disabled, CreatedAt: k.CreatedAt.UTC(), UpdatedAt: k.UpdatedAt.UTC(),
 	}
 	if k.Keys != "" {
 		answer.JWKS = json.RawMessage(k.Keys)
@@ -81,6 +82,7 @@ type clientFields struct {
 	IdentityTokenLife given[int64]           `json:"identity_token_life"`
 	RefreshLife       given[int64]           `json:"refresh_life"`
 	RefreshIdle       given[int64]           `json:"refresh_idle"`
+	Rate              given[*int64]          `json:"rate"` // null = as the server says, 0 = any number
 	Disabled          given[bool]            `json:"disabled"`
 }
 
@@ -92,7 +94,7 @@ func (f clientFields) settings() tokens.ClientSettings {
 		Grants: orNone(f.Grants), APIScopes: orNone(f.APIScopes), IdentityScopes: orNone(f.IdentityScopes), RequiredClaims: orNone(f.RequiredClaims),
 		AccessTokenFormat: f.AccessTokenFormat.pointer(), AccessTokenLife: spanGiven(f.AccessTokenLife), CodeLife: spanGiven(f.CodeLife),
 		IdentityTokenAlg: f.IdentityTokenAlg.pointer(), IdentityTokenLife: spanGiven(f.IdentityTokenLife), RefreshLife: spanGiven(f.RefreshLife), RefreshIdle: spanGiven(f.RefreshIdle),
-		Disabled: f.Disabled.pointer(),
+		Rate: rateGiven(f.Rate), Disabled: f.Disabled.pointer(),
 	}
 	if f.JWKS.there {
 		keys := string(f.JWKS.value)

@@ -106,6 +106,7 @@ var notices = map[string]string{
 	"form_sent":             "This form has been sent before. What it made is in this list.",
 	"tenant_added":          "The tenant is added.",
 	"administrator_removed": "Removed. Every session of the account has ended.",
+	"api_key_changed":       "Saved. It counts from the key's next request.",
 	"api_key_revoked":       "Revoked. The key is refused from now on.",
 
 	"scim_changed":           "Saved. It counts for what the directory writes from now on.",

@@ -14,6 +14,7 @@ import (
 type scimAnswer struct {
 	BaseURL string            `json:"base_url"` // what the directory is told
 	Subject string            `json:"subject"`  // what becomes the sub
+	Rate    *int64            `json:"rate"`     // requests a second; null = as the server says, 0 = any number
 	Tokens  []scimTokenAnswer `json:"tokens"`   // newest first, revoked ones too
 }
 
@@ -51,7 +52,7 @@ func (a *Admin) SCIM(c *gin.Context) error {
 }
 
 func (a *Admin) answerSCIM(c *gin.Context, connection provisioning.SCIMConnection, tokens []provisioning.SCIMToken) error {
-	answer := scimAnswer{BaseURL: a.scimURL(c), Subject: connection.Subject, Tokens: []scimTokenAnswer{}}
+	answer := scimAnswer{BaseURL: a.scimURL(c), Subject: connection.Subject, Rate: rateAnswer(connection.Rate), Tokens: []scimTokenAnswer{}}
 	for _, t := range tokens {
 		answer.Tokens = append(answer.Tokens, answerSCIMToken(t))
 	}
@@ -63,16 +64,18 @@ func (a *Admin) answerSCIM(c *gin.Context, connection provisioning.SCIMConnectio
 // ChangeSCIM: PATCH /admin/api/v1/integrations/:id/scim.
 func (a *Admin) ChangeSCIM(c *gin.Context) error {
 	var body struct {
-		Subject *string `json:"subject"`
+		Subject *string       `json:"subject"`
+		Rate    given[*int64] `json:"rate"`
 	}
 	if err := read(c, &body); err != nil {
 		return err
 	}
-	if body.Subject == nil {
-		return badRequest("subject: what becomes the sub.")
+	if body.Subject == nil && !body.Rate.there {
+		return badRequest("subject: what becomes the sub; or rate: how many requests a second.")
 	}
 	ctx, tenant := c.Request.Context(), handlers.TenantOf(c)
-	connection, err := a.Provisioning.ChangeSCIM(ctx, tenant, c.Param("id"), *body.Subject, by(c))
+	connection, err := a.Provisioning.ChangeSCIM(ctx, tenant, c.Param("id"),
+		provisioning.SCIMSettings{Subject: body.Subject, Rate: rateGiven(body.Rate)}, by(c))
 	if err != nil {
 		return explain(err)
 	}

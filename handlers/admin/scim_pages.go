@@ -34,6 +34,7 @@ func (a *Admin) scimPage(c *gin.Context, n provisioning.Installed) (web.Integrat
 			Options: append([]web.Option(nil), scimSubjects...),
 		},
 	}
+	page.Rate = a.rateField(handlers.RateSCIM, rateShown(connection.Rate))
 	choose(&page.Subject, connection.Subject)
 	live := 0
 	for _, t := range tokens {
@@ -89,7 +90,13 @@ func (a *Admin) ChangeSCIMForm(c *gin.Context) error {
 	}
 	who := by(c)
 	who.IfMatch = revisionOf(c)
-	_, err = a.Provisioning.ChangeSCIM(c.Request.Context(), handlers.TenantOf(c), n.ID, c.PostForm("subject"), who)
+	subject := c.PostForm("subject")
+	wish := provisioning.SCIMSettings{Subject: &subject}
+	rate, rated := c.GetPostForm("rate")
+	if rated { // no earlier version has shown the form
+		wish.Rate = rateSent(rate)
+	}
+	_, err = a.Provisioning.ChangeSCIM(c.Request.Context(), handlers.TenantOf(c), n.ID, wish, who)
 	found, wrong := faultsOf(err)
 	switch {
 	case err == nil:
@@ -105,7 +112,11 @@ func (a *Admin) ChangeSCIMForm(c *gin.Context) error {
 	if page.Changed = !wrong; page.Changed {
 		return a.showAs(c, http.StatusConflict, page)
 	}
-	found.point(&page.Subject)
+	choose(&page.Subject, subject)
+	if rated {
+		page.Rate.Value = rate
+	}
+	found.point(&page.Subject, &page.Rate)
 	return a.showAs(c, http.StatusUnprocessableEntity, page)
 }
 

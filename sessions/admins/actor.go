@@ -76,6 +76,7 @@ type Actor struct {
 	Role     Role   // of an account
 	Operator bool   // over all tenants: everything is allowed
 	Scopes   []Scope
+	Rate     int64 // of an API key: requests a second, see store.UsualRate
 }
 
 // May reports whether the actor has a right.

@@ -25,6 +25,7 @@ type NewAPIKey struct {
 	Name    string
 	Scopes  []Scope
 	Expires *time.Time // nil = never
+	Rate    *int64     // requests a second that one instance takes; 0 = any number, nil = as the server says
 }
 
 // MakeAPIKey makes a key and returns it in clear, this once. The actor has to
@@ -38,7 +39,12 @@ func (s *Service) MakeAPIKey(ctx context.Context, tenant Tenant, wish NewAPIKey,
 		return APIKey{}, "", &Invalid{"scopes", "name at least one right"}
 	}
 	now := s.moment()
-	k := APIKey{TenantID: tenant.ID, Name: name, CreatedAt: now}
+	k := APIKey{TenantID: tenant.ID, Name: name, CreatedAt: now, Rate: UsualRate}
+	if wish.Rate != nil {
+		if k.Rate = *wish.Rate; !store.IsRate(k.Rate) {
+			return APIKey{}, "", wrongRate()
+		}
+	}
 	for _, scope := range scopes {
 		if slices.Contains(wish.Scopes, scope) {
 			k.Scopes = append(k.Scopes, string(scope))
@@ -66,7 +72,7 @@ func (s *Service) MakeAPIKey(ctx context.Context, tenant Tenant, wish NewAPIKey,
 	key := keyPrefix + secret
 	k.Digest, k.Ending = digestOf(key), key[len(key)-4:]
 	return k, key, s.store.AddAPIKey(ctx, k, store.Act{
-		By: by, Action: "api_key_made", Object: "api_key " + k.ID, Detail: map[string]any{"scopes": k.Scopes}, SecretOf: k.ID,
+		By: by, Action: "api_key_made", Object: "api_key " + k.ID, Detail: map[string]any{"scopes": k.Scopes, "rate": store.OwnRate(k.Rate)}, SecretOf: k.ID,
 	})
 }
 
@@ -90,7 +96,7 @@ func (s *Service) KeyHolder(ctx context.Context, tenant Tenant, key string) (Act
 		// A database that can be read and not written refuses no key.
 		_ = s.store.UseAPIKey(ctx, tenant.ID, k.ID, now)
 	}
-	actor := Actor{Kind: KindAPIKey, ID: k.ID, Name: k.Name}
+	actor := Actor{Kind: KindAPIKey, ID: k.ID, Name: k.Name, Rate: k.Rate}
 	for _, scope := range k.Scopes {
 		actor.Scopes = append(actor.Scopes, Scope(scope))
 	}

@@ -3,6 +3,8 @@ package tokens
 import (
 	"reflect"
 	"time"
+
+	"usher/sql/store"
 )
 
 // clientDetail is what the audit log says of a client's settings: of its keys
@@ -40,6 +42,7 @@ func clientAudited(c Client) map[string]any {
 		"identity_token_life":       int64(c.IdentityTokenLife / time.Second),
 		"refresh_life":              int64(c.RefreshLife / time.Second),
 		"refresh_idle":              int64(c.RefreshIdle / time.Second),
+		"rate":                      store.OwnRate(c.Rate),
 		"disabled":                  c.Disabled,
 	}
 }

@@ -83,7 +83,8 @@ func NewClientDefaults() Client {
 		Kind: KindApplication, Grants: []string{GrantClientCredentials},
 		RedirectURIs: []string{}, PostLogoutURIs: []string{}, APIScopes: []string{}, IdentityScopes: []string{}, RequiredClaims: []string{},
 		AccessTokenFormat: FormatJWT, AccessTokenLife: DefaultAccessTokenLife, CodeLife: DefaultCodeLife,
-		IdentityTokenLife: DefaultIdentityTokenLife, IdentityTokenAlg: Algorithms()[0], RefreshLife: DefaultRefreshLife, RefreshIdle: DefaultRefreshIdle, Revision: 1,
+		IdentityTokenLife: DefaultIdentityTokenLife, IdentityTokenAlg: Algorithms()[0], RefreshLife: DefaultRefreshLife, RefreshIdle: DefaultRefreshIdle,
+		Rate: UsualRate, Revision: 1,
 	}
 }
 

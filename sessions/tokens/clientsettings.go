@@ -52,6 +52,7 @@ type ClientSettings struct {
 	IdentityTokenLife *time.Duration // 60 s to 24 h
 	RefreshLife       *time.Duration // to 365 days
 	RefreshIdle       *time.Duration // 60 s to RefreshLife
+	Rate              *int64         // requests a second that one instance takes; 0 = any number, UsualRate = as the server says
 	Disabled          *bool
 }
 
@@ -74,7 +75,7 @@ func (wish ClientSettings) apply(c *Client, known store.ClientNeeds) error {
 	set(&c.BrowserTokens, wish.BrowserTokens)
 	set(&c.Disabled, wish.Disabled)
 	errs = append(errs, wish.applyKeys(c), wish.applyURIs(c), wish.applyIntegration(c, known), wish.applyNames(c, known),
-		wish.applyFormat(c), wish.applyAlgorithm(c), wish.applyLives(c))
+		wish.applyFormat(c), wish.applyAlgorithm(c), wish.applyLives(c), setRate(&c.Rate, wish.Rate))
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ type (
 type NewConnection struct {
 	Name        string // [a-z0-9][a-z0-9._-]{0,63}; it never changes
 	DisplayName string // "" = Name
+	Rate        *int64 // as that of a client; nil = as the server says
 }
 
 // AddConnection makes an API connection with the scope of its name and its first
@@ -45,7 +46,8 @@ func (t *Tokens) AddConnection(ctx context.Context, tenant string, wish NewConne
 	if err == nil {
 		err = wrong
 	}
-	if err != nil {
+	rate := int64(UsualRate)
+	if err = errors.Join(err, setRate(&rate, wish.Rate)); err != nil {
 		return Connection{}, "", err
 	}
 	id, err := store.NewID()
@@ -54,7 +56,7 @@ func (t *Tokens) AddConnection(ctx context.Context, tenant string, wish NewConne
 	}
 	now := t.moment()
 	n := Connection{
-		TenantID: tenant, ID: id, Name: wish.Name, DisplayName: shown, Revision: 1, CreatedAt: now, UpdatedAt: now,
+		TenantID: tenant, ID: id, Name: wish.Name, DisplayName: shown, Rate: rate, Revision: 1, CreatedAt: now, UpdatedAt: now,
 		Scopes: []APIScope{{TenantID: tenant, Name: wish.Name, ConnectionID: id, DisplayName: shown, CreatedAt: now}},
 	}
 	first, secret, err := t.newSecret(tenant, id)
@@ -62,7 +64,7 @@ func (t *Tokens) AddConnection(ctx context.Context, tenant string, wish NewConne
 		return Connection{}, "", err
 	}
 	act := connectionAct(by, "api_connection_added", id, map[string]any{
-		"name": n.Name, "display_name": n.DisplayName, "secret": first.ID,
+		"name": n.Name, "display_name": n.DisplayName, "rate": store.OwnRate(n.Rate), "secret": first.ID,
 	})
 	act.SecretOf = first.ID
 	if err = full(t.store.AddAPIConnection(ctx, n, first, MaxAPIScopes, act)); err != nil {
@@ -128,18 +130,34 @@ func (t *Tokens) APIScopes(ctx context.Context, tenant string) ([]APIScope, erro
 	return t.store.APIScopes(ctx, tenant, MaxAPIScopes)
 }
 
-// RenameConnection changes what people call an API connection; its name stays.
-// The errors are ErrNotFound, ErrChanged and *Invalid.
-func (t *Tokens) RenameConnection(ctx context.Context, tenant, id, displayName string, by By) (Connection, error) {
+// ConnectionSettings is a wish for an API connection; nil keeps what is.
+type ConnectionSettings struct {
+	DisplayName *string // what people call it; its name stays
+	Rate        *int64  // as that of a client
+}
+
+// ChangeConnection changes an API connection. The errors are ErrNotFound,
+// ErrChanged, and *Invalid, which may be joined.
+func (t *Tokens) ChangeConnection(ctx context.Context, tenant, id string, wish ConnectionSettings, by By) (Connection, error) {
 	return t.changeConnection(ctx, tenant, id, func(n *Connection) (store.ConnectionChange, error) {
-		shown, err := checkName("display_name", displayName)
-		if err != nil || shown == n.DisplayName {
-			return store.ConnectionChange{Act: store.Act{By: by}}, err
+		before, err := *n, error(nil)
+		if wish.DisplayName != nil {
+			n.DisplayName, err = checkName("display_name", *wish.DisplayName)
 		}
-		before := n.DisplayName
-		n.DisplayName = shown
-		return store.ConnectionChange{Act: connectionAct(by, "api_connection_changed", id,
-			map[string]any{"display_name": map[string]any{"from": before, "to": shown}})}, nil
+		if err := errors.Join(err, setRate(&n.Rate, wish.Rate)); err != nil {
+			return store.ConnectionChange{}, err
+		}
+		detail := map[string]any{}
+		if before.DisplayName != n.DisplayName {
+			detail["display_name"] = map[string]any{"from": before.DisplayName, "to": n.DisplayName}
+		}
+		if before.Rate != n.Rate {
+			detail["rate"] = map[string]any{"from": store.OwnRate(before.Rate), "to": store.OwnRate(n.Rate)}
+		}
+		if len(detail) == 0 {
+			return store.ConnectionChange{Act: store.Act{By: by}}, nil
+		}
+		return store.ConnectionChange{Act: connectionAct(by, "api_connection_changed", id, detail)}, nil
 	})
 }
 

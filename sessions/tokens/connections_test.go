@@ -40,8 +40,8 @@ func TestConnectionsAndScopes(t *testing.T) {
 		if n, err = service.RenameScope(ctx, tenant, n.ID, "billing:write", "Change bills", byTest); err != nil || scopes(n) != "billing=Billing billing:write=Change bills" {
 			t.Errorf("RenameScope: got %s, error %v", scopes(n), err)
 		}
-		if n, err = service.RenameConnection(ctx, tenant, n.ID, "Bills", byTest); err != nil || n.DisplayName != "Bills" || n.Revision != 4 {
-			t.Errorf("RenameConnection: got %+v, error %v", n, err)
+		if n, err = service.ChangeConnection(ctx, tenant, n.ID, tokens.ConnectionSettings{DisplayName: ptr("Bills")}, byTest); err != nil || n.DisplayName != "Bills" || n.Revision != 4 {
+			t.Errorf("ChangeConnection: got %+v, error %v", n, err)
 		}
 		if n, err = service.AddScope(ctx, tenant, n.ID, "ledger", "", byTest); err != nil || len(n.Scopes) != 3 {
 			t.Errorf("AddScope: got %s, error %v", scopes(n), err)
@@ -80,7 +80,7 @@ func TestConnectionsAndScopes(t *testing.T) {
 			"a reserved connection":  {second(service.AddConnection(ctx, tenant, tokens.NewConnection{Name: "resources"}, byTest)), "name"},
 			"a scope with a space":   {first(service.AddScope(ctx, tenant, n.ID, "a b", "", byTest)), "name"},
 			"an upper-case name":     {second(service.AddConnection(ctx, tenant, tokens.NewConnection{Name: "Billing"}, byTest)), "name"},
-			"a display name of none": {first(service.RenameConnection(ctx, tenant, n.ID, " ", byTest)), "display_name"},
+			"a display name of none": {first(service.ChangeConnection(ctx, tenant, n.ID, tokens.ConnectionSettings{DisplayName: ptr(" ")}, byTest)), "display_name"},
 		} {
 			if !slices.Equal(fieldsOf(test.err), []string{test.field}) {
 				t.Errorf("%s: got error %v, want one about %s", what, test.err, test.field)

@@ -16,6 +16,7 @@ type APIConnection struct {
 	ID          string     `db:"id"`   // UUIDv7
 	Name        string     `db:"name"` // unique in the tenant; also that of its first scope
 	DisplayName string     `db:"display_name"`
+	Rate        int64      `db:"rate"`     // as Client.Rate
 	Revision    int64      `db:"revision"` // grows with every change, also of its scopes and secrets
 	CreatedAt   time.Time  `db:"created_at"`
 	UpdatedAt   time.Time  `db:"updated_at"`
@@ -32,8 +33,8 @@ type APIScope struct {
 }
 
 const (
-	connectionColumns    = `tenant_id, id, name, display_name, revision, created_at, updated_at`
-	ownConnectionColumns = `o.tenant_id, o.id, o.name, o.display_name, o.revision, o.created_at, o.updated_at`
+	connectionColumns    = `tenant_id, id, name, display_name, rate, revision, created_at, updated_at`
+	ownConnectionColumns = `o.tenant_id, o.id, o.name, o.display_name, o.rate, o.revision, o.created_at, o.updated_at`
 	apiScopeColumns      = `tenant_id, name, connection_id, display_name, created_at`
 )
 
@@ -44,7 +45,7 @@ func (s *Store) AddAPIConnection(ctx context.Context, n APIConnection, first Sec
 	return s.inTx(ctx, func(tx *sqlx.Tx) error {
 		if _, err := tx.NamedExecContext(ctx, `
 INSERT INTO api_connections (`+connectionColumns+`)
-VALUES (:tenant_id, :id, :name, :display_name, :revision, :created_at, :updated_at)`, n); err != nil {
+VALUES (:tenant_id, :id, :name, :display_name, :rate, :revision, :created_at, :updated_at)`, n); err != nil {
 			return err
 		}
 		for _, scope := range n.Scopes {
@@ -185,8 +186,8 @@ type ConnectionChange struct {
 	Act    Act
 }
 
-// ChangeAPIConnection lets change edit the display name and the scopes of an API
-// connection; an act without an action writes nothing. limit is how many API
+// ChangeAPIConnection lets change edit the display name, the rate and the scopes of an
+// API connection; an act without an action writes nothing. limit is how many API
 // scopes a tenant may have. The errors are ErrNotFound, ErrChanged, ErrTaken for
 // the name of a scope, ErrFull, and change's own unaltered.
 func (s *Store) ChangeAPIConnection(ctx context.Context, tenant, id string, limit int,
@@ -227,8 +228,8 @@ UPDATE api_scopes SET display_name = :display_name
 // revision.
 func (s *Store) saveConnection(ctx context.Context, tx *sqlx.Tx, n APIConnection) error {
 	_, err := tx.ExecContext(ctx, `
-UPDATE api_connections SET display_name = $1, revision = $2, updated_at = $3 WHERE id = $4 AND tenant_id = $5`,
-		n.DisplayName, n.Revision+1, s.now().UTC(), n.ID, n.TenantID)
+UPDATE api_connections SET display_name = $1, rate = $2, revision = $3, updated_at = $4 WHERE id = $5 AND tenant_id = $6`,
+		n.DisplayName, n.Rate, n.Revision+1, s.now().UTC(), n.ID, n.TenantID)
 	return err
 }
 

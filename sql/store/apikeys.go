@@ -17,13 +17,14 @@ type APIKey struct {
 	Digest    []byte   // SHA-256 of the key
 	Ending    string   // its last characters
 	Scopes    []string // what it may do
+	Rate      int64    // as Client.Rate
 	CreatedAt time.Time
 	ExpiresAt *time.Time // nil = never
 	UsedAt    *time.Time // within a minute; nil = never
 	RevokedAt *time.Time
 }
 
-const apiKeyColumns = `tenant_id, id, name, digest, ending, scopes, created_at, expires_at, used_at, revoked_at`
+const apiKeyColumns = `tenant_id, id, name, digest, ending, scopes, created_at, expires_at, used_at, revoked_at, rate`
 
 // apiKeyRow is an APIKey as it is stored.
 type apiKeyRow struct {
@@ -37,12 +38,13 @@ type apiKeyRow struct {
 	ExpiresAt *time.Time `db:"expires_at"`
 	UsedAt    *time.Time `db:"used_at"`
 	RevokedAt *time.Time `db:"revoked_at"`
+	Rate      int64      `db:"rate"`
 }
 
 func (r apiKeyRow) key() (APIKey, error) {
 	k := APIKey{
 		TenantID: r.TenantID, ID: r.ID, Name: r.Name, Digest: r.Digest, Ending: r.Ending, CreatedAt: r.CreatedAt,
-		ExpiresAt: r.ExpiresAt, UsedAt: r.UsedAt, RevokedAt: r.RevokedAt,
+		ExpiresAt: r.ExpiresAt, UsedAt: r.UsedAt, RevokedAt: r.RevokedAt, Rate: r.Rate,
 	}
 	if err := json.Unmarshal([]byte(r.Scopes), &k.Scopes); err != nil {
 		return APIKey{}, fmt.Errorf("store: scopes of an API key: %w", err)
@@ -58,8 +60,8 @@ func (s *Store) AddAPIKey(ctx context.Context, k APIKey, act Act) error {
 	}
 	return s.inTx(ctx, func(tx *sqlx.Tx) error {
 		if _, err := tx.ExecContext(ctx, `
-INSERT INTO api_keys (`+apiKeyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-			k.TenantID, k.ID, k.Name, k.Digest, k.Ending, string(scopes), k.CreatedAt, k.ExpiresAt, k.UsedAt, k.RevokedAt); err != nil {
+INSERT INTO api_keys (`+apiKeyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+			k.TenantID, k.ID, k.Name, k.Digest, k.Ending, string(scopes), k.CreatedAt, k.ExpiresAt, k.UsedAt, k.RevokedAt, k.Rate); err != nil {
 			return err
 		}
 		return s.record(ctx, tx, k.TenantID, act)
@@ -119,6 +121,33 @@ const afterEveryID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 func (s *Store) UseAPIKey(ctx context.Context, tenant, id string, at time.Time) error {
 	_, err := s.write.ExecContext(ctx, `UPDATE api_keys SET used_at = $1 WHERE id = $2 AND tenant_id = $3`, at, id, tenant)
 	return fault(err)
+}
+
+// ChangeAPIKey lets change give a key another rate; an act without an action
+// writes nothing. It is ErrNotFound when the tenant has none with this id that was
+// not revoked.
+func (s *Store) ChangeAPIKey(ctx context.Context, tenant, id string, change func(*APIKey) Act) (APIKey, error) {
+	var k APIKey
+	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
+		var row apiKeyRow
+		err := tx.GetContext(ctx, &row, `
+SELECT `+apiKeyColumns+` FROM api_keys WHERE id = $1 AND tenant_id = $2 AND revoked_at IS NULL`+s.dialect.forUpdate(), id, tenant)
+		if err != nil {
+			return err
+		}
+		if k, err = row.key(); err != nil {
+			return err
+		}
+		act := change(&k)
+		if act.nothing() {
+			return nil
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE api_keys SET rate = $1 WHERE id = $2 AND tenant_id = $3`, k.Rate, id, tenant); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, tenant, act)
+	})
+	return k, err
 }
 
 // RevokeAPIKey ends a key. It is ErrNotFound when the tenant has none with

@@ -9,10 +9,10 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-const clientColumns = `tenant_id, id, client_id, name, grants, api_scopes, access_token_format, access_token_life, disabled, revision, created_at, updated_at, redirect_uris, post_logout_uris, identity_scopes, required_claims, code_life, identity_token_life, refresh_life, refresh_idle, integration_id, ask_consent, public, keys, kind, user_id, browser_tokens, identity_token_algorithm`
+const clientColumns = `tenant_id, id, client_id, name, grants, api_scopes, access_token_format, access_token_life, disabled, revision, created_at, updated_at, redirect_uris, post_logout_uris, identity_scopes, required_claims, code_life, identity_token_life, refresh_life, refresh_idle, integration_id, ask_consent, public, keys, kind, user_id, browser_tokens, identity_token_algorithm, rate`
 
 // ownClientColumns are the same of the table that withSecrets names o.
-const ownClientColumns = `o.tenant_id, o.id, o.client_id, o.name, o.grants, o.api_scopes, o.access_token_format, o.access_token_life, o.disabled, o.revision, o.created_at, o.updated_at, o.redirect_uris, o.post_logout_uris, o.identity_scopes, o.required_claims, o.code_life, o.identity_token_life, o.refresh_life, o.refresh_idle, o.integration_id, o.ask_consent, o.public, o.keys, o.kind, o.user_id, o.browser_tokens, o.identity_token_algorithm`
+const ownClientColumns = `o.tenant_id, o.id, o.client_id, o.name, o.grants, o.api_scopes, o.access_token_format, o.access_token_life, o.disabled, o.revision, o.created_at, o.updated_at, o.redirect_uris, o.post_logout_uris, o.identity_scopes, o.required_claims, o.code_life, o.identity_token_life, o.refresh_life, o.refresh_idle, o.integration_id, o.ask_consent, o.public, o.keys, o.kind, o.user_id, o.browser_tokens, o.identity_token_algorithm, o.rate`
 
 // clientRow is a Client as it is stored: lists as JSON, lives in seconds.
 type clientRow struct {
@@ -44,6 +44,7 @@ type clientRow struct {
 	Kind              string    `db:"kind"`
 	User              *string   `db:"user_id"`
 	IdentityTokenAlg  string    `db:"identity_token_algorithm"`
+	Rate              int64     `db:"rate"`
 }
 
 func (r clientRow) client() (Client, error) {
@@ -53,6 +54,7 @@ func (r clientRow) client() (Client, error) {
 		CodeLife: duration(r.CodeLife), IdentityTokenLife: duration(r.IdentityTokenLife), IdentityTokenAlg: r.IdentityTokenAlg,
 		RefreshLife: duration(r.RefreshLife), RefreshIdle: duration(r.RefreshIdle),
 		Integration: text(r.Integration), AskConsent: r.AskConsent, BrowserTokens: r.BrowserTokens, Keys: r.Keys, Disabled: r.Disabled,
+		Rate:     r.Rate,
 		Revision: r.Revision, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}
 	for _, list := range []struct {
@@ -80,6 +82,7 @@ func (c Client) row() (clientRow, error) {
 		CodeLife: seconds(c.CodeLife), IdentityTokenLife: seconds(c.IdentityTokenLife), IdentityTokenAlg: c.IdentityTokenAlg,
 		RefreshLife: seconds(c.RefreshLife), RefreshIdle: seconds(c.RefreshIdle),
 		Integration: null(c.Integration), AskConsent: c.AskConsent, BrowserTokens: c.BrowserTokens, Keys: c.Keys, Disabled: c.Disabled,
+		Rate:     c.Rate,
 		Revision: c.Revision, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
 	}
 	for _, list := range []struct {
@@ -113,6 +116,6 @@ INSERT INTO clients (`+clientColumns+`)
 VALUES (:tenant_id, :id, :client_id, :name, :grants, :api_scopes, :access_token_format, :access_token_life, :disabled,
         :revision, :created_at, :updated_at, :redirect_uris, :post_logout_uris, :identity_scopes, :required_claims,
         :code_life, :identity_token_life, :refresh_life, :refresh_idle, :integration_id, :ask_consent, :public, :keys,
-        :kind, :user_id, :browser_tokens, :identity_token_algorithm)`, row)
+        :kind, :user_id, :browser_tokens, :identity_token_algorithm, :rate)`, row)
 	return err
 }

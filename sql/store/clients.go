@@ -50,6 +50,7 @@ type Client struct {
 	RefreshLife       time.Duration // of a grant, from its beginning
 	RefreshIdle       time.Duration // of one refresh token, from its making
 
+	Rate      int64 // requests a second that one instance takes; 0 = any number, UsualRate = as the server says
 	Disabled  bool
 	Revision  int64 // grows with every change
 	CreatedAt time.Time
@@ -220,7 +221,7 @@ UPDATE clients SET name = :name, grants = :grants, api_scopes = :api_scopes, acc
        required_claims = :required_claims, code_life = :code_life, identity_token_life = :identity_token_life,
        refresh_life = :refresh_life, refresh_idle = :refresh_idle, integration_id = :integration_id,
        ask_consent = :ask_consent, public = :public, keys = :keys, browser_tokens = :browser_tokens,
-       identity_token_algorithm = :identity_token_algorithm
+       identity_token_algorithm = :identity_token_algorithm, rate = :rate
  WHERE id = :id AND tenant_id = :tenant_id`, row)
 	return err
 }

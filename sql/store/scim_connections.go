@@ -13,6 +13,7 @@ type SCIMConnection struct {
 	TenantID      string    `db:"tenant_id"`
 	IntegrationID string    `db:"integration_id"`
 	Subject       string    `db:"subject"`  // SCIMSubjectExternalID, SCIMSubjectUserName or SCIMSubjectNone
+	Rate          int64     `db:"rate"`     // as Client.Rate
 	Revision      int64     `db:"revision"` // grows with every change, also of the tokens; 0 = never changed
 	UpdatedAt     time.Time `db:"updated_at"`
 }
@@ -55,9 +56,9 @@ func (s *Store) SCIMConnection(ctx context.Context, tenant, integration string) 
 }
 
 func scimConnection(ctx context.Context, q sqlx.QueryerContext, tenant, integration, lock string) (SCIMConnection, error) {
-	c := SCIMConnection{TenantID: tenant, IntegrationID: integration, Subject: SCIMSubjectExternalID}
+	c := SCIMConnection{TenantID: tenant, IntegrationID: integration, Subject: SCIMSubjectExternalID, Rate: UsualRate}
 	err := sqlx.GetContext(ctx, q, &c, `
-SELECT tenant_id, integration_id, subject, revision, updated_at
+SELECT tenant_id, integration_id, subject, rate, revision, updated_at
   FROM scim_connections WHERE integration_id = $1 AND tenant_id = $2`+lock, integration, tenant)
 	if errors.Is(fault(err), ErrNotFound) {
 		err = nil
@@ -91,7 +92,8 @@ SELECT `+scimTokenColumns+` FROM scim_tokens WHERE id = $1 AND integration_id = 
 func (s *Store) SCIMBearer(ctx context.Context, tenant string, digest []byte) (SCIMToken, SCIMConnection, error) {
 	stmt, err := s.stmt(ctx, s.read, `
 SELECT t.tenant_id, t.id, t.integration_id, t.name, t.digest, t.ending, t.created_at, t.expires_at, t.used_at, t.revoked_at,
-       coalesce(c.subject, '`+SCIMSubjectExternalID+`') AS subject, coalesce(c.revision, 0) AS revision
+       coalesce(c.subject, '`+SCIMSubjectExternalID+`') AS subject, coalesce(c.revision, 0) AS revision,
+       coalesce(c.rate, -1) AS rate
   FROM scim_tokens t
   JOIN integrations n ON n.id = t.integration_id AND n.tenant_id = t.tenant_id AND n.removed_at IS NULL
   LEFT JOIN scim_connections c ON c.integration_id = t.integration_id AND c.tenant_id = t.tenant_id
@@ -102,13 +104,14 @@ SELECT t.tenant_id, t.id, t.integration_id, t.name, t.digest, t.ending, t.create
 	var row struct {
 		SCIMToken
 		Subject  string `db:"subject"`
+		Rate     int64  `db:"rate"`
 		Revision int64  `db:"revision"`
 	}
 	if err := stmt.GetContext(ctx, &row, digest, tenant); err != nil {
 		return SCIMToken{}, SCIMConnection{}, fault(err)
 	}
 	return row.SCIMToken, SCIMConnection{
-		TenantID: tenant, IntegrationID: row.IntegrationID, Subject: row.Subject, Revision: row.Revision,
+		TenantID: tenant, IntegrationID: row.IntegrationID, Subject: row.Subject, Rate: row.Rate, Revision: row.Revision,
 	}, nil
 }
 
@@ -160,10 +163,10 @@ SELECT count(*) FROM scim_tokens
 		}
 		c.Revision, c.UpdatedAt = c.Revision+1, now
 		if _, err := tx.NamedExecContext(ctx, `
-INSERT INTO scim_connections (tenant_id, integration_id, subject, revision, updated_at)
-VALUES (:tenant_id, :integration_id, :subject, :revision, :updated_at)
+INSERT INTO scim_connections (tenant_id, integration_id, subject, rate, revision, updated_at)
+VALUES (:tenant_id, :integration_id, :subject, :rate, :revision, :updated_at)
 ON CONFLICT (integration_id, tenant_id)
-DO UPDATE SET subject = excluded.subject, revision = excluded.revision, updated_at = excluded.updated_at`, c); err != nil {
+DO UPDATE SET subject = excluded.subject, rate = excluded.rate, revision = excluded.revision, updated_at = excluded.updated_at`, c); err != nil {
 			return err
 		}
 		if wish.Add != nil {
