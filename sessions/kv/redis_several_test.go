@@ -2,6 +2,7 @@ package kv_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -62,9 +63,15 @@ func TestPutOnce(t *testing.T) {
 		_, _, _, err := store.Put(t.Context(), "t", "u", kv.Key{1}, []byte("v"), time.Hour, "i", kv.Key{2})
 		return err
 	}
-	if err := put(); err != nil { // connects
-		t.Fatal(err)
+	var many sync.WaitGroup // of connections: a new one could not be opened to a node that hangs
+	for range 20 {
+		many.Go(func() {
+			if err := put(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
+	many.Wait()
 	node.Must(t, "CONFIG", "RESETSTAT")
 	goOn := node.Hang(t)
 	err := put()
