@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // RedisCluster is a Redis Cluster of a test's own.
@@ -13,12 +14,12 @@ type RedisCluster struct {
 }
 
 // NewRedisCluster starts masters that share the slots evenly, and for each of
-// them as many replicas. A node that is silent for a second counts as down. More
-// are lines of everybody's redis.conf.
-func NewRedisCluster(t testing.TB, masters, replicas int, more ...string) *RedisCluster {
+// them as many replicas. A node that is silent for as long as down counts as
+// lost. More are lines of everybody's redis.conf.
+func NewRedisCluster(t testing.TB, masters, replicas int, down time.Duration, more ...string) *RedisCluster {
 	t.Helper()
 	c, password := &RedisCluster{}, redisPassword()
-	lines := append([]string{"cluster-enabled yes", "cluster-node-timeout 1000", "repl-timeout 10"}, more...)
+	lines := append([]string{"cluster-enabled yes", "cluster-node-timeout 1000"}, more...)
 	for i, port := range freePorts(t, masters*(1+replicas), true) {
 		c.Nodes = append(c.Nodes, newRedisNode(t, port, password, false, lines...))
 		first := c.Nodes[0]
@@ -56,6 +57,10 @@ func NewRedisCluster(t testing.TB, masters, replicas int, more ...string) *Redis
 		}
 		return nil
 	})
+	// Only now: a new Cluster waits for as long before it begins.
+	for _, node := range c.Nodes {
+		node.Must(t, "CONFIG", "SET", "cluster-node-timeout", strconv.FormatInt(down.Milliseconds(), 10))
+	}
 	return c
 }
 

@@ -52,6 +52,29 @@ func newRedisNode(t testing.TB, port int, password string, sentinel bool, lines 
 	return n
 }
 
+// NewRedis starts a single Redis; more are lines of its redis.conf.
+func NewRedis(t testing.TB, more ...string) *RedisNode {
+	t.Helper()
+	password := redisPassword()
+	return newRedisNode(t, freePorts(t, 1, false)[0], password, false, more...)
+}
+
+// NewReplica starts a Redis that follows another one, and waits until it has
+// what that has.
+func NewReplica(t testing.TB, of *RedisNode, more ...string) *RedisNode {
+	t.Helper()
+	lines := append([]string{fmt.Sprintf("replicaof 127.0.0.1 %d", of.Port)}, more...)
+	n := newRedisNode(t, freePorts(t, 1, false)[0], of.Password, false, lines...)
+	awaitRedis(t, "a replica that follows", func() error {
+		role, err := n.Ask("ROLE")
+		if err == nil && !strings.Contains(role, "\nconnected\n") {
+			err = fmt.Errorf("role %q", role)
+		}
+		return err
+	})
+	return n
+}
+
 // Address is where it listens.
 func (n *RedisNode) Address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(n.Port)) }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // SentinelName is what the Sentinels of [NewRedisSentinel] call the master.
@@ -15,14 +16,15 @@ type RedisSentinel struct {
 	Sentinels []*RedisNode
 }
 
-// NewRedisSentinel starts a master with replicas, and three Sentinels that
-// take it for down after a second. More are lines of every redis.conf.
-func NewRedisSentinel(t testing.TB, replicas int, more ...string) *RedisSentinel {
+// NewRedisSentinel starts a master with replicas, and three Sentinels that take
+// it for lost when it is silent for as long as down. More are lines of every
+// redis.conf.
+func NewRedisSentinel(t testing.TB, replicas int, down time.Duration, more ...string) *RedisSentinel {
 	t.Helper()
 	s, password := &RedisSentinel{}, redisPassword()
 	ports := freePorts(t, 1+replicas+3, false)
 	for i, port := range ports[:1+replicas] {
-		lines := append([]string{"repl-timeout 10"}, more...)
+		lines := more[:len(more):len(more)]
 		if i > 0 {
 			lines = append(lines, fmt.Sprintf("replicaof 127.0.0.1 %d", ports[0]))
 		}
@@ -33,7 +35,7 @@ func NewRedisSentinel(t testing.TB, replicas int, more ...string) *RedisSentinel
 			"protected-mode no",
 			fmt.Sprintf("sentinel monitor %s 127.0.0.1 %d 2", SentinelName, ports[0]),
 			fmt.Sprintf("sentinel auth-pass %s %s", SentinelName, password),
-			fmt.Sprintf("sentinel down-after-milliseconds %s 1000", SentinelName),
+			fmt.Sprintf("sentinel down-after-milliseconds %s %d", SentinelName, down.Milliseconds()),
 			fmt.Sprintf("sentinel failover-timeout %s 5000", SentinelName)))
 	}
 	s.Settle(t)

@@ -24,6 +24,8 @@ const DefaultPrefix = "usher:"
 //	                            which they end, and the member "epoch", scored
 //	                            by the negative epoch
 //	g:tenant        sorted set  the tenant's integrations, scored by generation
+//	w:{key}         string      nothing; written for a second beside key when an
+//	                            ending waits for a replica
 //
 // Sorted sets, because ZADD with GT or LT is the one command that raises a
 // number and never lowers it. Only commands of a single key are used, so that
@@ -41,6 +43,7 @@ type Redis struct {
 	now     func() time.Time
 	company gatherer
 	tell    Watcher // nil = nobody wants to know
+	debts   *debts
 
 	pipelines sync.Pool // of redis.Pipeliner, empty
 	tenants   sync.Map  // of *tenantGenerations, by tenant
@@ -82,6 +85,7 @@ func OpenRedis(url, prefix string, now func() time.Time) (*Redis, error) {
 	_, cluster := client.(*redis.ClusterClient)
 	r := &Redis{client: client, cluster: cluster, prefix: prefix, now: now}
 	r.company.send = r.send
+	r.debts = newDebts(func(ctx context.Context, steps []step) error { return r.confirm(ctx, steps, true) })
 	return r, nil
 }
 
@@ -94,13 +98,15 @@ func (r *Redis) Ping(ctx context.Context) error {
 }
 
 // Close lets go of every connection.
-func (r *Redis) Close() error { return r.client.Close() }
+func (r *Redis) Close() error {
+	r.debts.close()
+	return r.client.Close()
+}
 
 // Put implements [Values]: one round trip, two on a Cluster.
 //
-// It is sent once. Had it been repeated after a time-out, the first copy could
-// still arrive after the session was ended, and bring it back. (A Cluster
-// client does repeat it, when a node fails or a slot moves.)
+// What it stores is sent once. Had it been repeated after a time-out, the first
+// copy could still arrive after the session was ended, and bring it back.
 func (r *Redis) Put(ctx context.Context, tenant, user string, key Key, value []byte, ttl time.Duration,
 	integration string, replaces Key,
 ) (replaced []byte, epoch, generation int64, err error) {
@@ -114,7 +120,7 @@ func (r *Redis) Put(ctx context.Context, tenant, user string, key Key, value []b
 		if replaces != (Key{}) {
 			old = p.GetDel(ctx, r.valueKey(tenant, replaces))
 		}
-		p.Set(ctx, r.valueKey(tenant, key), value, ttl)
+		setOnce(ctx, p, r.valueKey(tenant, key), value, ttl)
 	}, func(p redis.Pipeliner) {
 		p.ZAdd(ctx, index, redis.Z{Score: milliseconds(now.Add(ttl)), Member: member(key)})
 		if replaces != (Key{}) {
@@ -178,7 +184,8 @@ func (r *Redis) Replace(ctx context.Context, tenant, user string, key Key, value
 	return set.Val(), nil
 }
 
-// Delete implements [Values]: one round trip, two on a Cluster.
+// Delete implements [Values]: one round trip, two on a Cluster, and more where
+// there are replicas. It may return [ErrUnconfirmed].
 func (r *Redis) Delete(ctx context.Context, tenant, user string, keys ...Key) error {
 	if err := checkIDs(tenant, user); err != nil {
 		return fmt.Errorf("kv: delete: %w", err)
@@ -186,19 +193,33 @@ func (r *Redis) Delete(ctx context.Context, tenant, user string, keys ...Key) er
 	if len(keys) == 0 {
 		return nil
 	}
-	members := make([]any, len(keys))
-	err := r.retry(ctx, func(p redis.Pipeliner) {
-		for i, key := range keys {
-			members[i] = member(key)
-			p.Del(ctx, r.valueKey(tenant, key))
-		}
-	}, func(p redis.Pipeliner) {
-		p.ZRem(ctx, r.userKey(tenant, user), members...)
-	})
+	role, steps, err := r.remove(ctx, tenant, user, keys)
+	if err == nil {
+		err = r.lasts(ctx, role, steps...)
+	}
 	if err != nil {
 		return fmt.Errorf("kv: delete: %w", err)
 	}
 	return nil
+}
+
+// remove takes sessions away, and returns what for [Redis.lasts].
+func (r *Redis) remove(ctx context.Context, tenant, user string, keys []Key) (role *redis.Cmd, steps []step, err error) {
+	members := make([]any, len(keys))
+	for i, key := range keys {
+		members[i] = member(key)
+		steps = append(steps, r.delValue(tenant, key))
+	}
+	listed := r.delListed(tenant, user, members...)
+	err = r.retry(ctx, func(p redis.Pipeliner) {
+		for _, s := range steps {
+			s.do(ctx, p)
+		}
+	}, func(p redis.Pipeliner) {
+		listed.do(ctx, p)
+		role = r.askRole(ctx, p)
+	})
+	return role, append(steps, listed), err
 }
 
 // List implements [Users]: two round trips.
@@ -230,17 +251,19 @@ func (r *Redis) List(ctx context.Context, tenant, user string) (map[Key][]byte, 
 	return values, generations, nil
 }
 
-// Retire implements [Users]: two round trips, three on a Cluster.
+// Retire implements [Users]: two round trips, three on a Cluster, and more where
+// there are replicas. It may return [ErrUnconfirmed].
 func (r *Redis) Retire(ctx context.Context, tenant, user string, epoch int64) error {
 	if err := errors.Join(checkIDs(tenant, user), checkCounter(epoch)); err != nil {
 		return fmt.Errorf("kv: retire: %w", err)
 	}
-	index := r.userKey(tenant, user)
+	raise := r.raiseEpoch(tenant, user, epoch)
 	var listed *redis.StringSliceCmd
+	var role *redis.Cmd
 	err := r.retry(ctx, func(p redis.Pipeliner) {
-		p.ZAddLT(ctx, index, redis.Z{Score: -float64(epoch), Member: epochMember})
-		p.PExpire(ctx, index, indexLife)
-		listed = p.ZRangeByScore(ctx, index, &redis.ZRangeBy{Min: "(0", Max: "+inf"})
+		raise.do(ctx, p)
+		listed = p.ZRangeByScore(ctx, raise.key, &redis.ZRangeBy{Min: "(0", Max: "+inf"})
+		role = r.askRole(ctx, p)
 	})
 	if err != nil {
 		return fmt.Errorf("kv: retire: %w", err)
@@ -249,7 +272,16 @@ func (r *Redis) Retire(ctx context.Context, tenant, user string, epoch int64) er
 	if err != nil {
 		return fmt.Errorf("kv: retire: %w", err)
 	}
-	if err := r.Delete(ctx, tenant, user, keys...); err != nil {
+	steps := []step{raise}
+	if len(keys) > 0 {
+		var removed []step
+		role, removed, err = r.remove(ctx, tenant, user, keys)
+		steps = append(steps, removed...)
+	}
+	if err == nil {
+		err = r.lasts(ctx, role, steps...)
+	}
+	if err != nil {
 		return fmt.Errorf("kv: retire: %w", err)
 	}
 	return nil
@@ -274,14 +306,21 @@ func (r *Redis) Counters(ctx context.Context, tenant, user, integration string) 
 	return epoch, generation, nil
 }
 
-// Raise implements [Integrations]: one round trip.
+// Raise implements [Integrations]: one round trip, and more where there are
+// replicas. It may return [ErrUnconfirmed].
 func (r *Redis) Raise(ctx context.Context, tenant, integration string, generation int64) error {
 	if err := errors.Join(checkIDs(tenant, integration), checkCounter(generation)); err != nil {
 		return fmt.Errorf("kv: raise: %w", err)
 	}
+	raise := r.raiseGeneration(tenant, integration, generation)
+	var role *redis.Cmd
 	err := r.retry(ctx, func(p redis.Pipeliner) {
-		p.ZAddGT(ctx, r.generationsKey(tenant), redis.Z{Score: float64(generation), Member: integration})
+		raise.do(ctx, p)
+		role = r.askRole(ctx, p)
 	})
+	if err == nil {
+		err = r.lasts(ctx, role, raise)
+	}
 	if err != nil {
 		return fmt.Errorf("kv: raise: %w", err)
 	}
@@ -344,7 +383,7 @@ func (r *Redis) inOrder(ctx context.Context, stages ...func(redis.Pipeliner)) er
 		}
 		var failed error
 		for _, cmd := range cmds {
-			if err := cmd.Err(); err != nil && err != redis.Nil { //nolint:errorlint // Redis's own, never wrapped
+			if err := cmd.Err(); err != nil && err != redis.Nil && !unheeded(cmd) { //nolint:errorlint // Redis's own, never wrapped
 				failed = err
 				break
 			}

@@ -1,6 +1,8 @@
 package kv_test
 
 import (
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -8,6 +10,10 @@ import (
 	"usher/sessions/kv/kvtest"
 	"usher/testenv"
 )
+
+// never is how long a server may be silent before another takes its place, in
+// tests that want no failover on a busy machine.
+const never = time.Hour
 
 // addresses are those of nodes.
 func addresses(nodes []*testenv.RedisNode) []string {
@@ -25,7 +31,7 @@ func TestRedisCluster(t *testing.T) {
 	if !testenv.HasRedis() {
 		return
 	}
-	cluster := testenv.NewRedisCluster(t, 3, 1)
+	cluster := testenv.NewRedisCluster(t, 3, 1, never)
 	kvtest.Run(t, func(t *testing.T) (kv.Store, func(time.Duration)) {
 		return kvtest.OpenRedisCluster(t, cluster.Seed(), cluster.Nodes[0].Password, addresses(cluster.Nodes)...)
 	})
@@ -37,8 +43,43 @@ func TestRedisSentinel(t *testing.T) {
 	if !testenv.HasRedis() {
 		return
 	}
-	s := testenv.NewRedisSentinel(t, 1)
+	s := testenv.NewRedisSentinel(t, 1, never)
 	kvtest.Run(t, func(t *testing.T) (kv.Store, func(time.Duration)) {
 		return kvtest.OpenRedisSentinel(t, s.URL(), s.Nodes[0].Password, testenv.SentinelName, addresses(s.Sentinels)...)
 	})
+}
+
+// TestPutOnce: a node of a Cluster that takes a session and does not answer in
+// time is not sent it again.
+func TestPutOnce(t *testing.T) {
+	t.Parallel()
+	if !testenv.HasRedis() {
+		return
+	}
+	cluster := testenv.NewRedisCluster(t, 1, 0, never)
+	node := cluster.Nodes[0]
+	store, _ := kvtest.OpenRedisCluster(t, cluster.Seed(), node.Password, node.Address())
+	put := func() error {
+		_, _, _, err := store.Put(t.Context(), "t", "u", kv.Key{1}, []byte("v"), time.Hour, "i", kv.Key{2})
+		return err
+	}
+	var many sync.WaitGroup // of connections: a new one could not be opened to a node that hangs
+	for range 20 {
+		many.Go(func() {
+			if err := put(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	many.Wait()
+	node.Must(t, "CONFIG", "RESETSTAT")
+	goOn := node.Hang(t)
+	err := put()
+	goOn()
+	if err == nil {
+		t.Error("Put at a node that hangs: got no error, want one")
+	}
+	if said := node.Must(t, "INFO", "commandstats"); !strings.Contains(said, "cmdstat_set:calls=1,") || !strings.Contains(said, "cmdstat_getdel:calls=1,") {
+		t.Errorf("got %s, want one SET and one GETDEL", said)
+	}
 }

@@ -33,7 +33,7 @@ func (r *Redis) timed(ctx context.Context, cmds []redis.Cmder, send func()) {
 		return
 	}
 	r.tell(r.now().Sub(start), slices.ContainsFunc(cmds, func(cmd redis.Cmder) bool {
-		return cmd.Err() != nil && !errors.Is(cmd.Err(), redis.Nil)
+		return cmd.Err() != nil && !errors.Is(cmd.Err(), redis.Nil) && !unheeded(cmd)
 	}))
 }
 
