@@ -31,7 +31,10 @@ func TestRenew(t *testing.T) {
 			db := storetest.New(t, testenv.Postgres)
 			db.Open(t, time.Now)
 			s := db.OpenAt(t, db.Address()+tt.target, time.Now, store.Options{Connections: 1})
-			write := func() error { return s.ForgetJobParts(context.WithoutCancel(t.Context())) }
+			write := func() error {
+				_, err := s.ForgetJobParts(context.WithoutCancel(t.Context()), 1)
+				return err
+			}
 			if err := write(); err != nil {
 				t.Fatal(err)
 			}
