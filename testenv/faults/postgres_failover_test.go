@@ -4,12 +4,9 @@ package faults
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"testing"
 	"time"
-
-	"usher/sql/store"
 )
 
 // pair is a world whose Postgres has a standby.
@@ -60,38 +57,6 @@ func (p *pair) failsOver(t *testing.T, _ *world) func() {
 	}
 }
 
-// readsChanges reads what has become of tokens at the primary. The function that it
-// returns does so after the failover: what was remembered about tokens until then,
-// by numbers of transactions that can come again, must be void.
-func (p *pair) readsChanges(t *testing.T) (lost func()) {
-	t.Helper()
-	_, first, _ := net.SplitHostPort(p.standby.address)
-	_, second, _ := net.SplitHostPort(p.postgres.address)
-	s, err := store.OpenPostgres(p.postgres.url("")+"&host=127.0.0.1,127.0.0.1&port="+first+","+second+"&target_session_attrs=read-write",
-		time.Now, store.Options{Connections: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	at, err := s.TokenChanges(t.Context(), store.TokenPosition{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if at, err = s.TokenChanges(t.Context(), at.To); err != nil || at.Lost {
-		t.Fatalf("got %+v, %v before the failover, want nothing lost", at, err)
-	}
-	return func() {
-		var found store.TokenChanges
-		eventually(t, 10*time.Second, "changes of tokens from the new primary", func() (err error) {
-			found, err = s.TokenChanges(t.Context(), at.To)
-			return err
-		})
-		if !found.Lost {
-			t.Errorf("got %+v after the failover, want everything void", found)
-		}
-	}
-}
-
 // TestFailover: a standby takes over from a primary that is gone. Usher finds it by
 // itself, everything that was answered is there, and no used link opens anything.
 func TestFailover(t *testing.T) {
@@ -101,12 +66,14 @@ func TestFailover(t *testing.T) {
 	}
 	t.Run("every sign-in on the standby", func(t *testing.T) {
 		p := newPair(t, 16, "USHER_DURABLE_SIGN_INS=true")
-		lost := p.readsChanges(t)
+		tokens := p.revokes(t)
 		run(t, p.world, []row{{
 			name: "Postgres fails over", begin: p.failsOver,
 			signIn: signs, session: tells, verify: passes, within: 3 * time.Second, recovers: 10 * time.Second,
 		}})
-		lost()
+		for _, k := range tokens {
+			k.hold(t)
+		}
 	})
 	if !*long {
 		return
