@@ -34,6 +34,7 @@ type Config struct {
 	Env             Env
 	AllowEmbedded   bool
 	DrainTimeout    time.Duration
+	DrainDelay      time.Duration
 	Upstream        *url.URL // the application that we stand in front of; nil = none
 	UpstreamPublic  handlers.PathPrefixes
 	AdminHosts      []string              // canonical; see Config.adminHosts
@@ -212,6 +213,17 @@ var settings = []setting{
 		name: "USHER_OUTBOUND_ALLOW",
 		doc:  "Addresses or networks of your own that may be called at URLs which administrators give, such as 10.1.0.0/16. Empty: the public Internet alone, and in development also this machine's loopback, by http too.",
 		set:  setOutboundAllow,
+	},
+	{
+		name: "USHER_DRAIN_DELAY", fallback: "0s",
+		doc: "How long requests are taken as ever at a stop, while /readyz answers 503 already, so that a balancer that asks it sends no more; up to 5m.",
+		set: func(c *Config, value string) *wrong {
+			var err error
+			if c.DrainDelay, err = time.ParseDuration(value); err != nil || c.DrainDelay < 0 || c.DrainDelay > 5*time.Minute {
+				return &wrong{"it is not a duration of up to five minutes", "Set USHER_DRAIN_DELAY=3s, say."}
+			}
+			return nil
+		},
 	},
 	{
 		name: "USHER_DRAIN_TIMEOUT", fallback: "20s",
