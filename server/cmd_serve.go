@@ -84,7 +84,7 @@ func (p program) serveOn(ctx context.Context, cfg Config, listener net.Listener,
 			return errors.Join(err, listener.Close())
 		}
 	}
-	return serve(ctx, listener, app.handler, app.ready, app.upstreams, cfg.DrainTimeout, log)
+	return serve(ctx, listener, app.handler, app.ready, app.upstreams, drain{cfg.DrainDelay, cfg.DrainTimeout}, log)
 }
 
 // setupLine says, with a line end, where the first administrator of the default

@@ -36,6 +36,7 @@ type Config struct {
 	Env                Env
 	AllowEmbedded      bool
 	DrainTimeout       time.Duration
+	DrainDelay         time.Duration
 	Upstream           *url.URL // the application that we stand in front of; nil = none
 	UpstreamPublic     handlers.PathPrefixes
 	AdminHosts         []string              // canonical; see Config.adminHosts
@@ -225,6 +226,17 @@ var settings = []setting{
 	rateSetting("USHER_API_CONNECTION_RATE", "1000", "an API connection", func(r *handlers.UsualRates) *int64 { return &r.APIConnection }),
 	rateSetting("USHER_API_KEY_RATE", "100", "an API key", func(r *handlers.UsualRates) *int64 { return &r.APIKey }),
 	rateSetting("USHER_SCIM_RATE", "50", "a directory", func(r *handlers.UsualRates) *int64 { return &r.SCIM }),
+	{
+		name: "USHER_DRAIN_DELAY", fallback: "0s",
+		doc: "How long requests are taken as ever at a stop, while /readyz answers 503 already, so that a balancer that asks it sends no more; up to 5m.",
+		set: func(c *Config, value string) *wrong {
+			var err error
+			if c.DrainDelay, err = time.ParseDuration(value); err != nil || c.DrainDelay < 0 || c.DrainDelay > 5*time.Minute {
+				return &wrong{"it is not a duration of up to five minutes", "Set USHER_DRAIN_DELAY=3s, say."}
+			}
+			return nil
+		},
+	},
 	{
 		name: "USHER_DRAIN_TIMEOUT", fallback: "20s",
 		doc: "How long requests under way may take to finish at a stop, up to 10m.",

@@ -60,6 +60,7 @@ func TestLoadConfig(t *testing.T) {
 				"DATABASE_URL=" + testPostgres, "REDIS_URL=rediss://:hunter2@cache.example:6379/0",
 				"USHER_MASTER_KEY=" + testMasterKey, "USHER_BOOTSTRAP_API_KEY=" + testAPIKey,
 				"USHER_TRUSTED_PROXIES=10.1.2.3/8, 192.0.2.7,::1", "USHER_DATA_DIR=/var/lib/usher", "USHER_DRAIN_TIMEOUT=1m30s",
+				"USHER_DRAIN_DELAY=3s",
 				"USHER_OUTBOUND_ALLOW=10.1.0.7/16,::1",
 			},
 			Config{
@@ -69,7 +70,7 @@ func TestLoadConfig(t *testing.T) {
 				TrustedProxies: []netip.Prefix{
 					netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("::1/128"),
 				},
-				Env: Production, DrainTimeout: 90 * time.Second,
+				Env: Production, DrainTimeout: 90 * time.Second, DrainDelay: 3 * time.Second,
 				OutboundAllow: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("::1/128")},
 			},
 		},
@@ -154,6 +155,8 @@ func TestConfigFaults(t *testing.T) {
 		{"password", []string{"USHER_PUBLIC_URL=https://a:b@sso.example.com"}, []string{"USHER_PUBLIC_URL: no user name"}},
 		{"environment", []string{"USHER_ENV=prod"}, []string{"USHER_ENV: neither development nor production"}},
 		{"boolean", []string{"USHER_ALLOW_EMBEDDED=yes"}, []string{"USHER_ALLOW_EMBEDDED: neither true nor false"}},
+		{"delay below nothing", []string{"USHER_DRAIN_DELAY=-1s"}, []string{"USHER_DRAIN_DELAY: not a duration"}},
+		{"delay without end", []string{"USHER_DRAIN_DELAY=10m"}, []string{"USHER_DRAIN_DELAY: not a duration"}},
 		{"drain without unit", []string{"USHER_DRAIN_TIMEOUT=20"}, []string{"USHER_DRAIN_TIMEOUT: not a duration"}},
 		{"drain of nothing", []string{"USHER_DRAIN_TIMEOUT=0s"}, []string{"USHER_DRAIN_TIMEOUT: not a duration"}},
 		{"drain without end", []string{"USHER_DRAIN_TIMEOUT=1000h"}, []string{"USHER_DRAIN_TIMEOUT: not a duration"}},

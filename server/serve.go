@@ -24,12 +24,18 @@ const (
 	leaveTimeout      = time.Second // for requests that were cut
 )
 
+// drain is how a stop goes.
+type drain struct {
+	delay time.Duration // readiness is off, and requests are taken as ever
+	limit time.Duration // for requests that are under way then
+}
+
 // serve answers requests on the listener until ctx ends, and closes it. Then
-// readiness goes off, no connection is accepted any more, and requests under
-// way have the drain time to finish; a drain that was not enough is an error.
+// readiness goes off; after the delay no connection is accepted any more, and
+// requests under way have the limit to finish; one that was not enough is an error.
 // Forwarded requests that are still open then are cut without one: a WebSocket
 // or a stream has no end of its own.
-func serve(ctx context.Context, listener net.Listener, h http.Handler, ready *handlers.Readiness, upstreams *handlers.Upstreams, drain time.Duration, log *slog.Logger) error {
+func serve(ctx context.Context, listener net.Listener, h http.Handler, ready *handlers.Readiness, upstreams *handlers.Upstreams, drain drain, log *slog.Logger) error {
 	server := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -47,9 +53,16 @@ func serve(ctx context.Context, listener net.Listener, h http.Handler, ready *ha
 		return fmt.Errorf("serving on %s: %w", listener.Addr(), err)
 	case <-ctx.Done():
 	}
-	log.LogAttrs(ctx, slog.LevelInfo, "stopping", slog.String("drain", drain.String()))
+	log.LogAttrs(ctx, slog.LevelInfo, "stopping", slog.String("delay", drain.delay.String()), slog.String("drain", drain.limit.String()))
 	ready.Drain()
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	if drain.delay > 0 {
+		select {
+		case err := <-failed:
+			return fmt.Errorf("serving on %s: %w", listener.Addr(), err)
+		case <-time.After(drain.delay):
+		}
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain.limit)
 	defer cancel()
 	err := server.Shutdown(grace)
 	if cut := upstreams.Close(grace); cut > 0 {
@@ -61,7 +74,7 @@ func serve(ctx context.Context, listener net.Listener, h http.Handler, ready *ha
 		}
 	}
 	if err != nil {
-		err = fmt.Errorf("requests were still under way after %s: %w", drain, err)
+		err = fmt.Errorf("requests were still under way after %s: %w", drain.limit, err)
 		return errors.Join(err, server.Close())
 	}
 	log.LogAttrs(ctx, slog.LevelInfo, "stopped")

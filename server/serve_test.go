@@ -27,7 +27,12 @@ type running struct {
 	ready   *handlers.Readiness
 }
 
-func start(t *testing.T, h http.Handler, drain time.Duration) running {
+func start(t *testing.T, h http.Handler, limit time.Duration) running {
+	t.Helper()
+	return startDraining(t, h, drain{limit: limit})
+}
+
+func startDraining(t *testing.T, h http.Handler, drain drain) running {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -115,6 +120,41 @@ func TestServeFinishesWhatIsUnderWay(t *testing.T) {
 	}
 }
 
+// TestServeGoesOnWhileBalancersLookAway: readiness is off, and requests on new
+// connections are answered all the same, until the delay is over.
+func TestServeGoesOnWhileBalancersLookAway(t *testing.T) {
+	t.Parallel()
+	const delay = time.Second
+	r := startDraining(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "whole")
+	}), drain{delay, time.Minute})
+	stopped := time.Now()
+	r.stop()
+	late := 0
+	for {
+		code, body := readiness(t, r.ready)
+		_, text, err := get(t, r.address, "/")
+		if err != nil {
+			if at := time.Since(stopped); at < delay {
+				t.Errorf("got %v %s after the stop, want answers for %s", err, at, delay)
+			}
+			break
+		}
+		if text != "whole" {
+			t.Errorf("got %q, want the whole answer", text)
+		}
+		if code == http.StatusServiceUnavailable && strings.Contains(body, `"draining"`) {
+			late++
+		}
+	}
+	if late == 0 {
+		t.Error("got no answer with readiness off, want some")
+	}
+	if err := <-r.done; err != nil {
+		t.Errorf("got error %v, want none", err)
+	}
+}
+
 func TestServeEndsAfterTheDrainTime(t *testing.T) {
 	t.Parallel()
 	entered := make(chan struct{})
@@ -138,7 +178,7 @@ func TestServeReportsABrokenListener(t *testing.T) {
 	}
 	listener.Close()
 	log := slog.New(slog.DiscardHandler)
-	err = serve(t.Context(), listener, http.NotFoundHandler(), handlers.NewReadiness(log), handlers.NewUpstreams(handlers.UpstreamOptions{}), time.Second, log)
+	err = serve(t.Context(), listener, http.NotFoundHandler(), handlers.NewReadiness(log), handlers.NewUpstreams(handlers.UpstreamOptions{}), drain{limit: time.Second}, log)
 	if !errors.Is(err, net.ErrClosed) {
 		t.Errorf("got error %v, want net.ErrClosed", err)
 	}

@@ -24,13 +24,14 @@ import (
 type balancer struct {
 	name      string
 	available func() bool
+	asks      bool   // whether instances are ready
 	block     string // of docs/proxies.md
 	command   func(t *testing.T, block, folder, listen string, instances []*usher) *exec.Cmd
 }
 
 var balancers = []balancer{
-	{"nginx", testenv.HasNginx, "nginx several", nginx},
-	{"HAProxy", testenv.HasHAProxy, "haproxy", haproxy},
+	{"nginx", testenv.HasNginx, false, "nginx several", nginx},
+	{"HAProxy", testenv.HasHAProxy, true, "haproxy", haproxy},
 }
 
 // filled is block with each address in the place of that of the example. One

@@ -16,38 +16,40 @@ func TestBalanced(t *testing.T) {
 		return
 	}
 	var w *world
+	var second *usher
 	for _, b := range balancers {
 		if !b.available() {
 			continue
 		}
 		if w == nil {
-			w = newWorld(t, 16, "USHER_LISTEN="+freeAddress(t))
+			w = newWorld(t, 16, "USHER_LISTEN="+freeAddress(t), "USHER_DRAIN_DELAY=2s")
+			second = w.usher.twin("USHER_LISTEN=" + freeAddress(t))
+			second.start(t)
+			t.Cleanup(func() { second.kill(t) })
 		}
-		t.Run(b.name, func(t *testing.T) { w.balanced(t, b) })
+		t.Run(b.name, func(t *testing.T) { w.balanced(t, b, w.usher, second) })
 	}
 }
 
-func (w *world) balanced(t *testing.T, b balancer) {
-	second := w.usher.twin("USHER_LISTEN=" + freeAddress(t))
-	second.start(t)
-	t.Cleanup(func() { second.stop(t) })
-	instances := []*usher{w.usher, second}
+func (w *world) balanced(t *testing.T, b balancer, instances ...*usher) {
 	front := newDoor(newBalancer(t, b, instances...).address)
 	w.doors = []*door{&front}
 	defer func() { w.doors = nil }()
 
 	w.anyInstance(t, instances)
 	for _, how := range []struct {
-		name string
-		end  func(*usher, *testing.T)
-		cut  bool // an answer may be
+		name   string
+		end    func(*usher, *testing.T)
+		cut    bool // an answer may be
+		rounds int  // of the short form
 	}{
-		{"killed", (*usher).kill, true},
-		{"stopped and replaced", (*usher).stop, false},
+		{"killed", (*usher).kill, true, 1},
+		{"stopped and replaced", (*usher).stop, false, 2},
 	} {
 		before := len(w.violations)
-		w.again = how.cut
-		rounds := map[bool]int{false: 2, true: 20}[*long]
+		// What was sent as a form is never tried twice.
+		w.again, w.post = how.cut, !how.cut && b.asks
+		rounds := map[bool]int{false: how.rounds, true: 20}[*long]
 		stop, answers := make(chan struct{}), make(chan *seen)
 		go func() { answers <- w.rush(w.people, workers, stop) }()
 		var slowest time.Duration
@@ -62,7 +64,7 @@ func (w *world) balanced(t *testing.T, b balancer) {
 		}
 		close(stop)
 		s := <-answers
-		w.again = false
+		w.again, w.post = false, false
 		bad := s.total() - s.total(200, 204, 303)
 		if how.cut {
 			// Of an instance that dies: answers that had begun, and links that it had

@@ -25,6 +25,7 @@ import (
 // stores.
 type usher struct {
 	door
+	program string
 	environ []string
 	apiKey  string
 
@@ -59,7 +60,7 @@ func (o *output) String() string {
 func newUsher(more ...string) *usher {
 	var master [32]byte
 	_, _ = rand.Read(master[:])
-	u := &usher{apiKey: rand.Text() + rand.Text()}
+	u := &usher{program: program, apiKey: rand.Text() + rand.Text()}
 	u.environ = append([]string{
 		"USHER_LISTEN=127.0.0.1:0", "USHER_MASTER_KEY=" + hex.EncodeToString(master[:]),
 		"USHER_BOOTSTRAP_API_KEY=" + u.apiKey, "USHER_TRUSTED_PROXIES=127.0.0.1", "PATH=" + os.Getenv("PATH"),
@@ -69,7 +70,7 @@ func newUsher(more ...string) *usher {
 
 // twin is another instance on the same stores.
 func (u *usher) twin(more ...string) *usher {
-	return &usher{apiKey: u.apiKey, environ: slices.Concat(u.environ, more)}
+	return &usher{program: u.program, apiKey: u.apiKey, environ: slices.Concat(u.environ, more)}
 }
 
 var saysAddress = regexp.MustCompile(`Usher is at http://localhost:(\d+)`)
@@ -80,7 +81,7 @@ func (u *usher) start(t *testing.T) {
 	u.metrics = freeAddress(t)
 	u.log = &output{}
 	stdout := &output{}
-	u.cmd = exec.Command(program, "serve")
+	u.cmd = exec.Command(u.program, "serve")
 	u.cmd.Env = append([]string{"USHER_METRICS_LISTEN=" + u.metrics}, u.environ...)
 	u.cmd.Stdout, u.cmd.Stderr = stdout, u.log
 	dieWithUs(u.cmd)
@@ -151,7 +152,7 @@ func (u *usher) stop(t *testing.T) {
 // command runs another command of the program on the same stores.
 func (u *usher) command(t *testing.T, words ...string) {
 	t.Helper()
-	cmd := exec.Command(program, words...)
+	cmd := exec.Command(u.program, words...)
 	cmd.Env = append(u.environ[:len(u.environ):len(u.environ)], "USHER_LISTEN=127.0.0.1:8080") // it listens nowhere
 	if output, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("usher %s: got %v, want success:\n%s", strings.Join(words, " "), err, output)
