@@ -124,8 +124,6 @@ func (a *App) redeem(c *gin.Context, attempt *provisioning.SignInAttempt) error 
 // welcome sends the person on with the session.
 func (a *App) welcome(c *gin.Context, signIn provisioning.SignIn, cookie string) {
 	http.SetCookie(c.Writer, sessions.NewCookie(cookie))
-	c.Header("Cache-Control", "no-store")
-	c.Header("Referrer-Policy", "no-referrer")
 	seeOther(c, Location(signIn.Target, signIn.Onboarding))
 }
 
@@ -215,7 +213,8 @@ func readForm(r *http.Request) (url.Values, error) {
 
 // noteSignIn adds to the log line what the admin will ask for.
 func noteSignIn(c *gin.Context, signIn provisioning.SignIn) {
-	var attrs []slog.Attr
+	var room [6]slog.Attr // all that follow
+	attrs := room[:0]
 	if signIn.Integration.ID != "" {
 		attrs = append(attrs, slog.String("integration", signIn.Integration.ID))
 	}

@@ -21,75 +21,84 @@ const fingerprintVersion = 1
 // Every part is written with its length before it, and lists with their
 // count, so that no two different tokens give the same input.
 func fingerprint(a *Assertion, n *store.Integration) [16]byte {
-	f := make(form, 0, 512)
-	f.number(fingerprintVersion)
+	var room [1024]byte // for most tokens, off the heap
+	f := form(room[:0]).number(fingerprintVersion)
 
-	f.text(n.GroupScope)
-	f.text(n.UnknownGroups)
-	f.text(n.UnknownCredits)
-	f.text(n.MetaMode)
+	f = f.text(n.GroupScope)
+	f = f.text(n.UnknownGroups)
+	f = f.text(n.UnknownCredits)
+	f = f.text(n.MetaMode)
 
-	f.text(a.Subject)
-	f.text(a.Email)
-	f.text(a.EmailKey)
-	f.truth(a.EmailVerified)
-	for _, field := range []*string{a.FirstName, a.LastName, a.Name, a.Phone, a.Birthdate, a.Locale, a.Picture} {
-		f.optional(field)
+	f = f.text(a.Subject)
+	f = f.text(a.Email)
+	f = f.text(a.EmailKey)
+	f = f.truth(a.EmailVerified)
+	for _, field := range [...]*string{a.FirstName, a.LastName, a.Name, a.Phone, a.Birthdate, a.Locale, a.Picture} {
+		f = f.optional(field)
 	}
-	if f.present(a.Meta != nil) {
-		// Keys in order, so that equal objects are equal texts. What was
-		// decoded from JSON can be encoded again.
-		meta, err := encodeMeta(a.Meta)
-		if err != nil {
-			meta = err.Error()
-		}
-		f.text(meta)
+	if f = f.present(a.Meta != nil); a.Meta != nil {
+		f = f.meta(a.Meta)
 	}
-	if f.present(a.Groups != nil) {
-		f.number(len(*a.Groups))
+	if f = f.present(a.Groups != nil); a.Groups != nil {
+		f = f.number(len(*a.Groups))
 		for _, id := range *a.Groups {
-			f.text(id)
+			f = f.text(id)
 		}
 	}
-	if f.present(a.Credits != nil) {
-		f.number(len(*a.Credits))
+	if f = f.present(a.Credits != nil); a.Credits != nil {
+		f = f.number(len(*a.Credits))
 		for _, g := range *a.Credits {
-			f.text(g.OrderID)
-			f.text(strconv.FormatInt(g.ID, 10))
+			f = f.text(g.OrderID)
+			var digits [20]byte
+			f = f.bytes(strconv.AppendInt(digits[:0], g.ID, 10))
 		}
 	}
 	sum := sha256.Sum256(f)
 	return [16]byte(sum[:16])
 }
 
-// form is an unambiguous byte string under construction.
+// form is an unambiguous byte string under construction. Its methods return it
+// with something added.
 type form []byte
 
-func (f *form) number(n int) { *f = binary.AppendUvarint(*f, uint64(n)) } //nolint:gosec // lengths and counts are never negative
+func (f form) number(n int) form { return binary.AppendUvarint(f, uint64(n)) } //nolint:gosec // lengths and counts are never negative
 
-func (f *form) text(s string) {
-	f.number(len(s))
-	*f = append(*f, s...)
-}
+func (f form) text(s string) form { return append(f.number(len(s)), s...) }
 
-// present writes whether an optional part follows, and reports it.
-func (f *form) present(is bool) bool {
+func (f form) bytes(b []byte) form { return append(f.number(len(b)), b...) }
+
+// present adds whether an optional part follows.
+func (f form) present(is bool) form {
 	if is {
-		f.number(1)
-	} else {
-		f.number(0)
+		return f.number(1)
 	}
-	return is
+	return f.number(0)
 }
 
-func (f *form) optional(s *string) {
-	if f.present(s != nil) {
-		f.text(*s)
+func (f form) optional(s *string) form {
+	if f = f.present(s != nil); s != nil {
+		return f.text(*s)
 	}
+	return f
 }
 
-func (f *form) truth(b *bool) {
-	if f.present(b != nil) {
-		f.present(*b)
+func (f form) truth(b *bool) form {
+	if f = f.present(b != nil); b != nil {
+		return f.present(*b)
 	}
+	return f
+}
+
+// meta adds an object with its keys in order, so that equal objects are equal
+// texts. What was decoded from JSON can be encoded again.
+func (f form) meta(meta map[string]any) form {
+	var room [512]byte
+	if text, plain := appendPlainMeta(room[:0], meta); plain {
+		return f.bytes(text)
+	}
+	text, err := encodeMeta(meta)
+	if err != nil {
+		text = err.Error()
+	}
+	return f.text(text)
 }

@@ -128,14 +128,24 @@ func (v jsonValue) tree() any {
 	return nil
 }
 
+// usualNodes is more than most tokens have.
+const usualNodes = 64
+
 // readJSON reads exactly one JSON object (RFC 8259) and refuses whatever two
 // readers could understand differently: see the errors above. Names are exact
 // after unescaping. It reads each byte once.
-func readJSON(text string) (jsonValue, error) {
+func readJSON(text string) (jsonValue, error) { return readJSONIn(nil, text) }
+
+// readJSONIn is readJSON with room for the nodes, which the value lives in as long
+// as they are enough.
+func readJSONIn(room []jsonNode, text string) (jsonValue, error) {
 	if !utf8.ValidString(text) {
 		return nil, errJSONText
 	}
-	r := jsonReader{text: text, nodes: make([]jsonNode, 0, min(len(text)/12+2, 64))}
+	if room == nil {
+		room = make([]jsonNode, 0, min(len(text)/12+2, usualNodes))
+	}
+	r := jsonReader{text: text, nodes: room[:0]}
 	r.space()
 	if r.peek() != '{' {
 		return nil, errJSONSyntax

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -28,6 +29,23 @@ type Keyring struct {
 	apps    map[string]*ringEntry // by app id
 	issuers map[string][]*ringEntry
 	only    *ringEntry // nil unless exactly one integration is installed
+
+	rooms sync.Pool // of *nodeRoom, empty
+}
+
+// borrow returns room for reading a token, until giveBack.
+func (r *Keyring) borrow() *nodeRoom {
+	if room, ok := r.rooms.Get().(*nodeRoom); ok {
+		return room
+	}
+	return new(nodeRoom)
+}
+
+// giveBack takes the room back, without the texts of the token.
+func (r *Keyring) giveBack(room *nodeRoom) {
+	clear(room.header[:])
+	clear(room.payload[:])
+	r.rooms.Put(room)
 }
 
 // ringEntry is one integration, installed or removed.

@@ -18,6 +18,28 @@ type token struct {
 	algorithm string    // one that partners may use, see allowedAlgorithm
 	keyID     string    // "" = none
 	payload   string    // decoded, not yet read as JSON
+	room      *nodeRoom // for what is read as JSON; nil = it makes its own
+}
+
+// nodeRoom is room for the nodes of a token's header and payload. It is most of
+// what verifying a token would allocate.
+type nodeRoom struct {
+	header  [8]jsonNode
+	payload [usualNodes]jsonNode
+}
+
+func (r *nodeRoom) ofHeader() []jsonNode {
+	if r == nil {
+		return nil
+	}
+	return r.header[:0]
+}
+
+func (r *nodeRoom) ofPayload() []jsonNode {
+	if r == nil {
+		return nil
+	}
+	return r.payload[:0]
 }
 
 // split takes a token apart and decodes the parts. It refuses with
@@ -82,7 +104,7 @@ func decodePart(decoded []byte, name, part string) ([]byte, error) {
 // ignored, and none is ever followed (jku, x5u, jwk, x5c).
 func (t *token) readMembers() error {
 	var err error
-	if t.members, err = readJSON(t.header); err != nil {
+	if t.members, err = readJSONIn(t.room.ofHeader(), t.header); err != nil {
 		return refuse(TokenMalformed, "header: %s", err)
 	}
 	if kid := t.members.member("kid"); kid.exists() {

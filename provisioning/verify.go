@@ -65,6 +65,8 @@ type Verified struct {
 // rests on the new installation having another secret.
 func Verify(ring *Keyring, link Link, now time.Time) (Verified, error) {
 	v := verification{ring: ring, link: link, now: now}
+	v.token.room = ring.borrow()
+	defer ring.giveBack(v.token.room) // nothing that is told has a part of it
 	for s := range stepNonce {
 		if err := v.take(s); err != nil {
 			return v.refused(), err
@@ -148,7 +150,7 @@ func (v *verification) take(s step) (err error) {
 	case stepIntegration:
 		// A payload that is no good JSON is reported only once the signature
 		// holds; until then nothing but iss is taken from it, to look up.
-		v.claims, v.claimsErr = readJSON(v.token.payload)
+		v.claims, v.claimsErr = readJSONIn(v.token.room.ofPayload(), v.token.payload)
 		v.entry, v.named, err = v.ring.find(v.token.keyID, v.link.AppID, unverifiedIssuer(v.claims))
 		return err
 	case stepKey:

@@ -63,6 +63,9 @@ func (s *Sessions) Issue(ctx context.Context, in Issue) (cookie string, session 
 	if err != nil {
 		return "", Session{}, nil, err
 	}
+	if made.replaced == nil {
+		return made.cookie, made.session, nil, nil
+	}
 	// A replaced value that cannot be read was no session.
 	if old, err := decode(in.Tenant, replaces, made.replaced); err == nil && old.End().After(made.session.Created) {
 		previous = &old
