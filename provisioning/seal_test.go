@@ -131,6 +131,38 @@ func TestOpenWithAnotherMasterKey(t *testing.T) {
 	}
 }
 
+// While the master key is replaced each value opens under the one that it names,
+// and only what the present one seals is new.
+func TestSeveralMasterKeys(t *testing.T) {
+	t.Parallel()
+	both, err := NewSealer(testMaster(2), testMaster(1), testMaster(2), testMaster(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := testSealer(t, 1), testSealer(t, 2)
+	if got, want := strings.Join(both.KeyIDs(), " "), second.KeyIDs()[0]+" "+first.KeyIDs()[0]; got != want {
+		t.Errorf("KeyIDs: got %s, want %s", got, want)
+	}
+	for _, sealer := range []*Sealer{first, second, both} {
+		if got, err := both.Open(sealer.Seal([]byte("secret"), "acme"), "acme"); err != nil || string(got) != "secret" {
+			t.Errorf("sealed under %s: got %q, error %v, want the secret", sealer.KeyIDs(), got, err)
+		}
+	}
+	if got, err := second.Open(both.Seal([]byte("secret"), "acme"), "acme"); err != nil || string(got) != "secret" {
+		t.Errorf("Seal: got %q, error %v, want a value under the present key", got, err)
+	}
+	if _, err := both.Open(testSealer(t, 3).Seal([]byte("secret"), "acme"), "acme"); !errors.Is(err, ErrSealedElsewhere) {
+		t.Errorf("sealed under a third: got error %v, want ErrSealedElsewhere", err)
+	}
+	if _, err := NewSealer(testMaster(1), []byte("short")); err == nil {
+		t.Error("a second key that is too short: got no error, want one")
+	}
+	heads := [][]byte{first.Seal(nil)[:sealHeadBytes], {2, 0, 0, 0, 0}, {1, 2}, nil}
+	if got := MasterKeyIDs(heads); len(got) != 1 || got[0] != first.KeyIDs()[0] {
+		t.Errorf("MasterKeyIDs: got %q, want the one that is an id", got)
+	}
+}
+
 func TestDigest(t *testing.T) {
 	t.Parallel()
 	sealer := testSealer(t, 1)

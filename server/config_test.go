@@ -171,6 +171,7 @@ func TestConfigFaults(t *testing.T) {
 		{"API key of one letter", []string{"USHER_BOOTSTRAP_API_KEY=" + strings.Repeat("ab", 20)}, []string{"USHER_BOOTSTRAP_API_KEY: placeholder"}},
 		{"API key from a manual", []string{"USHER_BOOTSTRAP_API_KEY=Change-Me-" + testAPIKey}, []string{"USHER_BOOTSTRAP_API_KEY: placeholder"}},
 		{"master key of no form", []string{"USHER_MASTER_KEY=changeme"}, []string{"USHER_MASTER_KEY: not 32 bytes"}},
+		{"previous master key of no form", []string{"USHER_MASTER_KEY_PREVIOUS=" + testMasterKey + ",changeme"}, []string{"USHER_MASTER_KEY_PREVIOUS: one of them is not 32 bytes"}},
 		{"database without master key", []string{"DATABASE_URL=" + testPostgres}, []string{"USHER_MASTER_KEY: same key"}},
 		{
 			"bare production",

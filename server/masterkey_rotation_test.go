@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -79,6 +80,8 @@ func TestMasterKeyReplaced(t *testing.T) {
 			t.Errorf("before the rotation: got %+v", k)
 		}
 
+		checkup(t, changed, exitOK).wants(t, "master key", doubtful, "still sealed under the master key", "usher master-key rotate")
+
 		stop := make(chan struct{})
 		var signingIn sync.WaitGroup
 		signingIn.Go(func() {
@@ -126,6 +129,20 @@ func TestMasterKeyReplaced(t *testing.T) {
 		command(t, after, exitOK, "audit", "verify")
 		startWithout(t, before, keys["present"].ID)
 	})
+}
+
+// TestPreviousMasterKeysOfAFile: one on each line, as files have them.
+func TestPreviousMasterKeysOfAFile(t *testing.T) {
+	t.Parallel()
+	keys := []string{provisioning.NewMasterKey(), provisioning.NewMasterKey(), provisioning.NewMasterKey()}
+	path := filepath.Join(t.TempDir(), "old.keys")
+	if err := os.WriteFile(path, []byte(keys[0]+"\r\n"+keys[1]+", "+keys[2]+"\n\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := loadConfig([]string{"USHER_MASTER_KEY_PREVIOUS_FILE=" + path})
+	if err != nil || !slices.Equal(c.MasterKeysPrevious, keys) {
+		t.Errorf("got %d keys and error %v, want those of the file", len(c.MasterKeysPrevious), err)
+	}
 }
 
 // command1 is the standard output of a command that succeeds.
