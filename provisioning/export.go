@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"time"
 
 	"usher/sql/store"
@@ -87,17 +88,11 @@ func (s *Service) exportUsers(ctx context.Context, b *store.Batch) (func(context
 		return nil, fmt.Errorf("provisioning: result of an export: %w", err)
 	}
 	var lines bytes.Buffer
-	encoder := json.NewEncoder(&lines)
-	encoder.SetEscapeHTML(false)
-	for _, u := range users {
-		if u.Status == store.StatusErased || u.Status == store.StatusMerged {
-			continue
-		}
-		if err := encoder.Encode(exportLine(u)); err != nil {
-			return nil, fmt.Errorf("provisioning: export of user %s: %w", u.ID, err)
-		}
-		result.People++
+	people, err := writeUsers(&lines, users)
+	if err != nil {
+		return nil, err
 	}
+	result.People += people
 	result.Bytes += int64(lines.Len())
 	result.Parts++
 	b.Job.Cursor = users[len(users)-1].ID
@@ -106,6 +101,23 @@ func (s *Service) exportUsers(ctx context.Context, b *store.Batch) (func(context
 		return nil, err
 	}
 	return nil, b.SetResult(result)
+}
+
+// writeUsers writes a line for each of these who is still a user, and returns how
+// many there are.
+func writeUsers(w io.Writer, users []store.ExportedUser) (people int64, err error) {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	for _, u := range users {
+		if u.Status == store.StatusErased || u.Status == store.StatusMerged {
+			continue
+		}
+		if err := encoder.Encode(exportLine(u)); err != nil {
+			return people, fmt.Errorf("provisioning: export of user %s: %w", u.ID, err)
+		}
+		people++
+	}
+	return people, nil
 }
 
 func exportLine(u store.ExportedUser) exportedUser {

@@ -17,8 +17,10 @@ import (
 )
 
 const (
-	// MaxImport is the most that an import may have, in bytes.
-	MaxImport = 200 << 10
+	// MaxImport is the most that an import of one request may have, in bytes, and
+	// MaxImportFile the same of a file that a command reads.
+	MaxImport     = 200 << 10
+	MaxImportFile = 16 << 20
 	// maxImportFaults is how many faults of an import are told at once.
 	maxImportFaults = 20
 )
@@ -36,11 +38,16 @@ type CatalogRow struct {
 // names the columns kind, id, name and, if wanted, description; or as JSON
 // lines, each an object with these members. The error is one or more
 // *Invalid, each naming its line; the rows are good as a whole or not at all.
-func ReadCatalog(text []byte) ([]CatalogRow, error) {
+func ReadCatalog(text []byte) ([]CatalogRow, error) { return readCatalog(text, MaxImport) }
+
+// ReadCatalogFile is ReadCatalog for what a command reads.
+func ReadCatalogFile(text []byte) ([]CatalogRow, error) { return readCatalog(text, MaxImportFile) }
+
+func readCatalog(text []byte, most int) ([]CatalogRow, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	switch {
-	case len(text) > MaxImport:
-		return nil, invalid("rows", "at most %d KiB at once", MaxImport>>10)
+	case len(text) > most:
+		return nil, invalid("rows", "at most %d KiB at once", most>>10)
 	case !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0:
 		return nil, invalid("rows", "text in UTF-8 without NUL characters")
 	case len(bytes.TrimSpace(text)) == 0:
@@ -217,6 +224,11 @@ func (s *Service) ImportCatalog(ctx context.Context, tenant store.Tenant, text [
 	if err != nil {
 		return Job{}, err
 	}
+	return s.ImportRows(ctx, tenant, rows, by)
+}
+
+// ImportRows is ImportCatalog for rows that were read.
+func (s *Service) ImportRows(ctx context.Context, tenant store.Tenant, rows []CatalogRow, by By) (Job, error) {
 	var parts [][]byte
 	for batch := range slices.Chunk(rows, jobBatch) {
 		part, err := json.Marshal(batch)

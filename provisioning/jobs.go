@@ -249,7 +249,7 @@ func (s *Service) WorkOff(ctx context.Context) error {
 		} else if err != nil {
 			return err
 		}
-		if err := s.work(ctx, j, lease); err != nil {
+		if err := s.work(ctx, j, lease, func(int64, int64) {}); err != nil {
 			// Whoever is quicker goes on; without this the lease would have to run out.
 			_ = s.store.ReleaseJob(context.WithoutCancel(ctx), j.TenantID, j.ID, lease)
 			return err
@@ -258,9 +258,45 @@ func (s *Service) WorkOff(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// WorkJob does one job here, or looks on while another instance does it, until it
+// is over. show is told how far it is. The error is a fault of the database, or
+// that of ctx; then the job can go on, here or elsewhere.
+func (s *Service) WorkJob(ctx context.Context, tenant store.Tenant, id string, show store.Progress) (Job, error) {
+	for {
+		j, err := s.JobByID(ctx, tenant, id)
+		if err != nil || j.Over() {
+			return j, err
+		}
+		show(j.Done, j.Total)
+		lease, err := store.NewID()
+		if err != nil {
+			return j, err
+		}
+		claimed, err := s.store.ClaimThisJob(ctx, tenant.ID, id, lease, jobLease)
+		switch {
+		case err == nil:
+			if err := s.work(ctx, claimed, lease, show); err != nil {
+				_ = s.store.ReleaseJob(context.WithoutCancel(ctx), tenant.ID, id, lease)
+				return j, err
+			}
+		case !errors.Is(err, ErrNotFound):
+			return j, err
+		default: // somebody else works on it
+			select {
+			case <-ctx.Done():
+				return j, ctx.Err()
+			case <-time.After(lookOnPause):
+			}
+		}
+	}
+}
+
+// lookOnPause is between two looks at a job that another instance does.
+const lookOnPause = 200 * time.Millisecond
+
 // work does the batches of one job until it is over. The error is a passing
 // one.
-func (s *Service) work(ctx context.Context, j store.Job, lease string) error {
+func (s *Service) work(ctx context.Context, j store.Job, lease string, show store.Progress) error {
 	known, ok := jobKinds(j.Kind)
 	if !ok {
 		return s.store.FailJob(ctx, j.TenantID, j.ID, lease, "This version of Usher does not know this kind of job.")
@@ -285,6 +321,7 @@ func (s *Service) work(ctx context.Context, j store.Job, lease string) error {
 				return err
 			}
 		}
+		show(done.Done, done.Total)
 		if done.Over() {
 			s.jobs.count(j.Kind, false)
 			return nil

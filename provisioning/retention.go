@@ -16,8 +16,10 @@ const (
 	// spentBatch is how many rows one statement drops of what is small and
 	// ends within minutes or hours.
 	spentBatch = 5000
-	// batchPause is between two batches, so that others get to write.
-	batchPause = 20 * time.Millisecond
+	// batchPause is between two batches at least, so that others get to write;
+	// after a slow one it is twice as long as that took.
+	batchPause    = 20 * time.Millisecond
+	maxBatchPause = time.Second
 	// endedKept is for how long people see what has become of things that have
 	// ended: jobs, alerts, secrets, keys, names that nobody uses any more.
 	endedKept = 90 * 24 * time.Hour
@@ -118,6 +120,7 @@ const partsBatch = 100
 func (s *Service) drop(ctx context.Context, what, tenant string, full int, batch func() (int, error)) {
 	dropped := 0
 	for ctx.Err() == nil {
+		begun := s.now()
 		n, err := batch()
 		dropped += n
 		if err != nil {
@@ -130,7 +133,7 @@ func (s *Service) drop(ctx context.Context, what, tenant string, full int, batch
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(batchPause):
+		case <-time.After(max(batchPause, min(2*s.now().Sub(begun), maxBatchPause))):
 		}
 	}
 	if dropped > 0 && tenant != "" {

@@ -132,6 +132,8 @@ func newRoot(p program) *cobra.Command {
 		newMasterKey(p),
 		newBackup(p),
 		newRestore(p),
+		newExport(p),
+		newImport(p),
 		newDoctor(p),
 		newCheck(p),
 		newVersion(p),

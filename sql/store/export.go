@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"time"
+
+	"github.com/jmoiron/sqlx"
 )
 
 // ExportedUser is everything about a user that leaves in an export.
@@ -27,6 +29,11 @@ type ExportedGrant struct {
 	GrantedAt     time.Time  `db:"granted_at"`
 	RevokedAt     *time.Time `db:"revoked_at"`
 	ConsumedAt    *time.Time `db:"consumed_at"`
+}
+
+// ReadTenant lets do read a tenant as of one moment, for as long as it takes.
+func (s *Store) ReadTenant(ctx context.Context, tenant string, do func(l *Look) error) error {
+	return s.readAll(ctx, func(tx *sqlx.Tx) error { return do(s.look(tx, tenant)) })
 }
 
 // ExportUsers returns users with an id after the given one ("" = from the

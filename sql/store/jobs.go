@@ -177,6 +177,18 @@ UPDATE jobs SET state = $1, lease = $2, lease_until = $3, started_at = coalesce(
 	return j.inUTC(), err
 }
 
+// ClaimThisJob is ClaimJob for one job. ErrNotFound means that it is over, or that
+// somebody works on it.
+func (s *Store) ClaimThisJob(ctx context.Context, tenant, id, lease string, hold time.Duration) (Job, error) {
+	var j Job
+	now := s.now().UTC()
+	err := s.write.GetContext(ctx, &j, `
+UPDATE jobs SET state = $1, lease = $2, lease_until = $3, started_at = coalesce(started_at, $4)
+ WHERE tenant_id = $5 AND id = $6 AND state IN ('queued', 'running') AND (lease_until IS NULL OR lease_until < $4)
+RETURNING `+jobColumns, JobRunning, lease, now.Add(hold), now, tenant, id)
+	return j.inUTC(), fault(err)
+}
+
 // Batch is the transaction of one step of a job: what the step changes, and how
 // far the job is then, are written together or not at all.
 type Batch struct {
