@@ -76,7 +76,7 @@ func TestClientIsMadeAndChanged(t *testing.T) {
 			TenantID: tenant, ID: c.ID, ClientID: "nightly", Kind: "application", Name: "Nightly job", Grants: []string{"client_credentials"},
 			RedirectURIs: []string{}, PostLogoutURIs: []string{}, APIScopes: []string{"billing"}, IdentityScopes: []string{}, RequiredClaims: []string{},
 			AccessTokenFormat: "jwt", AccessTokenLife: 3000 * time.Second, CodeLife: time.Minute, IdentityTokenLife: 5 * time.Minute, IdentityTokenAlg: "ES256",
-			RefreshLife: 30 * 24 * time.Hour, RefreshIdle: 15 * 24 * time.Hour, Revision: 1,
+			RefreshLife: 30 * 24 * time.Hour, RefreshIdle: 15 * 24 * time.Hour, Rate: tokens.UsualRate, Revision: 1,
 			CreatedAt: epoch, UpdatedAt: epoch,
 		}
 		same := func(what string, got tokens.Client, err error) {
