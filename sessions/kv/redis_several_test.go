@@ -73,9 +73,9 @@ func TestPutOnce(t *testing.T) {
 	}
 	many.Wait()
 	node.Must(t, "CONFIG", "RESETSTAT")
-	goOn := node.Hang(t)
+	node.Hang(t)
 	err := put()
-	goOn()
+	node.GoOn(t)
 	if err == nil {
 		t.Error("Put at a node that hangs: got no error, want one")
 	}
