@@ -50,6 +50,11 @@ func newWorldOn(t *testing.T, people int, redisURL string) *world {
 // whoever was told to be signed out stays so.
 func (w *world) over(t *testing.T, f failover) {
 	before := len(w.violations)
+	defer func() {
+		if t.Failed() {
+			t.Logf("the log ends:\n%s", w.usher.lastWords())
+		}
+	}()
 	w.ready(t, takesOver)
 	everybody := w.people
 	leavers, probes := w.add(4), w.add(8)
@@ -102,9 +107,6 @@ func (w *world) over(t *testing.T, f failover) {
 		fault: f.name, runs: s.total(), seen: fmt.Sprintf("%s; %d sign-outs stay; %d sessions lost", s, out.count(), lost),
 		slowest: s.slowest, recovered: recovered, violations: len(found),
 	})
-	if t.Failed() {
-		t.Logf("the log ends:\n%s", w.usher.lastWords())
-	}
 }
 
 // noticed waits until somebody has met the fault, so that what works after it is
