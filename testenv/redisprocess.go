@@ -139,20 +139,19 @@ func (n *RedisNode) Kill(t testing.TB) {
 	n.cmd = nil
 }
 
-// Hang stops the server in its tracks: connections stay, nothing is answered.
-// It returns what lets it go on.
-func (n *RedisNode) Hang(t testing.TB) (goOn func()) {
+// Hang stops the server in its tracks, until GoOn: connections stay, and nothing
+// is answered.
+func (n *RedisNode) Hang(t testing.TB) { n.signal(t, syscall.SIGSTOP) }
+
+// GoOn ends Hang.
+func (n *RedisNode) GoOn(t testing.TB) { n.signal(t, syscall.SIGCONT) }
+
+func (n *RedisNode) signal(t testing.TB, signal syscall.Signal) {
 	t.Helper()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	process := n.cmd.Process
-	if err := process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		if err := process.Signal(syscall.SIGCONT); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			t.Error(err)
-		}
+	if err := n.cmd.Process.Signal(signal); err != nil {
+		t.Fatalf("the Redis at %s: %v", n.Address(), err)
 	}
 }
 

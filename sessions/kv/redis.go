@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -414,6 +415,13 @@ func (r *Redis) send(ctx context.Context, cmds []redis.Cmder) {
 	_ = p.BatchProcess(ctx, cmds...) // only remembers them
 	r.timed(ctx, cmds, func() { _, _ = p.Exec(ctx) })
 	r.pipelines.Put(p)
+	if cluster, ok := r.client.(*redis.ClusterClient); ok && slices.ContainsFunc(cmds, func(cmd redis.Cmder) bool {
+		return cmd.Err() != nil && !errors.Is(cmd.Err(), redis.Nil)
+	}) {
+		// The client looks for new masters where a node names one, and not where
+		// there is no node: somebody may have taken its place. This does not wait.
+		cluster.ReloadState(ctx)
+	}
 }
 
 func (r *Redis) valueKey(tenant string, key Key) string {

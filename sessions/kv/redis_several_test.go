@@ -73,13 +73,46 @@ func TestPutOnce(t *testing.T) {
 	}
 	many.Wait()
 	node.Must(t, "CONFIG", "RESETSTAT")
-	goOn := node.Hang(t)
+	node.Hang(t)
 	err := put()
-	goOn()
+	node.GoOn(t)
 	if err == nil {
 		t.Error("Put at a node that hangs: got no error, want one")
 	}
 	if said := node.Must(t, "INFO", "commandstats"); !strings.Contains(said, "cmdstat_set:calls=1,") || !strings.Contains(said, "cmdstat_getdel:calls=1,") {
 		t.Errorf("got %s, want one SET and one GETDEL", said)
+	}
+}
+
+// TestNewMaster: a replica of a Cluster that takes a lost master's place is found,
+// although nobody names it.
+func TestNewMaster(t *testing.T) {
+	t.Parallel()
+	if !testenv.HasRedis() {
+		return
+	}
+	cluster := testenv.NewRedisCluster(t, 3, 1, time.Second)
+	store, err := kv.OpenRedis(cluster.Seed(), kv.DefaultPrefix, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	touch := func() error { // all masters
+		for i := range byte(30) {
+			if _, _, err := store.Get(t.Context(), "t", kv.Key{i}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := touch(); err != nil {
+		t.Fatal(err)
+	}
+	cluster.Nodes[1].Kill(t)
+	if err := touch(); err == nil {
+		t.Error("without a master: got no error, want one")
+	}
+	if err := eventually(t, touch); err != nil {
+		t.Errorf("with a new master: got %v, want all well", err)
 	}
 }
