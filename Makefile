@@ -10,7 +10,7 @@ help: ## show this list
 run: ## start the demo: sample partner, sample application, one signed link
 	go run ./server demo
 
-test: ## test everything, on SQLite and on a private Postgres and Redis, with Chromium, nginx, Caddy and HAProxy
+test: ## test everything, on SQLite and on a private Postgres and Redis, with Chromium, nginx, Caddy, HAProxy and PgBouncer
 	go vet ./... && $(LAUNCH) -partners -- env CGO_ENABLED=1 go test -race -shuffle=on -p=1 -timeout=45m ./...
 
 lint: ## everything golangci-lint has to say (builds it first: minutes)

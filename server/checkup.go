@@ -126,7 +126,7 @@ func newPatient(cfg Config, now func() time.Time) (_ *patient, err error) {
 		return nil, err
 	}
 	if cfg.DatabaseURL != "" {
-		p.store, err = store.OpenPostgres(cfg.DatabaseURL, now, store.Options{Connections: 2})
+		p.store, err = store.OpenPostgres(cfg.DatabaseURL, now, store.Options{Connections: 2, Direct: cfg.DatabaseDirectURL})
 	} else if path := filepath.Join(cfg.DataDir, databaseFile); exists(path) {
 		p.store, err = store.ReadSQLite(path, now)
 	}

@@ -67,15 +67,19 @@ func serverFindings(r *result, cfg Config, c store.Condition) {
 	}
 	free := c.Most - c.Used
 	switch {
+	case cfg.DatabaseDirectURL != "" && c.Elsewhere:
+		r.add(failing, "DATABASE_URL leads to another database than DATABASE_DIRECT_URL",
+			"Let both lead to the same: a token that is revoked in the one would live on in the other.")
+	case cfg.DatabaseDirectURL != "": // the pooler says how many there are
 	case c.Most < store.PoolConnections:
 		r.add(failing, fmt.Sprintf("it has %d connections for this user, and each instance opens up to %d", c.Most, store.PoolConnections),
 			"Raise max_connections, or the limit of the user or the database.")
 	case free < store.PoolConnections:
 		r.add(doubtful, fmt.Sprintf("%d of %d connections are in use, and each instance opens up to %d", c.Used, c.Most, store.PoolConnections),
-			"Raise max_connections before there is another instance, or put PgBouncer in front.")
+			"Raise max_connections before there is another instance, or put PgBouncer in front (docs/scaling.md).")
 	}
 	if !c.Limits {
-		r.add(doubtful, "the time limits that Usher sends with a connection are not in force: something between drops them, such as ignore_startup_parameters of PgBouncer",
+		r.add(doubtful, "the time limits of statements are not in force: behind PgBouncer they have to be settings of the user",
 			alter+"SET statement_timeout = '5s', and likewise lock_timeout = '2s' and idle_in_transaction_session_timeout = '10s'.")
 	}
 	if c.Commit == "off" {

@@ -45,7 +45,7 @@ func oneFile(c *cobra.Command, args []string) error {
 // storeToBackUp opens the database that is configured, and makes none.
 func storeToBackUp(cfg Config) (*store.Store, error) {
 	if cfg.DatabaseURL != "" {
-		return store.OpenPostgres(cfg.DatabaseURL, time.Now, store.Options{Connections: 1})
+		return store.OpenPostgres(cfg.longURL(), time.Now, store.Options{Connections: 1})
 	}
 	path := filepath.Join(cfg.DataDir, databaseFile)
 	if !exists(path) {

@@ -90,7 +90,7 @@ func (p program) restore(ctx context.Context, path string, check bool) (err erro
 
 func storeToRestore(cfg Config) (*store.Store, error) {
 	if cfg.DatabaseURL != "" {
-		return store.OpenPostgres(cfg.DatabaseURL, time.Now, store.Options{Connections: 2})
+		return store.OpenPostgres(cfg.longURL(), time.Now, store.Options{Connections: 2})
 	}
 	return openSQLite(filepath.Join(cfg.DataDir, databaseFile))
 }

@@ -21,14 +21,16 @@ import (
 // Config is what the environment says, checked. One that exists is complete
 // and free of contradictions.
 type Config struct {
-	Listen         string              // host:port; port 0 takes a free one
-	MetricsListen  string              // the same for the metrics; "" = none are served
-	PublicURL      provisioning.Origin // zero: see Config.Origin
-	DataDir        string
-	DatabaseURL    string // "" = SQLite in DataDir; else a postgres URL with sslmode
-	DurableSignIns bool   // see store.Options.DurableReplays
-	RedisURL       string // "" = sessions in the SQLite file
-	MasterKey      string // as ParseMasterKey reads it; "" = one is made in DataDir
+	Listen        string              // host:port; port 0 takes a free one
+	MetricsListen string              // the same for the metrics; "" = none are served
+	PublicURL     provisioning.Origin // zero: see Config.Origin
+	DataDir       string
+	DatabaseURL   string // "" = SQLite in DataDir; else a postgres URL with sslmode
+	// DatabaseDirectURL is the same without the pooler in between; "" = there is none.
+	DatabaseDirectURL string
+	DurableSignIns    bool   // see store.Options.DurableReplays
+	RedisURL          string // "" = sessions in the SQLite file
+	MasterKey         string // as ParseMasterKey reads it; "" = one is made in DataDir
 	// MasterKeysPrevious open what is not yet, or already, sealed under MasterKey.
 	MasterKeysPrevious []string
 	BootstrapAPIKey    string // "" = none
@@ -122,6 +124,11 @@ var settings = []setting{
 		name: "DATABASE_URL", secret: true,
 		doc: "Postgres 13 or newer: postgres://user:password@host:5432/name?sslmode=verify-full. Empty: SQLite in USHER_DATA_DIR.",
 		set: setDatabaseURL,
+	},
+	{
+		name: "DATABASE_DIRECT_URL", secret: true,
+		doc: "With PgBouncer in transaction mode at DATABASE_URL: Postgres itself, for one connection of each instance and for the steps of the schema. Empty: no such pooler.",
+		set: setDirectURL,
 	},
 	{
 		name: "USHER_DURABLE_SIGN_INS", fallback: "false",
@@ -490,6 +497,9 @@ func (c Config) contradictions(bad map[string]bool) []fault {
 	}
 	for _, f := range c.frontFaults() {
 		report(f.name, f.value, f.problem, f.fix, "UPSTREAM_URL", "USHER_PUBLIC_URL")
+	}
+	if c.DatabaseDirectURL != "" && c.DatabaseURL == "" {
+		report("DATABASE_URL", "", "it is not set, and DATABASE_DIRECT_URL is", "Set DATABASE_URL to the pooler; without one set DATABASE_URL alone, to Postgres.", "DATABASE_DIRECT_URL")
 	}
 	switch {
 	case c.MasterKey != "":

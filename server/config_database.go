@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"usher/sql/store"
 )
 
 // writableTargets are the values of target_session_attrs under which a
@@ -35,4 +37,24 @@ func setDurableSignIns(c *Config, value string) *wrong {
 		return &wrong{"it is neither true nor false", "Set USHER_DURABLE_SIGN_INS=true, or leave it out."}
 	}
 	return nil
+}
+
+// setDirectURL checks the URL of the database behind a pooler.
+func setDirectURL(c *Config, value string) (w *wrong) {
+	c.DatabaseDirectURL, w = databaseURL(value)
+	return w
+}
+
+// longURL is where a command goes that keeps a connection for longer than a
+// transaction.
+func (c Config) longURL() string {
+	if c.DatabaseDirectURL != "" {
+		return c.DatabaseDirectURL
+	}
+	return c.DatabaseURL
+}
+
+// storeOptions are those of the running server.
+func (c Config) storeOptions() store.Options {
+	return store.Options{DurableReplays: c.DurableSignIns, Direct: c.DatabaseDirectURL}
 }

@@ -159,24 +159,29 @@ var sslModes = []string{"disable", "require", "verify-ca", "verify-full"}
 // setDatabaseURL checks the URL and stores it with an explicit sslmode. Several
 // hosts ("a:5432,b:5432") are stored as the parameters host and port: in the
 // URL's own place the driver takes the first one's port for a part of its name.
-func setDatabaseURL(c *Config, value string) *wrong {
-	const form = "Set DATABASE_URL=postgres://user:password@host:5432/name?sslmode=verify-full, say; special characters in the password are written as %40 and the like."
+func setDatabaseURL(c *Config, value string) (w *wrong) {
+	c.DatabaseURL, w = databaseURL(value)
+	return w
+}
+
+func databaseURL(value string) (string, *wrong) {
+	const form = "Set postgres://user:password@host:5432/name?sslmode=verify-full, say; special characters in the password are written as %40 and the like."
 	u, err := url.Parse(value)
 	if err != nil || u.Opaque != "" {
-		return &wrong{"it is not a URL", form}
+		return "", &wrong{"it is not a URL", form}
 	}
 	if u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return &wrong{"it does not begin with postgres://", form}
+		return "", &wrong{"it does not begin with postgres://", form}
 	}
 	if u.Fragment != "" {
-		return &wrong{"it has a part after #", form}
+		return "", &wrong{"it has a part after #", form}
 	}
 	if strings.Trim(u.Path, "/") == "" {
-		return &wrong{"it names no database", form}
+		return "", &wrong{"it names no database", form}
 	}
 	parameters, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return &wrong{"its part after ? is malformed", form}
+		return "", &wrong{"its part after ? is malformed", form}
 	}
 	for name, values := range parameters {
 		if !slices.Contains(databaseParameters, name) {
@@ -184,21 +189,21 @@ func setDatabaseURL(c *Config, value string) *wrong {
 			if values[0] != "" { // else it may be the end of a password with a ? in it
 				named = " " + strconv.QuoteToGraphic(name)
 			}
-			return &wrong{
+			return "", &wrong{
 				"it has a parameter" + named + ", which is not one of ours",
 				"Leave it out. Known are " + strings.Join(databaseParameters, ", ") + ".",
 			}
 		}
 		if len(values) > 1 {
-			return &wrong{"it has the parameter " + name + " twice", "Leave one of them out."}
+			return "", &wrong{"it has the parameter " + name + " twice", "Leave one of them out."}
 		}
 	}
 	hosts, w := databaseHosts(u, parameters)
 	if w != nil {
-		return w
+		return "", w
 	}
 	if w := setTarget(parameters, len(hosts)); w != nil {
-		return w
+		return "", w
 	}
 	switch mode := parameters.Get("sslmode"); {
 	case mode == "" && slices.ContainsFunc(hosts, func(host string) bool { return !isLoopback(host) && !isSocket(host) }):
@@ -206,11 +211,10 @@ func setDatabaseURL(c *Config, value string) *wrong {
 	case mode == "":
 		parameters.Set("sslmode", "disable")
 	case !slices.Contains(sslModes, mode):
-		return &wrong{"its sslmode is not one that holds", "Use one of " + strings.Join(sslModes, ", ") + "."}
+		return "", &wrong{"its sslmode is not one that holds", "Use one of " + strings.Join(sslModes, ", ") + "."}
 	}
 	u.RawQuery = parameters.Encode()
-	c.DatabaseURL = u.String()
-	return nil
+	return u.String(), nil
 }
 
 // databaseHosts returns the hosts that a Postgres URL names, without ports,

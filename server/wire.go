@@ -60,7 +60,7 @@ func openCore(ctx context.Context, cfg Config, log *slog.Logger) (_ *core, err e
 		}
 	}()
 	if cfg.DatabaseURL != "" {
-		k.store, err = store.OpenPostgres(cfg.DatabaseURL, time.Now, store.Options{DurableReplays: cfg.DurableSignIns})
+		k.store, err = store.OpenPostgres(cfg.DatabaseURL, time.Now, cfg.storeOptions())
 	} else {
 		k.store, err = openSQLite(filepath.Join(cfg.DataDir, databaseFile))
 	}

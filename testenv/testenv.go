@@ -10,6 +10,7 @@
 //	CHROMIUM            the path of a Chromium or Chrome
 //	NGINX, CADDY        the paths of these reverse proxies
 //	HAPROXY             the path of this balancer
+//	PGBOUNCER           the path of this pooler
 //	USHER_TEST_PYTHON   the path of a Python with PyJWT; so for _RUBY, _PHP and _NODE
 //	USHER_TEST_SERVERS  "required": whatever is missing fails the test that asks for it
 //
@@ -74,6 +75,9 @@ func HasNginx() bool { return nginx.wanted() }
 // HasCaddy is [HasPostgres] for [Caddy].
 func HasCaddy() bool { return caddy.wanted() }
 
+// HasPgBouncer is [HasPostgres] for [PooledDSN].
+func HasPgBouncer() bool { return pgbouncer.wanted() }
+
 // HasHAProxy is [HasPostgres] for [HAProxy].
 func HasHAProxy() bool { return haproxy.wanted() }
 
@@ -120,12 +124,13 @@ type resource struct {
 }
 
 var (
-	postgres = &resource{name: "Postgres", variable: "DATABASE_URL"}
-	redis    = &resource{name: "Redis", variable: "REDIS_URL"}
-	chromium = &resource{name: "Chromium", variable: "CHROMIUM"}
-	nginx    = &resource{name: "nginx", variable: "NGINX"}
-	caddy    = &resource{name: "Caddy", variable: "CADDY"}
-	haproxy  = &resource{name: "HAProxy", variable: "HAPROXY"}
+	postgres  = &resource{name: "Postgres", variable: "DATABASE_URL"}
+	redis     = &resource{name: "Redis", variable: "REDIS_URL"}
+	chromium  = &resource{name: "Chromium", variable: "CHROMIUM"}
+	nginx     = &resource{name: "nginx", variable: "NGINX"}
+	caddy     = &resource{name: "Caddy", variable: "CADDY"}
+	haproxy   = &resource{name: "HAProxy", variable: "HAPROXY"}
+	pgbouncer = &resource{name: "PgBouncer", variable: "PGBOUNCER"}
 )
 
 func (r *resource) wanted() bool {

@@ -54,14 +54,14 @@ func TestWhatRuns(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv("DATABASE_URL", test.postgres)
 			t.Setenv("REDIS_URL", test.redis)
-			for _, variable := range []string{"CHROMIUM", "NGINX", "CADDY", "HAPROXY"} {
+			for _, variable := range []string{"CHROMIUM", "NGINX", "CADDY", "HAPROXY", "PGBOUNCER"} {
 				t.Setenv(variable, "")
 			}
 			t.Setenv("USHER_TEST_SERVERS", test.obligation)
 			if diff := cmp.Diff(test.want, answer{Databases(), SessionStores()}); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
-			for name, has := range map[string]func() bool{"HasChromium": HasChromium, "HasNginx": HasNginx, "HasCaddy": HasCaddy, "HasHAProxy": HasHAProxy} {
+			for name, has := range map[string]func() bool{"HasChromium": HasChromium, "HasNginx": HasNginx, "HasCaddy": HasCaddy, "HasHAProxy": HasHAProxy, "HasPgBouncer": HasPgBouncer} {
 				if got := has(); got != test.programs {
 					t.Errorf("%s: got %v, want %v", name, got, test.programs)
 				}
@@ -81,6 +81,7 @@ func TestAMissingServerFailsTheTestThatAsksForIt(t *testing.T) {
 		{"NGINX", func(t testing.TB) { Nginx(t) }},
 		{"CADDY", func(t testing.TB) { Caddy(t) }},
 		{"HAPROXY", func(t testing.TB) { HAProxy(t) }},
+		{"PGBOUNCER", func(t testing.TB) { PooledDSN(t) }},
 	} {
 		t.Run(test.variable, func(t *testing.T) {
 			t.Setenv(test.variable, "")
@@ -116,7 +117,7 @@ func TestWhatIsLeftOutIsSaidOnce(t *testing.T) {
 	if err := again.Run(); err != nil {
 		t.Fatalf("got %v, want the tests to pass:\n%s", err, output.String())
 	}
-	for _, variable := range []string{"DATABASE_URL", "REDIS_URL", "CHROMIUM", "NGINX", "CADDY", "HAPROXY"} {
+	for _, variable := range []string{"DATABASE_URL", "REDIS_URL", "CHROMIUM", "NGINX", "CADDY", "HAPROXY", "PGBOUNCER"} {
 		if got := strings.Count(output.String(), "because "+variable+" is not set"); got != 1 {
 			t.Errorf("got %d lines that say %s is not set, want 1:\n%s", got, variable, output.String())
 		}

@@ -29,6 +29,7 @@ type Condition struct {
 	Limits     bool   // the time limits that we ask for with the connection are in force
 	Commit     string // synchronous_commit of the writing pool
 	Flush      bool   // fsync: what is committed survives a crash of the machine
+	Elsewhere  bool   // the pooler leads to another database than Options.Direct
 }
 
 // Condition asks the database how it is. It writes nothing.
@@ -59,7 +60,21 @@ SELECT 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1), c
        current_setting('synchronous_commit'), current_setting('fsync')::boolean`).
 		Scan(&c.Version, &number, &c.Schema, &c.Standby, &c.ReadOnly, &c.Most, &c.Used, &c.Limits, &c.Commit, &c.Flush)
 	c.TooOld = err == nil && number < OldestPostgres
+	if err == nil && s.pooled {
+		c.Elsewhere, err = s.elsewhere(ctx)
+	}
 	return c, fault(err)
+}
+
+// elsewhere compares where the pooler leads to with where the direct URL does.
+func (s *Store) elsewhere(ctx context.Context) (bool, error) {
+	const place = `SELECT concat_ws('/', pg_postmaster_start_time(), current_database(), current_schema())`
+	var through, direct string
+	if err := s.write.GetContext(ctx, &through, place); err != nil {
+		return false, err
+	}
+	err := s.direct.GetContext(ctx, &direct, place)
+	return through != direct, err
 }
 
 // Steps compares the schema with what this program knows.

@@ -11,7 +11,7 @@ import (
 // subject, or all by an e-mail.
 func (s *Store) RecallTogether(ctx context.Context, qs []Recollection) (answers []Recalled, held []bool, err error) {
 	column, _ := qs[0].person()
-	all, err := s.recallAll(ctx, recallTogether(column), qs)
+	all, err := s.recallAll(ctx, recallTogether(column, s.lazily), qs)
 	for _, one := range all {
 		answers, held = append(answers, one.Recalled), append(held, one.held)
 	}
@@ -21,7 +21,7 @@ func (s *Store) RecallTogether(ctx context.Context, qs []Recollection) (answers 
 // RecallAlone asks one question by the statement of those who leave alone.
 func (s *Store) RecallAlone(ctx context.Context, q Recollection) (answer Recalled, held bool, err error) {
 	column, _ := q.person()
-	one, err := s.recallOne(ctx, recallAlone(column, true), q)
+	one, err := s.recallOne(ctx, recallAlone(column, true, s.lazily), q)
 	return one.Recalled, one.held, err
 }
 
@@ -42,7 +42,7 @@ func (s *Store) RecallPlan(ctx context.Context, general bool, qs []Recollection)
 	for _, argument := range recallArrays(qs) {
 		arguments = append(arguments, "'"+strings.ReplaceAll(fmt.Sprint(argument), "'", "''")+"'")
 	}
-	for _, statement := range []string{"SET plan_cache_mode = " + mode, "PREPARE looked_at AS " + recallTogether(column)} {
+	for _, statement := range []string{"SET plan_cache_mode = " + mode, "PREPARE looked_at AS " + recallTogether(column, false)} {
 		if _, err := conn.ExecContext(ctx, statement); err != nil {
 			return "", err
 		}

@@ -49,7 +49,7 @@ func (s *Store) steps() (*goose.Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	provider, err := goose.NewProvider(dialectName, s.write.DB.DB, files, options...)
+	provider, err := goose.NewProvider(dialectName, s.direct.DB.DB, files, options...)
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", fault(err))
 	}

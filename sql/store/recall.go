@@ -26,7 +26,7 @@ const (
 
 // recallGatherer gathers those whose identity is found by a column.
 func (s *Store) recallGatherer(column string, always bool) *gatherer[Recollection, recollected] {
-	alone, together := recallAlone(column, true), recallTogether(column)
+	alone, together := recallAlone(column, true, s.lazily), recallTogether(column, s.lazily)
 	return &gatherer[Recollection, recollected]{
 		flights: recallFlights, patience: recallPatience, seats: recallSeats, always: always,
 		alone: func(ctx context.Context, q Recollection) (recollected, error) { return s.recallOne(ctx, alone, q) },
@@ -72,7 +72,7 @@ func (s *Store) recallPostgres(ctx context.Context, q Recollection) (Recalled, e
 // recallPatiently waits for whoever is changing the identity.
 func (s *Store) recallPatiently(ctx context.Context, q Recollection) (Recalled, error) {
 	column, _ := q.person()
-	answer, err := s.recallOne(ctx, recallAlone(column, false), q)
+	answer, err := s.recallOne(ctx, recallAlone(column, false, s.lazily), q)
 	return answer.Recalled, fault(err)
 }
 
@@ -151,8 +151,9 @@ func (s *Store) recallAll(ctx context.Context, statement string, qs []Recollecti
 }
 
 // recallAlone is the statement for one, with the column that finds the
-// identity. The quick form passes over an identity that is being changed.
-func recallAlone(column string, quick bool) string {
+// identity. The quick form passes over an identity that is being changed. lazily
+// stands for the parameter that the connection has elsewhere.
+func recallAlone(column string, quick, lazily bool) string {
 	lock, held := "FOR KEY SHARE OF i", "false"
 	if quick {
 		lock += " SKIP LOCKED"
@@ -171,7 +172,7 @@ WITH known AS (
                              expires_at)
     SELECT n.tenant_id, n.id, $6, known.id, $7, $8, $9, $10
       FROM known, integrations n
-     WHERE n.tenant_id = $1 AND n.id = $2 AND n.revision = $5 AND n.removed_at IS NULL AND known.status = 'active'
+     WHERE n.tenant_id = $1 AND n.id = $2 AND n.revision = $5 AND n.removed_at IS NULL AND known.status = 'active'` + notWaiting(lazily) + `
     ON CONFLICT DO NOTHING
     RETURNING 1
 )
@@ -184,6 +185,15 @@ SELECT n.revision = $5 AND n.removed_at IS NULL AS current, n.generation, known.
  WHERE n.tenant_id = $1 AND n.id = $2`
 }
 
+// notWaiting is a condition that always holds, and has the transaction of its
+// statement not wait for the flush of its commit.
+func notWaiting(lazily bool) string {
+	if !lazily {
+		return ""
+	}
+	return ` AND set_config('synchronous_commit', 'off', true) = 'off'`
+}
+
 // recallTogether is the statement for many, whose questions are the rows of
 // arrays. It takes the locks of all identities before it writes, waits for none
 // of them, and writes the tokens in the order of their keys: two of these
@@ -192,7 +202,7 @@ SELECT n.revision = $5 AND n.removed_at IS NULL AS current, n.generation, known.
 //
 // Each question finds its identity by itself (LATERAL with a LIMIT): whatever
 // the planner thinks of the tables, it goes by the key and reads no table.
-func recallTogether(column string) string {
+func recallTogether(column string, lazily bool) string {
 	return `
 WITH known AS (
     SELECT q.n, q.tenant_id, q.integration_id, q.person, q.fingerprint, q.token_key, q.issued_at, q.attempt, q.not_after,
@@ -213,7 +223,7 @@ WITH known AS (
     INSERT INTO used_tokens (tenant_id, integration_id, token_key, identity_id, issued_at, attempt, not_after,
                              expires_at)
     SELECT tenant_id, integration_id, token_key, id, issued_at, attempt, not_after, expires_at
-      FROM known WHERE current AND status = 'active'
+      FROM known WHERE current AND status = 'active'` + notWaiting(lazily) + `
      ORDER BY token_key, integration_id, tenant_id
     ON CONFLICT DO NOTHING
     RETURNING tenant_id, attempt

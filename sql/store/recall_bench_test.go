@@ -12,7 +12,8 @@ import (
 )
 
 // BenchmarkRecall is an unchanged sign-in's way through the store: alone, with 16
-// at a time, and with 16 of which each goes by the statement that many share.
+// at a time, and with 16 of which each goes by the statement that many share;
+// then waiting for the disk, and by way of a pooler.
 func BenchmarkRecall(b *testing.B) {
 	if !testenv.HasPostgres() {
 		return
@@ -21,14 +22,26 @@ func BenchmarkRecall(b *testing.B) {
 	for _, test := range []struct {
 		name   string
 		atOnce int
+		pooled bool
 		opts   store.Options
 	}{
-		{"alone", 1, store.Options{}},
-		{"16 at once", 16, store.Options{}},
-		{"16 at once, never alone", 16, store.Options{Together: true}},
+		{"alone", 1, false, store.Options{}},
+		{"16 at once", 16, false, store.Options{}},
+		{"16 at once, never alone", 16, false, store.Options{Together: true}},
+		{"alone, durable", 1, false, store.Options{DurableReplays: true}},
+		{"16 at once, durable", 16, false, store.Options{DurableReplays: true}},
+		{"alone, pooled", 1, true, store.Options{}},
+		{"16 at once, pooled", 16, true, store.Options{}},
+		{"16 at once, pooled, durable", 16, true, store.Options{DurableReplays: true}},
 	} {
+		if test.pooled && !testenv.HasPgBouncer() {
+			continue
+		}
 		b.Run(test.name, func(b *testing.B) {
 			db := storetest.New(b, testenv.Postgres)
+			if test.pooled {
+				db = storetest.NewPooled(b)
+			}
 			sc := newScene(b, db)
 			sc.people(b, people)
 			s := db.OpenAt(b, db.Address(), now, test.opts)

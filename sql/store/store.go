@@ -40,6 +40,9 @@ type Store struct {
 	changes           changeSession // PostgreSQL only
 	links             links         // PostgreSQL only
 	renewals          renewals
+	pooled            bool  // see Options.Direct
+	direct            *pool // to the server itself; without a pooler it is write
+	lazily            bool  // a statement has to say that it does not wait for the disk, see recall
 
 	// Unchanged sign-ins on PostgreSQL, by what finds the identity.
 	bySubject, byEmail *gatherer[Recollection, recollected]
@@ -62,6 +65,11 @@ type Options struct {
 	// on disk. Without it a crash of the PostgreSQL server itself can forget
 	// the tokens used in its last moments (three times wal_writer_delay).
 	DurableReplays bool
+	// Direct is the URL of the PostgreSQL server itself, where the store's own
+	// leads to a pooler that lends a connection for one transaction (PgBouncer
+	// with pool_mode=transaction). What needs a connection for longer goes there:
+	// the steps of the schema, and the changes of tokens. "" = no such pooler.
+	Direct string
 	// Together makes every unchanged sign-in on PostgreSQL travel by the
 	// statement that many can share, also one that has no company. For tests.
 	Together bool
@@ -89,15 +97,9 @@ func newStore(d dialect, now func() time.Time) *Store {
 // OpenPostgres opens the database that dsn (postgres://…) names. It does not
 // connect yet: a database that is down is met by the first statement.
 func OpenPostgres(dsn string, now func() time.Time, opts Options) (*Store, error) {
-	syncDSN, err := withParameters(dsn, nil)
+	urls, err := urlsFor(dsn, opts)
 	if err != nil {
 		return nil, err
-	}
-	fastDSN := syncDSN
-	if !opts.DurableReplays {
-		if fastDSN, err = withParameters(dsn, map[string]string{"synchronous_commit": "off"}); err != nil {
-			return nil, err
-		}
 	}
 	size := opts.Connections
 	if size == 0 {
@@ -105,45 +107,23 @@ func OpenPostgres(dsn string, now func() time.Time, opts Options) (*Store, error
 	}
 	s := newStore(postgres, now)
 	s.watch.refused = s.renew
-	s.changes.writable = wantsWritable(dsn)
-	if s.write, err = s.openPool("postgres", syncDSN, size); err != nil {
+	s.pooled, s.changes.writable = opts.Direct != "", wantsWritable(urls.direct)
+	if s.write, err = s.openPool("postgres", urls.write, size); err != nil {
 		return nil, err
 	}
-	if s.fast, err = s.openPool("postgres", fastDSN, size); err != nil {
+	if s.fast, err = s.openPool("postgres", urls.fast, size); err != nil {
 		return nil, errors.Join(err, s.write.Close())
 	}
-	if s.changes.pool, err = s.openPool("postgres", syncDSN, 1); err != nil {
+	if s.changes.pool, err = s.openPool("postgres", urls.direct, urls.directSize); err != nil {
 		return nil, errors.Join(err, s.write.Close(), s.fast.Close())
 	}
-	s.read = s.write
+	s.read, s.direct = s.write, s.write
+	if s.pooled {
+		s.direct = s.changes.pool
+	}
+	s.lazily = s.pooled && !opts.DurableReplays
 	s.bySubject, s.byEmail = s.recallGatherer("subject", opts.Together), s.recallGatherer("email_key", opts.Together)
 	return s, nil
-}
-
-// withParameters adds our time bounds and extra run-time parameters to a
-// PostgreSQL URL, leaving those that it sets itself.
-func withParameters(dsn string, extra map[string]string) (string, error) {
-	u, err := url.Parse(dsn)
-	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
-		return "", errors.New("store: the database URL is not of the form postgres://user@host/database")
-	}
-	q := u.Query()
-	defaults := map[string]string{
-		"connect_timeout":                     fmt.Sprint(int(dialTimeout.Seconds())),
-		"statement_timeout":                   fmt.Sprint(statementTimeout.Milliseconds()),
-		"lock_timeout":                        fmt.Sprint(lockTimeout.Milliseconds()),
-		"idle_in_transaction_session_timeout": fmt.Sprint(idleInTx.Milliseconds()),
-	}
-	for key, value := range defaults {
-		if !q.Has(key) {
-			q.Set(key, value)
-		}
-	}
-	for key, value := range extra {
-		q.Set(key, value)
-	}
-	u.RawQuery = q.Encode()
-	return u.String(), nil
 }
 
 // OpenSQLite opens the database file at path and creates it when it is not
@@ -189,7 +169,7 @@ func openSQLite(path string, now func() time.Time, first, mode string) (*Store, 
 	if s.read, err = s.openPool("sqlite", dsn, 4); err != nil {
 		return nil, errors.Join(err, s.write.Close())
 	}
-	s.fast = s.write
+	s.fast, s.direct = s.write, s.write
 	s.shared = &sharedCommits{store: s}
 	s.checkpoints.longest = largestLog
 	return s, nil
@@ -260,6 +240,9 @@ func (s *Store) Embedded() bool { return s.dialect == sqlite }
 // stmt returns query prepared on db. Hot statements are prepared once: on
 // PostgreSQL that is a round trip and most of the planning saved.
 func (s *Store) stmt(ctx context.Context, db *pool, query string) (*statement, error) {
+	if s.pooled && db != s.direct {
+		return &statement{asker: unprepared{db.DB, query}, watch: s.watch}, nil
+	}
 	key := preparedKey{db, query}
 	s.mu.Lock()
 	stmt, ok := s.prepared[key]
@@ -272,7 +255,7 @@ func (s *Store) stmt(ctx context.Context, db *pool, query string) (*statement, e
 	if err != nil {
 		return nil, err
 	}
-	stmt = &statement{Stmt: raw, watch: s.watch}
+	stmt = &statement{asker: raw, watch: s.watch}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if first, ok := s.prepared[key]; ok {
@@ -285,7 +268,10 @@ func (s *Store) stmt(ctx context.Context, db *pool, query string) (*statement, e
 // stmtIn returns query prepared within tx. The first time it lives only as
 // long as tx: preparing it on the pool would ask for a connection beside the
 // one that tx holds, and SQLite has no other. inTx prepares it afterwards.
-func (s *Store) stmtIn(ctx context.Context, tx *sqlx.Tx, query string) (*sqlx.Stmt, error) {
+func (s *Store) stmtIn(ctx context.Context, tx *sqlx.Tx, query string) (asker, error) {
+	if s.pooled {
+		return unprepared{tx, query}, nil
+	}
 	s.mu.Lock()
 	stmt, ok := s.prepared[preparedKey{s.write, query}]
 	if !ok {
@@ -293,7 +279,7 @@ func (s *Store) stmtIn(ctx context.Context, tx *sqlx.Tx, query string) (*sqlx.St
 	}
 	s.mu.Unlock()
 	if ok {
-		return tx.StmtxContext(ctx, stmt.Stmt), nil
+		return tx.StmtxContext(ctx, stmt.asker), nil
 	}
 	return tx.PreparexContext(ctx, query)
 }

@@ -93,51 +93,51 @@ func (p *pool) ExecContext(ctx context.Context, query string, args ...any) (sql.
 	return result, err
 }
 
-// statement is a prepared one, timed. Within a transaction use its Stmt, which is
+// statement is a prepared one, timed. Within a transaction use its asker, which is
 // not: the transaction is.
 type statement struct {
-	*sqlx.Stmt
+	asker
 	watch *watch
 }
 
 func (s *statement) GetContext(ctx context.Context, dest any, args ...any) error {
 	start := s.watch.start()
-	err := s.Stmt.GetContext(ctx, dest, args...)
+	err := s.asker.GetContext(ctx, dest, args...)
 	s.watch.done(ctx, CallStatement, start, err)
 	return err
 }
 
 func (s *statement) SelectContext(ctx context.Context, dest any, args ...any) error {
 	start := s.watch.start()
-	err := s.Stmt.SelectContext(ctx, dest, args...)
+	err := s.asker.SelectContext(ctx, dest, args...)
 	s.watch.done(ctx, CallStatement, start, err)
 	return err
 }
 
 func (s *statement) QueryxContext(ctx context.Context, args ...any) (*sqlx.Rows, error) {
 	start := s.watch.start()
-	rows, err := s.Stmt.QueryxContext(ctx, args...)
+	rows, err := s.asker.QueryxContext(ctx, args...)
 	s.watch.done(ctx, CallStatement, start, err)
 	return rows, err
 }
 
 func (s *statement) QueryRowxContext(ctx context.Context, args ...any) *sqlx.Row {
 	start := s.watch.start()
-	row := s.Stmt.QueryRowxContext(ctx, args...)
+	row := s.asker.QueryRowxContext(ctx, args...)
 	s.watch.done(ctx, CallStatement, start, row.Err())
 	return row
 }
 
 func (s *statement) QueryRowContext(ctx context.Context, args ...any) *sql.Row {
 	start := s.watch.start()
-	row := s.Stmt.QueryRowContext(ctx, args...)
+	row := s.asker.QueryRowContext(ctx, args...)
 	s.watch.done(ctx, CallStatement, start, row.Err())
 	return row
 }
 
 func (s *statement) ExecContext(ctx context.Context, args ...any) (sql.Result, error) {
 	start := s.watch.start()
-	result, err := s.Stmt.ExecContext(ctx, args...)
+	result, err := s.asker.ExecContext(ctx, args...)
 	s.watch.done(ctx, CallStatement, start, err)
 	return result, err
 }

@@ -59,7 +59,7 @@ func leftIn(t *testing.T, folder string) []string {
 
 func TestParse(t *testing.T) {
 	t.Parallel()
-	all := []string{"postgres", "redis", "chromium", "nginx", "caddy", "haproxy", "cc"}
+	all := []string{"postgres", "redis", "chromium", "nginx", "caddy", "haproxy", "pgbouncer", "cc"}
 	for _, test := range []struct {
 		args []string
 		want options

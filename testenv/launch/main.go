@@ -12,7 +12,7 @@
 //	stop     the servers, and remove the folder, however the command ended; with
 //	         -data the databases stay in a folder of their own
 //
-// The command sees DATABASE_URL, REDIS_URL, CHROMIUM, NGINX, CADDY, HAPROXY and
+// The command sees DATABASE_URL, REDIS_URL, CHROMIUM, NGINX, CADDY, HAPROXY, PGBOUNCER and
 // USHER_TEST_SERVERS=required, by which package testenv knows that nothing
 // may be left out. With -partners it also sees USHER_TEST_PYTHON, _RUBY, _PHP and
 // _NODE, as far as they are to be had. A server named by DATABASE_URL or REDIS_URL is neither
@@ -67,7 +67,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("launch", flag.ContinueOnError)
 	flags.SetOutput(out)
-	with := flags.String("with", "postgres,redis,chromium,nginx,caddy,haproxy,cc", "what the command needs")
+	with := flags.String("with", "postgres,redis,chromium,nginx,caddy,haproxy,pgbouncer,cc", "what the command needs")
 	noInstall := flags.Bool("no-install", false, "say what is missing, install nothing")
 	flags.BoolVar(&o.partner, "partners", false, "find, or install, what partners sign links with: Python, Ruby, PHP, Node.js")
 	flags.BoolVar(&o.durable, "durable", false, "let Postgres sync its commits to disk, for measurements")
@@ -132,7 +132,7 @@ func run(ctx context.Context, o options, say speaker) (code int, err error) {
 		return exitFailed, err
 	}
 	env := []string{"USHER_TEST_SERVERS=required"}
-	for name, variable := range map[string]string{"chromium": "CHROMIUM", "nginx": "NGINX", "caddy": "CADDY", "haproxy": "HAPROXY"} {
+	for name, variable := range map[string]string{"chromium": "CHROMIUM", "nginx": "NGINX", "caddy": "CADDY", "haproxy": "HAPROXY", "pgbouncer": "PGBOUNCER"} {
 		if path := found[name]; path != "" {
 			env = append(env, variable+"="+path)
 		}

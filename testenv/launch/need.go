@@ -50,6 +50,10 @@ func needs() map[string]need {
 			advice: "install HAProxy 2.2 or newer (Debian, Ubuntu: apt-get install haproxy; macOS: brew install haproxy), or set HAPROXY to its path",
 		},
 		{
+			name: "pgbouncer", packages: []string{"pgbouncer"}, find: findPgBouncer,
+			advice: "install PgBouncer 1.18 or newer (Debian, Ubuntu: apt-get install pgbouncer; macOS: brew install pgbouncer), or set PGBOUNCER to its path",
+		},
+		{
 			name: "cc", packages: []string{"gcc", "libc6-dev"}, find: findCompiler,
 			advice: "install a C compiler, which go test -race needs (Debian, Ubuntu: apt-get install gcc libc6-dev; macOS: xcode-select --install)",
 		},
@@ -164,6 +168,11 @@ func findChromium(context.Context) (string, error) {
 func findNginx(context.Context) (string, error) { return namedOr("NGINX", "nginx", "/usr/sbin/nginx") }
 
 func findCaddy(context.Context) (string, error) { return namedOr("CADDY", "caddy") }
+
+// findPgBouncer looks where findNginx does.
+func findPgBouncer(context.Context) (string, error) {
+	return namedOr("PGBOUNCER", "pgbouncer", "/usr/sbin/pgbouncer")
+}
 
 // findHAProxy looks where findNginx does.
 func findHAProxy(context.Context) (string, error) {

@@ -21,6 +21,7 @@ type Database struct {
 	Kind string // as testenv.Databases names it
 
 	address string // the file's path, or a DSN
+	direct  string // the DSN of the database itself, where address leads to a pooler
 	raw     *sql.DB
 }
 
@@ -38,12 +39,28 @@ func EachDatabase(t *testing.T, test func(t *testing.T, db *Database)) {
 // New makes an empty database of a kind.
 func New(t testing.TB, kind string) *Database {
 	t.Helper()
+	return newDatabase(t, kind, testenv.UsesPooler())
+}
+
+// NewPooled makes an empty PostgreSQL database behind a pooler that lends
+// connections for one transaction.
+func NewPooled(t testing.TB) *Database {
+	t.Helper()
+	return newDatabase(t, testenv.Postgres, true)
+}
+
+func newDatabase(t testing.TB, kind string, pooled bool) *Database {
+	t.Helper()
 	db := &Database{Kind: kind}
 	driver, dsn := "postgres", ""
-	if kind == testenv.Postgres {
+	switch {
+	case kind == testenv.Postgres && pooled:
+		db.address, db.direct = testenv.PooledDSN(t)
+		dsn = db.direct
+	case kind == testenv.Postgres:
 		db.address = testenv.PostgresDSN(t)
 		dsn = db.address
-	} else {
+	default:
 		db.address = filepath.Join(t.TempDir(), "usher.db")
 		driver, dsn = "sqlite", "file:"+db.address+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_txlock=immediate"
 	}
@@ -77,6 +94,7 @@ func (db *Database) OpenAt(t testing.TB, address string, now func() time.Time, o
 	var s *store.Store
 	var err error
 	if db.Kind == testenv.Postgres {
+		opts.Direct = db.direct
 		s, err = store.OpenPostgres(address, now, opts)
 	} else {
 		s, err = store.OpenSQLite(address, now)

@@ -3,8 +3,6 @@
 package storetest
 
 import (
-	"context"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -32,23 +30,5 @@ func EachAt(t *testing.T, now func() time.Time, test func(t *testing.T, s *store
 // Open returns an empty store of the kind that testenv.Databases names.
 func Open(t testing.TB, kind string, now func() time.Time) *store.Store {
 	t.Helper()
-	var s *store.Store
-	var err error
-	if kind == testenv.Postgres {
-		s, err = store.OpenPostgres(testenv.PostgresDSN(t), now, store.Options{})
-	} else {
-		s, err = store.OpenSQLite(filepath.Join(t.TempDir(), "usher.db"), now)
-	}
-	if err != nil {
-		t.Fatalf("open: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	})
-	if _, err := s.Migrate(context.WithoutCancel(t.Context())); err != nil {
-		t.Fatalf("migrate: %v", err)
-	}
-	return s
+	return New(t, kind).Open(t, now)
 }
