@@ -19,13 +19,14 @@ var limps = []struct {
 	name  string
 	of    func(*world) *proxy
 	wire  wire
-	again int // rounds of the long form
+	short int // rounds of the short form
+	long  int
 }{
-	{"all is well", postgresProxy, wire{}, 20},
-	{"Postgres answers after 20 ms", postgresProxy, wire{delay: 20 * time.Millisecond}, 5},
-	{"every 20th reply of Postgres is lost", postgresProxy, wire{lose: 20}, 20},
-	{"Redis answers after 20 ms", redisProxy, wire{delay: 20 * time.Millisecond}, 5},
-	{"every 5th reply of Redis is lost", redisProxy, wire{lose: 5}, 20},
+	{"all is well", postgresProxy, wire{}, 1, 20},
+	{"Postgres answers after 20 ms", postgresProxy, wire{delay: 20 * time.Millisecond}, 0, 5},
+	{"every 20th reply of Postgres is lost", postgresProxy, wire{lose: 20}, 1, 20},
+	{"Redis answers after 20 ms", redisProxy, wire{delay: 20 * time.Millisecond}, 0, 5},
+	{"every 5th reply of Redis is lost", redisProxy, wire{lose: 5}, 1, 20},
 }
 
 // TestEnded removes integrations, and disables people, while the people sign in
@@ -42,9 +43,12 @@ func TestEnded(t *testing.T) {
 	t.Cleanup(func() { second.stop(t) })
 	w.doors = []*door{&w.usher.door, &second.door}
 	for _, limp := range limps {
+		rounds := map[bool]int{false: limp.short, true: limp.long}[*long]
+		if rounds == 0 {
+			continue
+		}
 		for act, prepare := range map[string]func(*testing.T, *world) ending{"removal": removal, "disabling": disabling} {
 			t.Run(act+", "+limp.name, func(t *testing.T) {
-				rounds := map[bool]int{false: 1, true: limp.again}[*long]
 				before, all := len(w.violations), &seen{}
 				var slowest time.Duration
 				for range rounds {
@@ -115,8 +119,10 @@ func disabling(t *testing.T, w *world) ending {
 	t.Helper()
 	at, _, end := leavers(t, w, 1)
 	p := end.people[0]
-	if a := w.present(p, p.next()); a.status != http.StatusSeeOther {
-		t.Fatalf("got %v, want 303", a)
+	// Where it was installed: the other instance may know it a moment later.
+	a := w.usher.send(http.MethodGet, at.host, "/auth/callback/jwt-auth?token="+p.next().text, "")
+	if p.cookie = a.cookie(); p.cookie == "" {
+		t.Fatalf("got %v, want a session", a)
 	}
 	session, _ := w.check(p)
 	var said struct{ User struct{ ID string } }
