@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 	"time"
 
@@ -43,6 +42,7 @@ type Redis struct {
 	tell    Watcher // nil = nobody wants to know
 
 	pipelines sync.Pool // of redis.Pipeliner, empty
+	puttings  sync.Pool // of *putting
 	tenants   sync.Map  // of *tenantGenerations, by tenant
 }
 
@@ -107,28 +107,26 @@ func (r *Redis) Put(ctx context.Context, tenant, user string, key Key, value []b
 	if err := errors.Join(checkIDs(tenant, user, integration), checkTTL(ttl)); err != nil {
 		return nil, 0, 0, fmt.Errorf("kv: put: %w", err)
 	}
-	index, now := r.userKey(tenant, user), r.now()
+	put := r.putting(tenant, user, key, value, ttl, integration)
 	var old *redis.StringCmd
-	var epochScore, generationScore *redis.FloatCmd
 	err = r.inOrder(ctx, func(p redis.Pipeliner) {
 		if replaces != (Key{}) {
 			old = p.GetDel(ctx, r.valueKey(tenant, replaces))
 		}
-		p.Set(ctx, r.valueKey(tenant, key), value, ttl)
+		_ = p.Process(ctx, put.set) // only remembers it
 	}, func(p redis.Pipeliner) {
-		p.ZAdd(ctx, index, redis.Z{Score: milliseconds(now.Add(ttl)), Member: member(key)})
+		_ = p.Process(ctx, put.list)
 		if replaces != (Key{}) {
-			p.ZRem(ctx, index, member(replaces))
+			p.ZRem(ctx, put.index, member(replaces))
 		}
-		p.ZRemRangeByScore(ctx, index, "(0", strconv.FormatInt(now.Add(-pruneDelay).UnixMilli(), 10))
-		p.PExpire(ctx, index, indexLife)
-		epochScore = p.ZScore(ctx, index, epochMember)
-		generationScore = p.ZScore(ctx, r.generationsKey(tenant), integration)
+		_ = p.BatchProcess(ctx, put.prune, put.keep, put.epoch, put.generation)
 	})
 	if err != nil {
 		return nil, 0, 0, fmt.Errorf("kv: put: %w", err)
 	}
-	if epoch, generation, err = counters(epochScore, generationScore); err != nil {
+	epoch, generation, err = counters(put.epoch, put.generation)
+	r.done(put)
+	if err != nil {
 		return nil, 0, 0, fmt.Errorf("kv: put: %w", err)
 	}
 	if old != nil && old.Err() == nil {
