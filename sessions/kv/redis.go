@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -47,6 +46,7 @@ type Redis struct {
 	debts   *debts
 
 	pipelines sync.Pool // of redis.Pipeliner, empty
+	puttings  sync.Pool // of *putting
 	tenants   sync.Map  // of *tenantGenerations, by tenant
 }
 
@@ -114,28 +114,26 @@ func (r *Redis) Put(ctx context.Context, tenant, user string, key Key, value []b
 	if err := errors.Join(checkIDs(tenant, user, integration), checkTTL(ttl)); err != nil {
 		return nil, 0, 0, fmt.Errorf("kv: put: %w", err)
 	}
-	index, now := r.userKey(tenant, user), r.now()
+	put := r.putting(tenant, user, key, value, ttl, integration)
 	var old *redis.StringCmd
-	var epochScore, generationScore *redis.FloatCmd
 	err = r.inOrder(ctx, func(p redis.Pipeliner) {
 		if replaces != (Key{}) {
 			old = p.GetDel(ctx, r.valueKey(tenant, replaces))
 		}
-		setOnce(ctx, p, r.valueKey(tenant, key), value, ttl)
+		_ = p.Process(ctx, once{put.set}) // only remembers it
 	}, func(p redis.Pipeliner) {
-		p.ZAdd(ctx, index, redis.Z{Score: milliseconds(now.Add(ttl)), Member: member(key)})
+		_ = p.Process(ctx, put.list)
 		if replaces != (Key{}) {
-			p.ZRem(ctx, index, member(replaces))
+			p.ZRem(ctx, put.index, member(replaces))
 		}
-		p.ZRemRangeByScore(ctx, index, "(0", strconv.FormatInt(now.Add(-pruneDelay).UnixMilli(), 10))
-		p.PExpire(ctx, index, indexLife)
-		epochScore = p.ZScore(ctx, index, epochMember)
-		generationScore = p.ZScore(ctx, r.generationsKey(tenant), integration)
+		_ = p.BatchProcess(ctx, put.prune, put.keep, put.epoch, put.generation)
 	})
 	if err != nil {
 		return nil, 0, 0, fmt.Errorf("kv: put: %w", err)
 	}
-	if epoch, generation, err = counters(epochScore, generationScore); err != nil {
+	epoch, generation, err = counters(put.epoch, put.generation)
+	r.done(put)
+	if err != nil {
 		return nil, 0, 0, fmt.Errorf("kv: put: %w", err)
 	}
 	if old != nil && old.Err() == nil {
