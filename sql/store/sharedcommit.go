@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -14,9 +15,10 @@ import (
 // committing it costs more than what a sign-in writes in it: locks, and every
 // page that changed.
 //
-// A write that finds nobody at work leaves at once and alone, in the goroutine
-// of its caller. Whoever comes meanwhile waits, and then all that wait go
-// together, led by the one that came first.
+// A write that finds nobody at work leads, in the goroutine of its caller: it lets
+// go first what is ready to run, which takes no time where nothing is, and then
+// goes with those that have come by then. Whoever comes later waits, and the one
+// that came first leads the next ones.
 type sharedCommits struct {
 	store *Store
 
@@ -34,7 +36,7 @@ const maxShared = 64
 type write struct {
 	ctx  context.Context // of the caller; asked before the write begins, not while it runs
 	do   func(ctx context.Context, tx *sqlx.Tx) error
-	turn chan []*write // gets those to lead, itself the first of them; closed when err is there
+	turn chan bool // gets true for one that is to lead, and false when err is there
 	err  error
 }
 
@@ -67,23 +69,25 @@ func (c *sharedCommits) write(ctx context.Context, do func(ctx context.Context, 
 	if !c.busy {
 		c.busy = true
 		c.mu.Unlock()
-		c.lead([]*write{mine})
+		c.lead(mine)
 		return mine.err
 	}
-	mine.turn = make(chan []*write, 1)
+	mine.turn = make(chan bool, 1)
 	c.waiting = append(c.waiting, mine)
 	c.mu.Unlock()
+	leads := false
 	select {
-	case together := <-mine.turn:
-		c.lead(together) // nothing, when somebody else has led
-		return mine.err
+	case leads = <-mine.turn:
 	case <-ctx.Done():
 		if c.leave(mine) {
 			return ctx.Err()
 		}
-		c.lead(<-mine.turn)
-		return mine.err
+		leads = <-mine.turn
 	}
+	if leads {
+		c.lead(mine)
+	}
+	return mine.err
 }
 
 // leave takes one that waits out of the line, unless it has its turn.
@@ -98,22 +102,31 @@ func (c *sharedCommits) leave(mine *write) bool {
 	return true
 }
 
-// lead does the writes and answers all but the first, which is the caller's. In
-// the end the next ones have their turn.
-func (c *sharedCommits) lead(together []*write) {
-	if len(together) == 0 {
-		return
-	}
+// lead does a write, the caller's, and those that wait, and answers these. In the
+// end the next ones have their turn.
+func (c *sharedCommits) lead(mine *write) {
+	runtime.Gosched()
+	together := append([]*write{mine}, c.take(maxShared-1)...)
 	for _, one := range together {
 		one.err = errWriteBroken // if one of them panics
 	}
 	defer func() {
 		for _, one := range together[1:] {
-			close(one.turn)
+			one.turn <- false
 		}
 		c.next()
 	}()
 	c.run(together)
+}
+
+// take takes up to n out of the line, those first that came first.
+func (c *sharedCommits) take(n int) []*write {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n = min(n, len(c.waiting))
+	first := c.waiting[:n:n]
+	c.waiting = c.waiting[n:]
+	return first
 }
 
 // hold waits until nobody writes here, and keeps it so until next is called. Only
@@ -144,10 +157,9 @@ func (c *sharedCommits) next() {
 		c.busy, c.waiting = false, nil
 		return
 	}
-	n := min(len(c.waiting), maxShared)
-	together := c.waiting[:n:n]
-	c.waiting = c.waiting[n:]
-	together[0].turn <- together
+	first := c.waiting[0]
+	c.waiting = c.waiting[1:]
+	first.turn <- true
 }
 
 func (c *sharedCommits) run(together []*write) {
