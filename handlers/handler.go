@@ -50,7 +50,9 @@ type HTTP struct {
 
 	ids idSource
 
-	usualPages sync.Map // by code, see page
+	usualPages sync.Map  // by code, see page
+	pageRooms  sync.Pool // of *[]byte
+	lineRooms  sync.Pool // of *[16]slog.Attr
 }
 
 // Wrap makes a handler for gin. An error is answered as an HTML page, or as an
@@ -153,18 +155,29 @@ func (h *HTTP) answer(c *gin.Context, err error, form errorForm) {
 	case asFrame:
 		c.Data(ruling.status, "text/html; charset=utf-8", h.framePage(c, ruling, reference))
 	case asPage:
-		c.Data(ruling.status, "text/html; charset=utf-8", h.page(c, ruling, reference))
+		h.answerPage(c, ruling, reference)
 	}
 }
 
-// page renders the ruling for a person.
-func (h *HTTP) page(c *gin.Context, ruling ruling, reference string) []byte {
+// answerPage answers with the page of a ruling, in room that is used again.
+func (h *HTTP) answerPage(c *gin.Context, ruling ruling, reference string) {
+	room, ok := h.pageRooms.Get().(*[]byte)
+	if !ok {
+		room = new([]byte)
+	}
+	*room = h.page((*room)[:0], c, ruling, reference)
+	c.Data(ruling.status, "text/html; charset=utf-8", *room)
+	h.pageRooms.Put(room)
+}
+
+// page appends the ruling, rendered for a person, to room.
+func (h *HTTP) page(room []byte, c *gin.Context, ruling ruling, reference string) []byte {
 	// Without a sentence of its own a page differs by its reference alone, which
 	// is letters and digits: a flood of refusals need not render each anew.
 	usual := ruling.public == "" && ruling.claimNote() == ""
 	if usual {
 		if kept, ok := h.usualPages.Load(ruling.code); ok {
-			return kept.(usualPage).with(reference)
+			return kept.(usualPage).with(room, reference)
 		}
 		html, err := h.render(ruling, anyReference)
 		if err == nil {
@@ -175,9 +188,9 @@ func (h *HTTP) page(c *gin.Context, ruling ruling, reference string) []byte {
 	if err != nil {
 		h.Log.LogAttrs(c.Request.Context(), slog.LevelError, "rendering a page failed",
 			slog.String("reference", reference), slog.Any("error", err))
-		return h.Pages.Fallback()
+		return append(room, h.Pages.Fallback()...)
 	}
-	return html
+	return append(room, html...)
 }
 
 // anyReference stands for the reference in pages that are to be kept.
@@ -186,12 +199,8 @@ const anyReference = "REFERENCE-OF-A-PAGE-THAT-IS-KEPT"
 // usualPage is a page as it is kept: what stands between its references.
 type usualPage [][]byte
 
-func (p usualPage) with(reference string) []byte {
-	size := (len(p) - 1) * len(reference)
-	for _, part := range p {
-		size += len(part)
-	}
-	html := append(make([]byte, 0, size), p[0]...)
+func (p usualPage) with(room []byte, reference string) []byte {
+	html := append(room, p[0]...)
 	for _, part := range p[1:] {
 		html = append(append(html, reference...), part...)
 	}

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -25,7 +26,8 @@ func (h *HTTP) logAccess(c *gin.Context, start time.Time) {
 		level = slog.LevelDebug
 	}
 	now, r := h.Now(), requestOf(c)
-	var room [16]slog.Attr
+	room := h.lineRoom()
+	defer h.leaveRoom(room)
 	h.write(r, now, level, "request", append(append(room[:0],
 		slog.String("reference", r.id),
 		slog.String("method", shorten(c.Request.Method)),
@@ -38,11 +40,34 @@ func (h *HTTP) logAccess(c *gin.Context, start time.Time) {
 	), r.notes...))
 }
 
+// lineHandler is a handler that takes a line without a slog.Record, which holds five
+// attributes and allocates room for more.
+type lineHandler interface {
+	HandleLine(ctx context.Context, at time.Time, level slog.Level, message string, attrs []slog.Attr) error
+}
+
+// lineRoom is room for the attributes of a line, until leaveRoom.
+func (h *HTTP) lineRoom() *[16]slog.Attr {
+	if room, ok := h.lineRooms.Get().(*[16]slog.Attr); ok {
+		return room
+	}
+	return new([16]slog.Attr)
+}
+
+func (h *HTTP) leaveRoom(room *[16]slog.Attr) {
+	clear(room[:])
+	h.lineRooms.Put(room)
+}
+
 // write hands a line to the log's handler. Logger's own methods look up their
 // caller's address, which no line of ours tells.
 func (h *HTTP) write(r *request, now time.Time, level slog.Level, message string, attrs []slog.Attr) {
 	handler := h.Log.Handler()
 	if !handler.Enabled(r, level) {
+		return
+	}
+	if lines, ok := handler.(lineHandler); ok {
+		_ = lines.HandleLine(r, now, level, message, attrs)
 		return
 	}
 	record := slog.NewRecord(now, level, message, 0)
@@ -86,7 +111,8 @@ func (h *HTTP) logRefusal(c *gin.Context, ruling ruling, err error) {
 		level = slog.LevelError
 	}
 	r := requestOf(c)
-	var room [16]slog.Attr
+	room := h.lineRoom()
+	defer h.leaveRoom(room)
 	attrs := append(append(room[:0],
 		slog.String("reference", r.id),
 		slog.String("reason", ruling.code),

@@ -38,54 +38,73 @@ func (h *jsonLog) WithGroup(name string) slog.Handler {
 	return &jsonLog{lines: h.lines, slow: h.slow.WithGroup(name), given: true}
 }
 
-// Handle implements [slog.Handler]. What is worse than Info is written at once.
+// Handle implements [slog.Handler].
 func (h *jsonLog) Handle(ctx context.Context, record slog.Record) error {
-	err := h.write(ctx, record)
-	if record.Level > slog.LevelInfo {
+	var room [16]slog.Attr
+	attrs := room[:0]
+	record.Attrs(func(a slog.Attr) bool {
+		attrs = append(attrs, a)
+		return true
+	})
+	return h.HandleLine(ctx, record.Time, record.Level, record.Message, attrs)
+}
+
+// HandleLine is Handle for a record of these parts. What is worse than Info is
+// written at once.
+func (h *jsonLog) HandleLine(ctx context.Context, at time.Time, level slog.Level, message string, attrs []slog.Attr) error {
+	err := h.write(ctx, at, level, message, attrs)
+	if level > slog.LevelInfo {
 		h.lines.flush()
 	}
 	return err
 }
 
-func (h *jsonLog) write(ctx context.Context, record slog.Record) error {
+func (h *jsonLog) write(ctx context.Context, at time.Time, level slog.Level, message string, attrs []slog.Attr) error {
 	if h.given {
-		return h.slow.Handle(ctx, record)
+		return h.writeSlowly(ctx, at, level, message, attrs)
 	}
 	buffer, ok := h.lines.spare.Get().(*[]byte)
 	if !ok {
 		buffer = new([]byte)
 	}
-	line, plain := appendRecord((*buffer)[:0], &record)
+	line, plain := appendLine((*buffer)[:0], at, level, message, attrs)
 	defer func() {
 		*buffer = line
 		h.lines.spare.Put(buffer)
 	}()
 	if !plain {
-		return h.slow.Handle(ctx, record)
+		return h.writeSlowly(ctx, at, level, message, attrs)
 	}
 	_, err := h.lines.Write(line)
 	return err
 }
 
-// appendRecord appends a record as a line of JSON, or reports that it holds
+func (h *jsonLog) writeSlowly(ctx context.Context, at time.Time, level slog.Level, message string, attrs []slog.Attr) error {
+	record := slog.NewRecord(at, level, message, 0)
+	record.AddAttrs(attrs...)
+	return h.slow.Handle(ctx, record)
+}
+
+// appendLine appends a record as a line of JSON, or reports that it holds
 // something that is not plain.
-func appendRecord(line []byte, record *slog.Record) ([]byte, bool) {
-	if record.Time.IsZero() || record.Time.Year() < 0 || record.Time.Year() > 9999 {
+func appendLine(line []byte, at time.Time, level slog.Level, message string, attrs []slog.Attr) ([]byte, bool) {
+	if at.IsZero() || at.Year() < 0 || at.Year() > 9999 {
 		return line, false
 	}
-	line = record.Time.AppendFormat(append(line, `{"time":"`...), time.RFC3339Nano)
-	line = append(append(line, `","level":"`...), record.Level.String()...)
-	line = appendText(append(line, `","msg":`...), record.Message)
+	line = at.AppendFormat(append(line, `{"time":"`...), time.RFC3339Nano)
+	line = append(append(line, `","level":"`...), level.String()...)
+	line = appendText(append(line, `","msg":`...), message)
 	plain := true
-	record.Attrs(func(a slog.Attr) bool {
-		if plain = isName(a.Key); !plain {
-			return false
+	for _, a := range attrs {
+		if !isName(a.Key) {
+			return line, false
 		}
 		line = append(append(append(line, `,"`...), a.Key...), `":`...)
-		line, plain = appendValue(line, a.Value)
-		return plain
-	})
-	return append(line, "}\n"...), plain
+		if line, plain = appendValue(line, a.Value); !plain {
+			return line, false
+		}
+	}
+	return append(line, "}\n"...), true
 }
 
 // appendValue appends a value, or reports that it is not plain.
