@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"usher/provisioning"
 	"usher/sql/store/storetest"
 )
 
@@ -100,6 +102,49 @@ func TestImportIsWholeOrNothing(t *testing.T) {
 		}
 		if said, _ := command(t, w, exitOK, "import", "catalog", written(t, large)); !strings.Contains(said, ": 900 added") {
 			t.Errorf("a large file: got %q, want 900 added", said)
+		}
+	})
+}
+
+// TestImportInterrupted: an import that is broken off is called off, and says so;
+// run again it is done.
+func TestImportInterrupted(t *testing.T) {
+	eachDatabaseWorld(t, func(t *testing.T, w world, db *storetest.Database) {
+		text := "kind,id,name\ngroup,a,A\n"
+		rows, err := provisioning.ReadCatalogFile([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := program{environ: w.environ, stdout: newOutput(), stderr: newOutput()}
+		for _, tt := range []struct{ state, want string }{
+			{"cancelled by the signal", "interrupted"},
+			{"cancelled by an administrator", "is cancelled after 0 rows"},
+		} {
+			if err := p.withTenant(t.Context(), "", func(place commandTenant) error {
+				j, err := place.provisioning.ImportRows(t.Context(), place.tenant, rows, byCommand)
+				if err != nil {
+					return err
+				}
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				if tt.want == "interrupted" {
+					stop()
+				} else if err := place.provisioning.CancelJob(ctx, place.tenant, j.ID, byCommand); err != nil {
+					return err
+				}
+				if _, err := p.finishImport(ctx, place, j.ID); err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("%s: got error %v, want %s", tt.state, err, tt.want)
+				}
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, want := db.Rows(t, `SELECT state FROM jobs`), []string{"cancelled", "cancelled"}; !slices.Equal(got, want) {
+			t.Errorf("got jobs that are %v, want %v", got, want)
+		}
+		if said, _ := command(t, w, exitOK, "import", "catalog", written(t, text)); !strings.Contains(said, ": 1 added") {
+			t.Errorf("run again: got %q, want 1 added", said)
 		}
 	})
 }

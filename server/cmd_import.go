@@ -51,7 +51,11 @@ func newImportCatalog(p program, host *string) *cobra.Command {
 				return err
 			}
 			return p.withTenant(c.Context(), *host, func(t commandTenant) error {
-				done, err := p.importRows(c.Context(), t, rows)
+				j, err := t.provisioning.ImportRows(c.Context(), t.tenant, rows, byCommand)
+				if err != nil {
+					return err
+				}
+				done, err := p.finishImport(c.Context(), t, j.ID)
 				if err != nil {
 					return err
 				}
@@ -96,27 +100,23 @@ type importDone struct {
 	Same    int64  `json:"same"`
 }
 
-// importRows starts the job that an import is, and does it, unless a server is
-// quicker. One that is interrupted is called off, so that no server goes on with
-// what nobody waits for.
-func (p program) importRows(ctx context.Context, t commandTenant, rows []provisioning.CatalogRow) (done importDone, err error) {
-	j, err := t.provisioning.ImportRows(ctx, t.tenant, rows, byCommand)
-	if err != nil {
-		return done, err
-	}
-	id := j.ID
+// finishImport does the job that an import is, unless a server is quicker. One that
+// is interrupted is called off, so that no server goes on with what nobody waits
+// for.
+func (p program) finishImport(ctx context.Context, t commandTenant, job string) (done importDone, err error) {
 	show, clearBar := bar(p.stderr, "import", time.Now)
 	defer clearBar()
-	if j, err = t.provisioning.WorkJob(ctx, t.tenant, id, show); err != nil {
+	j, err := t.provisioning.WorkJob(ctx, t.tenant, job, show)
+	if err != nil {
 		if ctx.Err() != nil {
 			err = errors.Join(errors.New("interrupted; what was written stays, run it again for the rest"),
-				t.provisioning.CancelJob(context.WithoutCancel(ctx), t.tenant, id, byCommand))
+				t.provisioning.CancelJob(context.WithoutCancel(ctx), t.tenant, job, byCommand))
 		}
 		return done, err
 	}
 	if j.State != store.JobDone {
-		return done, fmt.Errorf("the import is %s after %d of %d rows; run it again for the rest. %s", j.State, j.Done, len(rows), j.Error)
+		return done, fmt.Errorf("the import is %s after %d rows; run it again for the rest. %s", j.State, j.Done, j.Error)
 	}
-	done.Job = id
+	done.Job = job
 	return done, json.Unmarshal([]byte(j.Result), &done)
 }
