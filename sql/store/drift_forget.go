@@ -20,17 +20,20 @@ UPDATE alerts SET state = 'closed', changed_at = $1
 // ForgetClaimCounts deletes, of every tenant, counts of claims from before a
 // period, at most limit, and returns how many.
 func (s *Store) ForgetClaimCounts(ctx context.Context, period int64, limit int) (int, error) {
-	return s.drop(ctx, oldRows{table: "claim_counts", key: "integration_id, period, tenant_id", since: "period"}, period, limit)
+	return s.drop(ctx, oldClaimCounts, period, limit)
 }
 
 // ForgetDriftPeople deletes people who were counted before a time for no alert,
 // of every tenant, at most limit, and returns how many.
 func (s *Store) ForgetDriftPeople(ctx context.Context, before time.Time, limit int) (int, error) {
-	return s.drop(ctx, oldRows{
-		table: "drift_people", key: "integration_id, user_id, tenant_id", since: "at", and: `
+	return s.drop(ctx, oldDriftPeople, before.UTC(), limit)
+}
+
+var (
+	oldClaimCounts = oldRows{table: "claim_counts", key: "integration_id, period, tenant_id", since: "period"}
+	oldDriftPeople = oldRows{table: "drift_people", key: "integration_id, user_id, tenant_id", since: "at", and: `
    AND NOT EXISTS (
        SELECT 1 FROM alerts a
         WHERE a.tenant_id = drift_people.tenant_id AND a.integration_id = drift_people.integration_id
-          AND a.state <> 'closed')`,
-	}, before.UTC(), limit)
-}
+          AND a.state <> 'closed')`}
+)

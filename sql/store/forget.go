@@ -20,23 +20,26 @@ type oldRows struct {
 // how many. Rows that somebody else is about to change or to delete are left to
 // the next round, so that instances that drop at once do not wait for each other.
 func (s *Store) drop(ctx context.Context, old oldRows, before any, limit int, args ...any) (int, error) {
-	condition := old.since + ` < $1` + old.and
-	if old.at {
-		condition = old.since + ` <= $1` + old.and
-	}
-	// Materialized, or PostgreSQL may run the inner query more than once and
-	// go beyond the limit.
-	result, err := s.write.ExecContext(ctx, `
-WITH old AS MATERIALIZED (
-    SELECT `+old.key+` FROM `+old.table+` WHERE `+condition+` ORDER BY `+old.since+` LIMIT $2`+s.dialect.skipLocked(old.table)+`)
-DELETE FROM `+old.table+` WHERE (`+old.key+`) IN (SELECT `+old.key+` FROM old) AND `+condition,
-		append([]any{before, limit}, args...)...)
+	result, err := s.write.ExecContext(ctx, s.dialect.dropQuery(old), append([]any{before, limit}, args...)...)
 	if err != nil {
 		return 0, fault(err)
 	}
 	n, err := result.RowsAffected()
 	s.dropped.count(old.table, n)
 	return int(n), fault(err)
+}
+
+func (d dialect) dropQuery(old oldRows) string {
+	condition := old.since + ` < $1` + old.and
+	if old.at {
+		condition = old.since + ` <= $1` + old.and
+	}
+	// Materialized, or PostgreSQL may run the inner query more than once and
+	// go beyond the limit.
+	return `
+WITH old AS MATERIALIZED (
+    SELECT ` + old.key + ` FROM ` + old.table + ` WHERE ` + condition + ` ORDER BY ` + old.since + ` LIMIT $2` + d.skipLocked(old.table) + `)
+DELETE FROM ` + old.table + ` WHERE (` + old.key + `) IN (SELECT ` + old.key + ` FROM old) AND ` + condition
 }
 
 // dropEach is drop for several tables. It returns the largest of the numbers.
