@@ -20,7 +20,8 @@ var (
 	otherMaster = []byte("another key of thirty-two bytes!")
 )
 
-// under is a service of an instance that has master keys.
+// under is a service of an instance that has master keys. What else is made of the
+// world from then on has them too.
 func (w *world) under(t *testing.T, present []byte, others ...[]byte) *provisioning.Service {
 	t.Helper()
 	sealer, err := provisioning.NewSealer(present, others...)
@@ -30,7 +31,8 @@ func (w *world) under(t *testing.T, present []byte, others ...[]byte) *provision
 	if sealer, err = provisioning.KeepDigestKey(t.Context(), w.store, sealer); err != nil {
 		t.Fatalf("KeepDigestKey: %v", err)
 	}
-	return provisioning.New(w.store, sealer, w.ender, w.clock.now, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	w.sealer = sealer
+	return w.service(w.store)
 }
 
 func quietly(int64, int64) {}
@@ -160,7 +162,7 @@ func TestMasterKeyRotationInterrupted(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.svc = w.under(t, oldMaster)
 		p := w.place(t, provisioning.Settings{})
-		const keys = 250
+		const keys = 150
 		for i := range keys - 1 {
 			p.db.Exec(t, `
 INSERT INTO integration_keys (tenant_id, id, integration_id, algorithm, sealed_secret, created_at, retires_at)
@@ -186,18 +188,21 @@ VALUES ($1, $2, $3, 'HS256', $4, $5, $5)`, p.tenant.ID, fmt.Sprintf("key-%03d", 
 	})
 }
 
-// TestMasterKeyRotationAmongSignIns: people sign in, an integration gets new keys,
-// and two rotations at once seal everything anew. Nobody is refused, and nothing is lost.
+// TestMasterKeyRotationAmongSignIns: people sign in, an integration and a webhook
+// get new secrets, and two rotations at once seal everything anew. Nobody is
+// refused, and nothing is lost.
 func TestMasterKeyRotationAmongSignIns(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.svc = w.under(t, oldMaster)
 		p, elsewhere := w.place(t, provisioning.Settings{}), w.place(t, provisioning.Settings{})
+		h := elsewhere.hook(t)
 		instances := []*provisioning.Service{w.under(t, newMaster, oldMaster), w.under(t, newMaster, oldMaster)}
-		for range 20 {
+		for range 10 {
 			p.install(t, provisioning.Settings{})
 		}
+		hooks := w.webhooks(w.store, h.to)
 		const added = 4
-		together(4+added, func(i int) {
+		together(4+2*added, func(i int) {
 			s := instances[i%2]
 			switch {
 			case i < 2:
@@ -205,11 +210,15 @@ func TestMasterKeyRotationAmongSignIns(t *testing.T) {
 					t.Errorf("RotateMasterKey: %v", err)
 				}
 			case i < 4:
-				for k := range 10 {
+				for k := range 5 {
 					c := claims{"sub": fmt.Sprint(i, k), "email": fmt.Sprintf("p%d-%d@example.com", i, k), "iat": p.clock.now().Unix()}
 					if _, err := p.open(t, s, c); err != nil {
 						t.Errorf("sign-in: %v", err)
 					}
+				}
+			case i < 4+added:
+				if _, err := hooks.Roll(t.Context(), h.tenant.ID, h.Webhook.ID, time.Hour, byAPI); err != nil {
+					t.Errorf("Roll: %v", err)
 				}
 			default:
 				if _, _, err := s.AddKey(t.Context(), elsewhere.tenant, elsewhere.ID, provisioning.NewKey{}, byAPI); err != nil {
@@ -219,12 +228,17 @@ func TestMasterKeyRotationAmongSignIns(t *testing.T) {
 		})
 		p.rotate(t, instances[0])
 		w.svc = w.under(t, newMaster)
-		wantSame(t, "after", lasting(t, w.svc), fmt.Sprintf("present %d", 1+1+20+1+added))
+		wantSame(t, "after", lasting(t, w.svc), fmt.Sprintf("present %d", 1+1+10+1+added+1+added))
 		p.enter(t, p.anna(nil))
 		elsewhere.enter(t, elsewhere.anna(nil))
 		found, err := w.svc.TrySecrets(t.Context(), elsewhere.tenant)
 		if err != nil || found.Opened != 1+added || len(found.Elsewhere)+len(found.Broken) > 0 {
 			t.Errorf("TrySecrets: got %+v, %v, want %d opened", found, err, 1+added)
+		}
+		h.hooks = w.webhooks(w.store, h.to)
+		got := h.work(t)
+		if len(got) == 0 || len(strings.Fields(got[0].header.Get("webhook-signature"))) != 1+added {
+			t.Errorf("deliveries: got %v, want some, with %d signatures", got, 1+added)
 		}
 	})
 }

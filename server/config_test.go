@@ -39,6 +39,7 @@ func TestLoadConfig(t *testing.T) {
 	t.Parallel()
 	defaults := Config{
 		Listen: "127.0.0.1:8080", DataDir: "./data", Env: Development, DrainTimeout: 20 * time.Second,
+		Rates: handlers.UsualRates{Client: 200, APIConnection: 1000, APIKey: 100, SCIM: 50},
 	}
 	with := func(change func(c *Config)) Config {
 		c := defaults
@@ -72,6 +73,7 @@ func TestLoadConfig(t *testing.T) {
 				},
 				Env: Production, DrainTimeout: 90 * time.Second, DrainDelay: 3 * time.Second,
 				OutboundAllow: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("::1/128")},
+				Rates:         handlers.UsualRates{Client: 200, APIConnection: 1000, APIKey: 100, SCIM: 50},
 			},
 		},
 		{
