@@ -87,7 +87,7 @@ func (a *App) connection(c *gin.Context) (tokens.Caller, url.Values, error) {
 func connectFault(err error) error {
 	switch {
 	case errors.Is(err, tokens.ErrTooManyFailures):
-		return &provisioning.Refusal{Reason: provisioning.RateLimited, Detail: err.Error()}
+		return &Fault{Code: Code(provisioning.RateLimited), Public: "Wrong secrets came too often under this name. A right one is good all the same.", Err: err}
 	case errors.Is(err, tokens.ErrInvalidClient):
 		return &Fault{Code: OAuthInvalidClient, Err: err}
 	}

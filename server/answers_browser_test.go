@@ -71,6 +71,7 @@ func TestAnswersInBrowser(t *testing.T) {
 		{"client-made", "/admin/tokens/clients/new?as=machine", "/admin/tokens/clients", fields{"name": "Made in a browser"}, 200},
 		{"client-refused", "/admin/tokens/clients/new?as=web", "/admin/tokens/clients", fields{"client_id": "a b", "access_token_life": "1"}, 422},
 		{"client-not-changed", client, client, fields{"name": ""}, 422},
+		{"client-rate-refused", client, client, fields{"rate": "100001"}, 422},
 		{"client-not-deleted", client + "/delete", client + "/delete", nil, 422},
 		{"client-secret-made", client, client + "/secrets", nil, 200},
 		{"organization-made", "/admin/tokens/organizations/new?parent=acme", "/admin/tokens/organizations", fields{"name": "made"}, 200},
