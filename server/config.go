@@ -137,7 +137,7 @@ var settings = []setting{
 	},
 	{
 		name: "REDIS_URL", secret: true,
-		doc: "Redis 6.2 or newer, for sessions: redis://:password@host:6379/0, or rediss:// with TLS. Empty: sessions in the SQLite file.",
+		doc: "Redis 6.2 or newer, for sessions: redis://:password@host:6379/0, or rediss:// with TLS; redis://:password@node1,node2,node3 for a Cluster; redis://:password@sentinel1,sentinel2,sentinel3/0?master=name for Sentinel. Empty: sessions in the SQLite file.",
 		set: setRedisURL,
 	},
 	{

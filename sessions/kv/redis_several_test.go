@@ -1,6 +1,7 @@
 package kv_test
 
 import (
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -114,5 +115,64 @@ func TestNewMaster(t *testing.T) {
 	}
 	if err := eventually(t, touch); err != nil {
 		t.Errorf("with a new master: got %v, want all well", err)
+	}
+}
+
+// TestRefusals: a server that will not do as asked is a fault, never "there is no
+// session" and never success.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	if !testenv.HasRedis() {
+		return
+	}
+	for name, test := range map[string]struct {
+		server func(t *testing.T) *testenv.RedisNode
+		reads  bool // Get is answered
+	}{
+		"too few replicas": {func(t *testing.T) *testenv.RedisNode { return testenv.NewRedis(t, "min-replicas-to-write 1") }, true},
+		"full": {func(t *testing.T) *testenv.RedisNode {
+			n := testenv.NewRedis(t)
+			n.Must(t, "CONFIG", "SET", "maxmemory", "1")
+			return n
+		}, true},
+		"replica": {func(t *testing.T) *testenv.RedisNode { return testenv.NewReplica(t, testenv.NewRedis(t)) }, true},
+		"replica of a lost master": {func(t *testing.T) *testenv.RedisNode {
+			master := testenv.NewRedis(t)
+			n := testenv.NewReplica(t, master, "replica-serve-stale-data no")
+			master.Kill(t)
+			return n
+		}, false},
+		"Cluster without its slots": {func(t *testing.T) *testenv.RedisNode { return testenv.NewRedis(t, "cluster-enabled yes") }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := test.server(t)
+			store, err := kv.OpenRedis(server.URL(), kv.DefaultPrefix, time.Now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = store.Close() })
+			get := func() error { _, _, err := store.Get(t.Context(), "t", kv.Key{1}); return err }
+			if !test.reads { // the replica notices a moment later
+				if err := eventually(t, func() error {
+					if get() == nil {
+						return errors.New("no error")
+					}
+					return nil
+				}); err != nil {
+					t.Errorf("Get: got %v, want one", err)
+				}
+			} else if err := get(); err != nil {
+				t.Errorf("Get: got %v, want an answer", err)
+			}
+			_, _, _, put := store.Put(t.Context(), "t", "u", kv.Key{1}, []byte("v"), time.Hour, "i", kv.Key{})
+			for call, err := range map[string]error{
+				"Put": put, "Retire": store.Retire(t.Context(), "t", "u", 1), "Raise": store.Raise(t.Context(), "t", "i", 1),
+			} {
+				if err == nil {
+					t.Errorf("%s: got no error, want one", call)
+				}
+			}
+		})
 	}
 }
