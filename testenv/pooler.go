@@ -39,7 +39,8 @@ func PooledDSN(t testing.TB) (pooled, direct string) {
 		t.Fatalf("creating a database: %v", err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), dropLimit)
+		// It writes everything to disk first.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 6*dropLimit)
 		defer cancel()
 		if err := execute(ctx, base.String(), "DROP DATABASE "+pq.QuoteIdentifier(name)+" WITH (FORCE)"); err != nil {
 			t.Errorf("dropping database %s: %v", name, err)

@@ -207,7 +207,7 @@ func TestFaults(t *testing.T) {
 // TestPostgresFaults are those that only a server has.
 func TestPostgresFaults(t *testing.T) {
 	t.Parallel()
-	if !testenv.HasPostgres() {
+	if !testenv.HasPostgres() || testenv.UsesPooler() { // which takes no parameters of a session
 		return
 	}
 	db := storetest.New(t, testenv.Postgres)

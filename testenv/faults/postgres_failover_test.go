@@ -43,13 +43,14 @@ func newPair(t *testing.T, people int, more ...string) *pair {
 func (p *pair) failsOver(t *testing.T, _ *world) func() {
 	done := make(chan struct{})
 	time.AfterFunc(lasts/2, func() {
-		defer close(done)
 		p.postgres.crash(t)
 		p.crashed = time.Now()
-		time.Sleep(lasts / 4) // there is no primary for that long
-		if err := p.standby.sql("SELECT pg_promote()"); err != nil {
-			t.Error(err)
-		}
+		time.AfterFunc(lasts/4, func() { // there is no primary for that long
+			defer close(done)
+			if err := p.standby.sql("SELECT pg_promote()"); err != nil {
+				t.Error(err)
+			}
+		})
 	})
 	return func() {
 		<-done
