@@ -31,8 +31,8 @@ bench-micro: ## the micro-benchmarks, ten times, beside those of the last time (
 fuzz: ## every fuzz target, each for FUZZTIME (default 20s)
 	bash .ci/fuzz
 
-faults: ## break what Usher rests on, the long form (its short form is part of make test)
-	$(LAUNCH) -- go test ./testenv/faults -count=1 -v -timeout=120m -long
+faults: ## break what Usher rests on, the long form, or a part of it (RUN=Balanced); the short form is in make test
+	$(LAUNCH) -- go test ./testenv/faults -count=1 -v -timeout=120m -long -run '$(RUN)'
 
 soak: ## sign people in for 20 minutes; memory, goroutines and descriptors stay flat
 	$(LAUNCH) -- go test ./testenv/faults -count=1 -v -timeout=60m -run 'TestSoak$$' -soak 20m

@@ -14,6 +14,9 @@
 //	go test ./testenv/faults          the short form, under two minutes
 //	go test ./testenv/faults -long    more of everything, and the rows that take long
 //
+// With -long the version before (-before, a commit) is built and runs beside this
+// one, and so is a program whose clock can be stepped.
+//
 // Without Postgres and Redis in the environment (see testenv) the rows of the
 // embedded store run alone.
 package faults

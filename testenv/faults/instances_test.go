@@ -37,6 +37,9 @@ func (w *world) balanced(t *testing.T, b balancer, instances ...*usher) {
 	defer func() { w.doors = nil }()
 
 	w.anyInstance(t, instances)
+	if b.asks {
+		w.storeAway(t)
+	}
 	for _, how := range []struct {
 		name   string
 		end    func(*usher, *testing.T)
@@ -92,6 +95,23 @@ func (w *world) balanced(t *testing.T, b balancer, instances ...*usher) {
 			t.Logf("the log ends:\n%s", u.lastWords())
 		}
 	}
+}
+
+// storeAway takes Postgres away from all instances for longer than the balancer
+// takes to notice: it goes on asking them. Sessions are checked, and each 503 is
+// Usher's own (see checkUnavailable).
+func (w *world) storeAway(t *testing.T) {
+	t.Helper()
+	w.ready(t, 20*time.Second)
+	w.toPostgres.set(wire{refuse: true})
+	stop := make(chan struct{})
+	time.AfterFunc(2*lasts, func() { close(stop) })
+	s := w.rush(w.people, 2, stop)
+	w.toPostgres.set(wire{})
+	if s.total() != s.total(503, 204) || s.total(204) == 0 {
+		t.Errorf("got %v without Postgres, want 503, and 204 for some sessions", s)
+	}
+	w.ready(t, 20*time.Second)
 }
 
 // anyInstance: what is done through the balancer, wherever, counts at each.

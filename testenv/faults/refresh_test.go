@@ -143,7 +143,7 @@ func (l *ledger) rotate(r *refresher, s *seen) {
 	for deadline := time.Now().Add(30 * time.Second); ; {
 		var group sync.WaitGroup
 		var mu sync.Mutex
-		successors := map[string]bool{}
+		successors, refused := map[string]bool{}, false
 		for range 3 {
 			group.Go(func() {
 				a, token := l.ask(r.client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {newest}})
@@ -160,6 +160,9 @@ func (l *ledger) rotate(r *refresher, s *seen) {
 				case 0:
 				default:
 					l.violate("I9: the refresh of %s of %s: got %v", r.name, r.at.host, a)
+					mu.Lock()
+					refused = true
+					mu.Unlock()
 				}
 			})
 		}
@@ -169,6 +172,9 @@ func (l *ledger) rotate(r *refresher, s *seen) {
 		}
 		for token := range successors {
 			r.tokens = append(r.tokens, token)
+			return
+		}
+		if refused {
 			return
 		}
 		if time.Now().After(deadline) {
