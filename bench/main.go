@@ -89,7 +89,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.IntVar(&o.rounds, "rounds", 3, "rounds, each of which measures everything once")
 	connections := flags.String("connections", "", "how many connections to measure with (default 1,16, quick 16)")
 	only := flags.String("only", "", "measure only rows whose name matches this `expression`")
-	flags.StringVar(&o.profile, "profile", "", "measure only one row (-only; else unchanged sign-ins) and write a CPU profile of the server to this `file`")
+	flags.StringVar(&o.profile, "profile", "", "measure only one row (-only; else unchanged sign-ins) and write a CPU profile of the server to this `file`, and one of what it allocates beside it")
 	flags.BoolVar(&o.keep, "keep", false, "leave the loaded database on the server, and begin with a copy of it the next time")
 	flags.StringVar(&o.page, "into", "", "write the results into this `page`, between its marks, instead of printing them")
 	flags.BoolVar(&o.json, "json", false, "print the results as JSON")
