@@ -47,6 +47,7 @@ type Redis struct {
 
 	pipelines sync.Pool // of redis.Pipeliner, empty
 	puttings  sync.Pool // of *putting
+	gettings  sync.Pool // of *getting
 	tenants   sync.Map  // of *tenantGenerations, by tenant
 }
 
@@ -147,19 +148,22 @@ func (r *Redis) Get(ctx context.Context, tenant string, key Key) ([]byte, map[st
 	if err := checkIDs(tenant); err != nil {
 		return nil, nil, fmt.Errorf("kv: get: %w", err)
 	}
-	var value *redis.StringCmd
+	var get *getting
 	var scores *redis.ZSliceCmd
 	err := r.retry(ctx, func(p redis.Pipeliner) {
-		value, scores = p.Get(ctx, r.valueKey(tenant, key)), r.askGenerations(ctx, p, tenant)
+		get = r.getting(r.valueKey(tenant, key))
+		_ = p.Process(ctx, get.cmd) // only remembers it
+		scores = r.askGenerations(ctx, p, tenant)
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("kv: get: %w", err)
 	}
+	found, _ := get.cmd.Bytes() // nil when there is none: every other fault has been dealt with
+	r.gettings.Put(get)
 	generations, err := r.generations(tenant, scores)
 	if err != nil {
 		return nil, nil, fmt.Errorf("kv: get: %w", err)
 	}
-	found, _ := value.Bytes() // nil when there is none: every other fault has been dealt with
 	return found, generations, nil
 }
 
