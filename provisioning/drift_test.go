@@ -306,7 +306,7 @@ func TestClaimVanishes(t *testing.T) {
 			t.Errorf("got alerts %+v, want none as the claim is back", got)
 		}
 		p.clock.advance(8 * 24 * time.Hour)
-		p.svc.WatchClaims(t.Context())
+		p.svc.ForgetSpent(t.Context())
 		if got := p.db.Rows(t, `SELECT count(*) FROM claim_counts`); got[0] != "0" {
 			t.Errorf("got %s counts after a week, want none", got[0])
 		}
