@@ -135,6 +135,7 @@ func beforeSignIn(i *instance) []string {
 // unlinked are pages and forms that nothing leads to in an instance that is
 // well.
 var unlinked = []string{
+	"/admin/",                                                       // only typed by hand: it leads to /admin
 	"/admin/account/passkeys/*more", "/admin/sign-in/passkey/*more", // held by TestPasskeyInBrowser, which has a passkey
 	"/admin/sign-in/oidc", "/admin/sign-in/oidc/*more", // only where a provider is configured
 	"/admin/alerts/:id",               // only when the drift guard has held something

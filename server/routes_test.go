@@ -131,7 +131,7 @@ func TestMethods(t *testing.T) {
 		}
 	}
 	for _, path := range []string{
-		"/debug/pprof/", "/debug/vars", "/metrics", "/auth/assets/", "/auth/assets/../server/main.go", "/assets/", "/.env", "/admin/", "/auth/session/", "//auth/session",
+		"/debug/pprof/", "/debug/vars", "/metrics", "/auth/assets/", "/auth/assets/../server/main.go", "/assets/", "/.env", "/auth/session/", "//auth/session",
 		"/AUTH/SESSION", "/auth/callback/jwt-auth/", "/auth/assets/%2e%2e/%2e%2e/etc/passwd",
 	} {
 		a, _ := i.raw(t, "GET "+path+" HTTP/1.1")
