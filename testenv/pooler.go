@@ -48,10 +48,13 @@ func PooledDSN(t testing.TB) (pooled, direct string) {
 	})
 	own := *base
 	own.Path = "/" + name
-	// As docs/scaling.md has it: a pooler passes on no settings of ours.
-	for _, limit := range []string{"statement_timeout = '5s'", "lock_timeout = '2s'", "idle_in_transaction_session_timeout = '10s'"} {
-		if err := execute(t.Context(), base.String(), "ALTER DATABASE "+pq.QuoteIdentifier(name)+" SET "+limit); err != nil {
-			t.Fatalf("%s: %v", limit, err)
+	for _, setting := range []string{
+		// As docs/scaling.md has it: a pooler passes on no settings of ours.
+		"statement_timeout = '5s'", "lock_timeout = '2s'", "idle_in_transaction_session_timeout = '10s'",
+		"synchronous_commit = on", // servers that are there for tests may have it off
+	} {
+		if err := execute(t.Context(), base.String(), "ALTER DATABASE "+pq.QuoteIdentifier(name)+" SET "+setting); err != nil {
+			t.Fatalf("%s: %v", setting, err)
 		}
 	}
 	address := newPooler(t, program, &own)
