@@ -8,11 +8,11 @@ import (
 const (
 	// garbage is how much of it may gather, in percent of what is in use,
 	// before it is collected: memory for time.
-	garbage = 300
+	garbage = 250
 	// ballast is allocated and never touched, so that it takes addresses and no
 	// memory. It counts as used all the same: where that is a few MB, the
-	// collector would run ten times a second, and so it lets some 35 MB gather.
-	ballast = 6 << 20 // bytes
+	// collector would run ten times a second, and so it lets some 25 MB gather.
+	ballast = 5 << 20 // bytes
 )
 
 // relaxCollector returns what has to be kept as long as it is to hold. GOGC in

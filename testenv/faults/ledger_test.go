@@ -22,6 +22,8 @@ type ledger struct {
 	again   bool // whoever stands between may present a link twice
 	tenants []*tenant
 	people  []*person
+	// ended says that links were used so long ago that they may be forgotten.
+	ended bool
 
 	mu         sync.Mutex
 	violations []string

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -144,8 +145,13 @@ func (l *ledger) scanPeople(t *testing.T, db *sql.DB) {
 	if len(found) > len(l.people) {
 		l.violate("I7: got %d people, want at most %d", len(found), len(l.people))
 	}
-	if got := rows(t, db, `SELECT count(*) FROM used_tokens`)[0][0]; got != fmt.Sprint(used) {
-		l.violate("I3: got %s used tokens, want the %d that were accepted", got, used)
+	least := used
+	if l.ended {
+		least = len(l.people) // the newest of each
+	}
+	kept, err := strconv.Atoi(rows(t, db, `SELECT count(*) FROM used_tokens`)[0][0])
+	if err != nil || kept > used || kept < least {
+		l.violate("I3: got %d used tokens, %v, want %d to %d, as were accepted", kept, err, least, used)
 	}
 }
 

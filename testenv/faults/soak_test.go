@@ -21,6 +21,7 @@ func TestSoak(t *testing.T) {
 		t.Fatal("got no Postgres and Redis, want them: run it with make soak")
 	}
 	w := newWorld(t, 200)
+	w.ended = *soak > 3*time.Minute // the life of a link
 	stop := make(chan struct{})
 	answers := make(chan *seen)
 	go func() { answers <- pacedRush(w.ledger, stop) }()
