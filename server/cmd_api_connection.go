@@ -193,7 +193,7 @@ func newConnectionChange(p program, host *string) *cobra.Command {
 	c := changeConnection(p, host, &cobra.Command{
 		Use: "change NAME [--display-name TEXT] [--rate N]", Short: "Change what people call an API connection, or its rate; its name stays", Args: oneName,
 	}, func(c *cobra.Command, t commandTenant, n tokens.Connection, _ []string) (tokens.Connection, error) {
-		wish := tokens.ConnectionSettings{Rate: rateGiven(c, &rate)}
+		wish := tokens.ConnectionSettings{Rate: changed(c, "rate", &rate)}
 		if wish.Rate == nil || c.Flags().Changed("display-name") {
 			wish.DisplayName = &shown
 		}

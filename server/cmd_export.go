@@ -17,10 +17,8 @@ func newExport(p program) *cobra.Command {
 		Long: "Writes what one tenant has as JSON lines, for other programs. To move or keep an installation, with\n" +
 			"everything in it, there is “usher backup”; what administrators did is in “usher audit export”.",
 		Example: "  usher export users users.jsonl\n  usher export catalog - | ssh other usher import catalog -",
-		Args:    unknownCommand,
-		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	host := c.PersistentFlags().String("host", "", "a host of the tenant meant (default: the tenant without hosts)")
+	host := family(c)
 	c.AddCommand(newExportUsers(p, host), newExportCatalog(p, host))
 	return c
 }

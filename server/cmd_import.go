@@ -20,10 +20,8 @@ func newImport(p program) *cobra.Command {
 		Use:     "import",
 		Short:   "Read groups and credits from a file",
 		Example: "  usher import catalog --check catalog.csv\n  usher import catalog catalog.csv",
-		Args:    unknownCommand,
-		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	host := c.PersistentFlags().String("host", "", "a host of the tenant meant (default: the tenant without hosts)")
+	host := family(c)
 	c.AddCommand(newImportCatalog(p, host))
 	return c
 }

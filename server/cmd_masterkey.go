@@ -1,11 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -83,30 +81,21 @@ func othersNeeded(keys []provisioning.MasterKeyUse) error {
 }
 
 func printMasterKeys(w io.Writer, keys []provisioning.MasterKeyUse, asJSON bool) error {
-	if asJSON {
-		encoder := json.NewEncoder(w)
-		for _, k := range keys {
-			if err := encoder.Encode(listedMasterKey(k)); err != nil {
-				return err
+	return printList(w, keys, asJSON,
+		func(k provisioning.MasterKeyUse) any { return listedMasterKey(k) },
+		"KEY ID\tSTATE\tLASTING VALUES\tPASSING VALUES",
+		func(k provisioning.MasterKeyUse) []any {
+			id, state := k.ID, "missing"
+			switch {
+			case k.ID == "":
+				id, state = "none", "damaged"
+			case k.Present:
+				state = "present"
+			case k.Configured:
+				state = "previous"
 			}
-		}
-		return nil
-	}
-	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "KEY ID\tSTATE\tLASTING VALUES\tPASSING VALUES")
-	for _, k := range keys {
-		state := "missing"
-		switch {
-		case k.ID == "":
-			k.ID, state = "none", "damaged"
-		case k.Present:
-			state = "present"
-		case k.Configured:
-			state = "previous"
-		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%d\n", k.ID, state, k.Lasting, k.Passing)
-	}
-	return table.Flush()
+			return []any{id, state, k.Lasting, k.Passing}
+		})
 }
 
 func newMasterKeyRotate(p program) *cobra.Command {

@@ -15,14 +15,6 @@ func rateFlag(c *cobra.Command, rate *int64) {
 	c.Flags().Int64Var(rate, "rate", store.UsualRate, "requests a second that one server takes, and ten seconds' worth at once; 0 = any number, -1 = as the server's settings say")
 }
 
-// rateGiven is the flag's value, or nil.
-func rateGiven(c *cobra.Command, rate *int64) *int64 {
-	if !c.Flags().Changed("rate") {
-		return nil
-	}
-	return rate
-}
-
 func newAPIKeyChange(p program, host *string) *cobra.Command {
 	var rate int64
 	c := &cobra.Command{
@@ -30,7 +22,7 @@ func newAPIKeyChange(p program, host *string) *cobra.Command {
 		Short: "Change how often a key may be used",
 		Args:  oneArgument,
 		RunE: func(c *cobra.Command, args []string) error {
-			if rateGiven(c, &rate) == nil {
+			if changed(c, "rate", &rate) == nil {
 				return usageError(c, errors.New("name the rate: --rate N"))
 			}
 			return p.withTenant(c.Context(), *host, func(t commandTenant) error {

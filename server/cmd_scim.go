@@ -72,7 +72,7 @@ func newSCIMChange(p program, host *string) *cobra.Command {
 		Args:  oneArgument,
 		RunE: func(c *cobra.Command, args []string) error {
 			return p.withTenant(c.Context(), *host, func(t commandTenant) error {
-				wish := provisioning.SCIMSettings{Rate: rateGiven(c, &rate)}
+				wish := provisioning.SCIMSettings{Rate: changed(c, "rate", &rate)}
 				if wish.Rate == nil || c.Flags().Changed("subject") {
 					wish.Subject = &subject
 				}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"strings"
 	"testing"
 )
@@ -21,25 +20,12 @@ func TestOrganizationsAreFoundByKeys(t *testing.T) {
 		{"all", organizationQuery + organizationsAfter, []any{"t", "", 3}, []string{"organizations_place (tenant_id=? AND <expr>>?)"}, false},
 		{"below", organizationQuery + organizationsBelow, []any{"t", "", 3, "b"}, []string{"organizations_place (tenant_id=? AND <expr>>? AND <expr><?)"}, false},
 	} {
-		rows, err := s.read.QueryxContext(t.Context(), "EXPLAIN QUERY PLAN "+test.query, test.args...)
-		if err != nil {
-			t.Fatalf("%s: %v", test.name, err)
-		}
-		var steps []string
-		for rows.Next() {
-			var id, parent, unused int
-			var step string
-			if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
-				t.Fatal(err)
-			}
+		steps := planOf(t, s, test.query, test.args...)
+		for _, step := range steps {
 			// What was found, and the list in the parameter, are read as a whole.
 			if rest, scan := strings.CutPrefix(step, "SCAN "); scan && rest != "up" && !strings.HasPrefix(rest, "json_each") {
 				t.Errorf("%s: got %q, want a search by a key", test.name, step)
 			}
-			steps = append(steps, step)
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			t.Fatal(err)
 		}
 		plan := strings.Join(steps, "\n")
 		for _, want := range test.wants {

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,20 +30,9 @@ func emptySQLite(t *testing.T) *Store {
 func TestStateIsFoundByKeys(t *testing.T) {
 	t.Parallel()
 	s := emptySQLite(t)
-	rows, err := s.read.QueryxContext(t.Context(), "EXPLAIN QUERY PLAN "+s.dialect.stateQuery(),
+	steps := planOf(t, s, s.dialect.stateQuery(),
 		"tenant", "integration", "subject", "email", "[]", "[]", []byte{1}, []byte{2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = rows.Close() }()
-	var steps []string
-	for rows.Next() {
-		var id, parent, unused int
-		var step string
-		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
-			t.Fatal(err)
-		}
-		steps = append(steps, step)
+	for _, step := range steps {
 		// "who" and the lists in the parameters are read as a whole.
 		if rest, scan := strings.CutPrefix(step, "SCAN "); scan && rest != "who" && rest != "CONSTANT ROW" &&
 			!strings.HasPrefix(rest, "json_each") {
@@ -53,9 +41,6 @@ func TestStateIsFoundByKeys(t *testing.T) {
 		if strings.HasPrefix(step, "SEARCH m ") && !strings.Contains(step, "(user_id=?") {
 			t.Errorf("got %q, want memberships found by their user", step)
 		}
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
 	}
 	if len(steps) < 20 {
 		t.Errorf("got %d steps, want the whole plan: %q", len(steps), steps)
@@ -85,22 +70,7 @@ func TestUsersAreListedByIndexes(t *testing.T) {
 	} {
 		test.query.Limit = 51
 		query, args := s.dialect.userQuery("tenant", test.query)
-		rows, err := s.read.QueryxContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var steps []string
-		for rows.Next() {
-			var id, parent, unused int
-			var step string
-			if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
-				t.Fatal(err)
-			}
-			steps = append(steps, step)
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			t.Fatal(err)
-		}
+		steps := planOf(t, s, query, args...)
 		plan := strings.Join(steps, "\n")
 		sorts := strings.Contains(plan, "TEMP B-TREE FOR ORDER BY")
 		if !strings.Contains(plan, test.index) || strings.Contains(plan, "SCAN ") || sorts && !test.sorts {

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"strings"
 	"testing"
 )
@@ -33,22 +32,7 @@ func TestPresentedIsFoundByKeys(t *testing.T) {
 			map[string]string{"u": "(id=?", "m": "(user_id=?", "g": "(id=?"},
 		},
 	} {
-		rows, err := s.read.QueryxContext(t.Context(), "EXPLAIN QUERY PLAN "+test.query, test.args...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var steps []string
-		for rows.Next() {
-			var id, parent, unused int
-			var step string
-			if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
-				t.Fatal(err)
-			}
-			steps = append(steps, step)
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			t.Fatal(err)
-		}
+		steps := planOf(t, s, test.query, test.args...)
 		plan := strings.Join(steps, "\n")
 		if strings.Contains(plan, "SCAN ") {
 			t.Errorf("%s: got the plan\n%s\nwant no scan", name, plan)

@@ -180,7 +180,10 @@ func (w *world) comeAndGo(p *person, out *signedOut, stop <-chan struct{}) {
 		}
 		a := w.present(p, p.current())
 		if a.status != http.StatusSeeOther {
-			time.Sleep(again)
+			select {
+			case <-stop:
+			case <-time.After(again):
+			}
 			continue
 		}
 		a = w.usher.send(http.MethodPost, p.at.host, "/auth/logout", "", "Cookie: "+p.cookie)

@@ -262,3 +262,12 @@ func eventually(t *testing.T, within time.Duration, want string, ask func() erro
 		<-tick.C
 	}
 }
+
+// twice starts a second instance on the same stores. People come to the two by turns.
+func (w *world) twice(t *testing.T) {
+	t.Helper()
+	second := w.usher.twin()
+	second.start(t)
+	t.Cleanup(func() { second.stop(t) })
+	w.doors = []*door{&w.usher.door, &second.door}
+}

@@ -38,10 +38,7 @@ func TestRefreshed(t *testing.T) {
 		return
 	}
 	w := newWorld(t, 2)
-	second := w.usher.twin()
-	second.start(t)
-	t.Cleanup(func() { second.stop(t) })
-	w.doors = []*door{&w.usher.door, &second.door}
+	w.twice(t)
 	var all []*refresher
 	for _, at := range w.tenants {
 		c := w.addClient(t, at)

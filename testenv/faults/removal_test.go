@@ -38,10 +38,7 @@ func TestEnded(t *testing.T) {
 		return
 	}
 	w := newWorld(t, 2)
-	second := w.usher.twin()
-	second.start(t)
-	t.Cleanup(func() { second.stop(t) })
-	w.doors = []*door{&w.usher.door, &second.door}
+	w.twice(t)
 	for _, limp := range limps {
 		rounds := map[bool]int{false: limp.short, true: limp.long}[*long]
 		if rounds == 0 {
