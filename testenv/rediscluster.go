@@ -41,13 +41,8 @@ func NewRedisCluster(t testing.TB, masters, replicas int, down time.Duration, mo
 		})
 	}
 	c.await(t, "cluster_state:ok")
-	for _, node := range c.Nodes[masters:] {
-		awaitRedis(t, "a replica that follows", func() error {
-			if role := node.Must(t, "ROLE"); !strings.Contains(role, "\nconnected\n") {
-				return fmt.Errorf("role %q", role)
-			}
-			return nil
-		})
+	for i, node := range c.Nodes[masters:] {
+		node.awaitFollowing(t, c.Nodes[i%masters])
 	}
 	awaitRedis(t, "replicas in everybody's table", func() error {
 		for _, node := range c.Nodes {

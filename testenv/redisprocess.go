@@ -65,14 +65,23 @@ func NewReplica(t testing.TB, of *RedisNode, more ...string) *RedisNode {
 	t.Helper()
 	lines := append([]string{fmt.Sprintf("replicaof 127.0.0.1 %d", of.Port)}, more...)
 	n := newRedisNode(t, freePorts(t, 1, false)[0], of.Password, false, lines...)
-	awaitRedis(t, "a replica that follows", func() error {
-		role, err := n.Ask("ROLE")
-		if err == nil && !strings.Contains(role, "\nconnected\n") {
-			err = fmt.Errorf("role %q", role)
-		}
-		return err
-	})
+	n.awaitFollowing(t, of)
 	return n
+}
+
+// awaitFollowing waits until n says that it follows master, and master that n does:
+// it says so only when n has first confirmed something, a moment later.
+func (n *RedisNode) awaitFollowing(t testing.TB, master *RedisNode) {
+	t.Helper()
+	for node, line := range map[*RedisNode]string{n: "connected", master: strconv.Itoa(n.Port)} {
+		awaitRedis(t, "a replica that follows", func() error {
+			role, err := node.Ask("ROLE")
+			if err == nil && !strings.Contains(role, "\n"+line+"\n") {
+				err = fmt.Errorf("no line %q in role %q", line, role)
+			}
+			return err
+		})
+	}
 }
 
 // Address is where it listens.

@@ -133,7 +133,8 @@ func TestDebtsArePaid(t *testing.T) {
 	if _, _, _, err := store.Put(ctx, tenant, user, key, []byte("v"), time.Hour, integration, kv.Key{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Raise(ctx, tenant, integration, 0); err != nil { // waits until the replica has everything
+	// Once this is confirmed the replica has everything.
+	if err := eventually(t, func() error { return store.Raise(ctx, tenant, integration, 0) }); err != nil {
 		t.Fatal(err)
 	}
 	// The replica goes on with what it has: what comes from now on is lost to it.
