@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -126,6 +127,7 @@ func (g *gatherer[Q, A]) land() {
 func (g *gatherer[Q, A]) flyOn(next []*passenger[Q, A]) {
 	for ; len(next) > 0; next = g.board() {
 		g.fly(next)
+		runtime.Gosched() // those who are ready to run get as far as this first, and come along
 	}
 }
 
