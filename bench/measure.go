@@ -49,7 +49,7 @@ func newStand(ctx context.Context, o options, databaseURL, redisURL string) (s *
 		return nil, err
 	}
 	s.Machine = describe()
-	if s.Postgres, err = s.server.ask(ctx, "SELECT current_setting('server_version') || ', fsync ' || current_setting('fsync')"); err != nil {
+	if s.Postgres, err = s.server.ask(ctx, "SELECT current_setting('server_version') || ', fsync ' || current_setting('fsync') || ', shared_buffers ' || current_setting('shared_buffers')"); err != nil {
 		return nil, err
 	}
 	if s.postmaster, err = s.server.postmaster(ctx); err != nil {
@@ -83,7 +83,7 @@ func measureAll(ctx context.Context, o options, databaseURL, redisURL string) (_
 	defer func() { err = errors.Join(err, s.close()) }()
 	r := &report{platform: s.platform, Begun: begun.UTC().Truncate(time.Second), People: o.users, Rounds: o.rounds, Seconds: o.seconds}
 
-	if strings.HasSuffix(s.Postgres, "fsync off") {
+	if strings.Contains(s.Postgres, "fsync off") {
 		r.Notes = append(r.Notes, "this Postgres flushes nothing to disk (fsync is off): first and changed sign-ins are faster than they would be")
 	}
 	busy, err := busyCores(time.Second)

@@ -57,7 +57,7 @@ const (
 type options struct {
 	with    []string // names of needs
 	install bool     // install what is missing
-	durable bool     // Postgres syncs its commits to disk
+	durable bool     // Postgres syncs its commits to disk, and has a quarter of the memory
 	data    string   // folder in which Postgres's data stays; "" = they are removed
 	partner bool     // find what partners run their signing code with
 	command []string
@@ -70,7 +70,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	with := flags.String("with", "postgres,redis,chromium,nginx,caddy,haproxy,pgbouncer,cc", "what the command needs")
 	noInstall := flags.Bool("no-install", false, "say what is missing, install nothing")
 	flags.BoolVar(&o.partner, "partners", false, "find, or install, what partners sign links with: Python, Ruby, PHP, Node.js")
-	flags.BoolVar(&o.durable, "durable", false, "let Postgres sync its commits to disk, for measurements")
+	flags.BoolVar(&o.durable, "durable", false, "let Postgres sync its commits to disk and take a quarter of the memory, for measurements")
 	flags.StringVar(&o.data, "data", "", "leave Postgres's data in this `folder`, and go on with them the next time")
 	flags.Usage = func() {
 		fmt.Fprintln(out, "usage: go run ./testenv/launch [flags] -- command [arguments]")

@@ -56,3 +56,12 @@ func signalGroup(cmd *exec.Cmd, s syscall.Signal) error {
 	}
 	return nil
 }
+
+// memory is how many bytes the machine has, or 0.
+func memory() uint64 {
+	var info syscall.Sysinfo_t
+	if syscall.Sysinfo(&info) != nil {
+		return 0
+	}
+	return uint64(info.Totalram) * uint64(info.Unit) //nolint:unconvert // not 64 bits everywhere
+}
