@@ -52,7 +52,7 @@ func Run(t *testing.T, open Open) {
 			t.Parallel()
 			store, advance := open(t)
 			test.run(t, &subject{
-				Store: store, advance: advance, t: t, ctx: t.Context(),
+				Store: patient{store}, advance: advance, t: t, ctx: t.Context(),
 				tenant: uuid.NewString(), user: uuid.NewString(), integration: uuid.NewString(),
 			})
 		})
