@@ -1,14 +1,11 @@
 package store
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/jmoiron/sqlx"
 )
 
 // TestCheckpoint: after many small writes the file has them, without what lies
@@ -143,7 +140,7 @@ func TestHold(t *testing.T) {
 		}
 		s.shared.hold() // nobody is there
 		s.shared.next()
-		if err := s.inShared(t.Context(), func(context.Context, *sqlx.Tx) error { return nil }); err != nil {
+		if err := s.inShared(t.Context(), func(*sharedTx) error { return nil }); err != nil {
 			t.Errorf("afterwards: %v", err)
 		}
 	})

@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"time"
-
-	"github.com/jmoiron/sqlx"
 )
 
 // insertAndCount is the end of a Put in one statement. The counters are those of
@@ -22,23 +20,15 @@ const insertAndCount = insertSession + `
 func (kv *SessionKV) putSQLite(ctx context.Context, tenant, user string, key [32]byte, value []byte,
 	now, end time.Time, integration string, replaces [32]byte,
 ) (replaced []byte, epoch, generation int64, err error) {
-	db := kv.store
-	err = db.inShared(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
+	err = kv.store.inShared(ctx, func(tx *sharedTx) error {
 		replaced = nil
 		if replaces != [32]byte{} {
-			take, err := db.stmtIn(ctx, tx, takeSession)
-			if err == nil {
-				err = take.QueryRowContext(ctx, tenant, replaces[:], now).Scan(&replaced)
-			}
+			err := tx.row(takeSession, []any{&replaced}, tenant, replaces[:], now)
 			if err != nil && !errors.Is(err, sql.ErrNoRows) {
 				return err
 			}
 		}
-		put, err := db.stmtIn(ctx, tx, insertAndCount)
-		if err != nil {
-			return err
-		}
-		return put.QueryRowContext(ctx, tenant, key[:], user, value, end, integration).Scan(&epoch, &generation)
+		return tx.row(insertAndCount, []any{&epoch, &generation}, tenant, key[:], user, value, end, integration)
 	})
 	if err != nil {
 		return nil, 0, 0, sessionFault("put", err)

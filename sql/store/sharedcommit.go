@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -26,6 +28,7 @@ type sharedCommits struct {
 	busy    bool // somebody leads, or holds
 	waiting []*write
 	holder  chan struct{} // closed when it is the turn of whoever wants to hold; nil = nobody does
+	on      *sharedConn   // nil until something was written
 }
 
 // maxShared is how many writes share a transaction at most, so that the first
@@ -35,7 +38,7 @@ const maxShared = 64
 // write is what one caller wants written.
 type write struct {
 	ctx  context.Context // of the caller; asked before the write begins, not while it runs
-	do   func(ctx context.Context, tx *sqlx.Tx) error
+	do   func(tx *sharedTx) error
 	turn chan bool // gets true for one that is to lead, and false when err is there
 	err  error
 }
@@ -48,22 +51,16 @@ var errWriteBroken = errors.New("store: the transaction broke off")
 // do must not build on an earlier run, and its effects are seen by those after
 // it before they are committed.
 //
-// do gets a context that does not end: what it does is short, and SQLite waits
-// for nothing once the transaction has begun. When ctx ends before that, do is
-// not run.
-//
-// PostgreSQL has a transaction for each.
-func (s *Store) inShared(ctx context.Context, do func(ctx context.Context, tx *sqlx.Tx) error) error {
-	if s.dialect != sqlite {
-		return s.inTx(ctx, func(tx *sqlx.Tx) error { return do(ctx, tx) })
-	}
+// What do does is short, and SQLite waits for nothing once the transaction has
+// begun, so that nothing calls it off. When ctx ends before that, do is not run.
+func (s *Store) inShared(ctx context.Context, do func(tx *sharedTx) error) error {
 	start := s.watch.start()
 	err := fault(s.shared.write(ctx, do))
 	s.watch.done(ctx, CallTransaction, start, err)
 	return err
 }
 
-func (c *sharedCommits) write(ctx context.Context, do func(ctx context.Context, tx *sqlx.Tx) error) error {
+func (c *sharedCommits) write(ctx context.Context, do func(tx *sharedTx) error) error {
 	mine := &write{ctx: ctx, do: do}
 	c.mu.Lock()
 	if !c.busy {
@@ -175,7 +172,6 @@ func (c *sharedCommits) run(together []*write) {
 	}
 	// Values of the first one's context do for all: the database asks for none.
 	ctx := context.WithoutCancel(willing[0].ctx)
-	defer c.store.prepareWanted(ctx)
 	err := c.inOne(ctx, willing)
 	if len(willing) == 1 || err == nil || passing(err) {
 		for _, one := range willing {
@@ -189,33 +185,65 @@ func (c *sharedCommits) run(together []*write) {
 }
 
 // inOne does the writes in one transaction, or none of them.
-func (c *sharedCommits) inOne(ctx context.Context, together []*write) (err error) {
+func (c *sharedCommits) inOne(ctx context.Context, together []*write) error {
 	conn, err := c.store.writer(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	tx, err := conn.BeginTxx(ctx, nil)
+	defer func() { _ = conn.Close() }() // only gives it back
+	err = conn.Raw(func(raw any) error {
+		on, err := c.connection(raw)
+		if err != nil {
+			return err
+		}
+		return on.transact(func(tx *sharedTx) error {
+			for _, one := range together {
+				if err := one.do(tx); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	if err == nil {
+		c.store.wrote(ctx, len(together))
+	}
+	return err
+}
+
+// connection is the driver's connection raw with what was prepared on it.
+func (c *sharedCommits) connection(raw any) (*sharedConn, error) {
+	conn, ok := raw.(driver.ConnPrepareContext)
+	if !ok {
+		return nil, fmt.Errorf("store: %T takes no context", raw)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.on == nil || c.on.conn != conn {
+		c.on = &sharedConn{conn: conn, prepared: map[string]sharedStmt{}}
+	}
+	return c.on, nil
+}
+
+// close lets go of what was prepared, before the connection is closed.
+func (c *sharedCommits) close() error {
+	c.mu.Lock()
+	on := c.on
+	c.mu.Unlock()
+	if on == nil {
+		return nil
+	}
+	conn, err := c.store.writer(context.Background())
 	if err != nil {
 		return err
 	}
-	done := false
-	defer func() {
-		if !done { // an error, or a panic
-			err = errors.Join(err, tx.Rollback())
+	err = conn.Raw(func(raw any) error {
+		if raw != on.conn {
+			return nil // that one is closed
 		}
-	}()
-	for _, one := range together {
-		if err := one.do(ctx, tx); err != nil {
-			return err
-		}
-	}
-	done = true
-	if err := tx.Commit(); err != nil {
-		return err
-	}
-	c.store.wrote(ctx, len(together))
-	return nil
+		return on.close()
+	})
+	return errors.Join(err, conn.Close())
 }
 
 // writer waits for the connection that writes, which a longer transaction may

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jmoiron/sqlx"
 )
 
 // notes is an embedded store with a table of numbers in which nothing stands
@@ -46,15 +45,15 @@ func (s *Store) noted(t *testing.T) []int {
 type note struct {
 	ctx       context.Context
 	n, parent int
-	fault     error             // after it was written
-	begun     func(tx *sqlx.Tx) // nil = nobody wants to know
+	fault     error              // after it was written
+	begun     func(tx *sharedTx) // nil = nobody wants to know
 }
 
-func (n note) write(ctx context.Context, tx *sqlx.Tx) error {
+func (n note) write(tx *sharedTx) error {
 	if n.begun != nil {
 		n.begun(tx)
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO notes (n, parent) VALUES ($1, $2)`, n.n, n.parent)
+	_, err := tx.exec(`INSERT INTO notes (n, parent) VALUES ($1, $2)`, n.n, n.parent)
 	return errors.Join(err, n.fault)
 }
 
@@ -67,7 +66,7 @@ func afterAnother(t *testing.T, s *Store, meanwhile func(), writes ...note) []er
 	var wait sync.WaitGroup
 	end := make(chan struct{})
 	wait.Go(func() {
-		err := s.inShared(t.Context(), func(context.Context, *sqlx.Tx) error {
+		err := s.inShared(t.Context(), func(*sharedTx) error {
 			<-end
 			return nil
 		})
@@ -95,12 +94,12 @@ func TestSharedCommit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := notes(t)
-		transactions := map[*sqlx.Tx]int{}
+		transactions := map[*sharedTx]int{}
 		var writes []note
 		want := []int{}
 		for n := range maxShared + 1 {
 			want = append(want, n)
-			writes = append(writes, note{ctx: t.Context(), n: n, parent: n, begun: func(tx *sqlx.Tx) { transactions[tx]++ }})
+			writes = append(writes, note{ctx: t.Context(), n: n, parent: n, begun: func(tx *sharedTx) { transactions[tx]++ }})
 		}
 		if err := errors.Join(afterAnother(t, s, nothing, writes...)...); err != nil {
 			t.Errorf("got error %v, want none", err)
@@ -179,7 +178,7 @@ func TestSharedCommitPanics(t *testing.T) {
 					t.Error("got no panic, want that of the write")
 				}
 			}()
-			_ = s.inShared(t.Context(), note{n: 1, parent: 1, begun: func(*sqlx.Tx) { panic("broken") }}.write)
+			_ = s.inShared(t.Context(), note{n: 1, parent: 1, begun: func(*sharedTx) { panic("broken") }}.write)
 		}()
 		if err := s.inShared(t.Context(), note{n: 2, parent: 2}.write); err != nil {
 			t.Errorf("the next one: %v", err)

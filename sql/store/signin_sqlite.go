@@ -2,9 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
-
-	"github.com/jmoiron/sqlx"
 )
 
 // The statement of recallSQLite, for either way to find the identity.
@@ -30,15 +29,13 @@ func (s *Store) recallSQLite(ctx context.Context, q Recollection) (Recalled, err
 		query, value = rememberByEmail, q.EmailKey
 	}
 	var r Recalled
-	err := s.inShared(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
-		read, err := s.stmtIn(ctx, tx, query)
-		if err != nil {
-			return err
-		}
+	var identity string
+	found := []any{
+		&r.Current, &r.Generation, &identity, &r.UserID, &r.Status, &r.SessionEpoch, &r.Version, &r.Onboarding,
+	}
+	err := s.inShared(ctx, func(tx *sharedTx) error {
 		r = Recalled{}
-		var identity string
-		err = read.QueryRowContext(ctx, q.Revision, value, q.Fingerprint, q.TenantID, q.IntegrationID).
-			Scan(&r.Current, &r.Generation, &identity, &r.UserID, &r.Status, &r.SessionEpoch, &r.Version, &r.Onboarding)
+		err := tx.row(query, found, q.Revision, value, []byte(q.Fingerprint), q.TenantID, q.IntegrationID)
 		if err != nil {
 			return err
 		}
@@ -46,7 +43,7 @@ func (s *Store) recallSQLite(ctx context.Context, q Recollection) (Recalled, err
 		if !r.Current || !r.Known || r.Status != StatusActive {
 			return nil
 		}
-		r.Spent, err = s.spend(ctx, tx, q.TenantID, q.IntegrationID, identity, q.Token)
+		r.Spent, err = tx.spend(q.TenantID, q.IntegrationID, identity, q.Token)
 		return err
 	})
 	if err != nil {
@@ -56,19 +53,11 @@ func (s *Store) recallSQLite(ctx context.Context, q Recollection) (Recalled, err
 }
 
 // spend records one use and reports whether it was the first one.
-func (s *Store) spend(ctx context.Context, tx *sqlx.Tx, tenant, integration, identity string, t UsedToken) (bool, error) {
-	insert, err := s.stmtIn(ctx, tx, `
+func (tx *sharedTx) spend(tenant, integration, identity string, t UsedToken) (bool, error) {
+	n, err := tx.exec(`
 INSERT INTO used_tokens (tenant_id, integration_id, token_key, identity_id, issued_at, attempt, not_after, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`)
-	if err != nil {
-		return false, err
-	}
-	result, err := insert.ExecContext(ctx,
-		tenant, integration, t.Key, identity, t.IssuedAt, t.Attempt, t.NotAfter, t.ExpiresAt)
-	if err != nil {
-		return false, err
-	}
-	n, err := result.RowsAffected()
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
+		tenant, integration, []byte(t.Key), identity, t.IssuedAt, t.Attempt, t.NotAfter, t.ExpiresAt)
 	return n == 1, err
 }
 
@@ -76,36 +65,27 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`)
 // then, or fails.
 func (s *Store) applySQLite(ctx context.Context, c Changes) (Outcome, error) {
 	var outcome Outcome
-	err := s.inShared(ctx, func(ctx context.Context, tx *sqlx.Tx) (err error) {
-		outcome, err = s.applyIn(ctx, tx, c)
+	err := s.inShared(ctx, func(tx *sharedTx) (err error) {
+		outcome, err = tx.apply(c)
 		return err
 	})
 	return outcome, err
 }
 
-// applyIn writes c inside tx, which excludes every other writer. It follows
-// usher_apply_1, step by step and with the same outcomes; the conformance
-// suite holds the two together.
-func (s *Store) applyIn(ctx context.Context, tx *sqlx.Tx, c Changes) (Outcome, error) {
+// apply writes c. It follows usher_apply_1, step by step and with the same outcomes;
+// the conformance suite holds the two together.
+func (tx *sharedTx) apply(c Changes) (Outcome, error) {
 	// one reads a single truth value, and takes no row for false.
 	one := func(query string, args ...any) (bool, error) {
-		stmt, err := s.stmtIn(ctx, tx, query)
-		if err != nil {
-			return false, err
-		}
 		var yes bool
-		err = fault(stmt.GetContext(ctx, &yes, args...))
-		if errors.Is(err, ErrNotFound) {
+		err := tx.row(query, []any{&yes}, args...)
+		if errors.Is(err, sql.ErrNoRows) {
 			return false, nil
 		}
 		return yes, err
 	}
 	exec := func(query string, args ...any) error {
-		stmt, err := s.stmtIn(ctx, tx, query)
-		if err != nil {
-			return err
-		}
-		_, err = stmt.ExecContext(ctx, args...)
+		_, err := tx.exec(query, args...)
 		return err
 	}
 
@@ -143,7 +123,7 @@ SELECT EXISTS (SELECT 1 FROM used_tokens WHERE tenant_id = $1 AND identity_id = 
 			return "", err
 		}
 	}
-	first, err := s.spend(ctx, tx, t, n, i, c.Token)
+	first, err := tx.spend(t, n, i, c.Token)
 	if err != nil {
 		return "", err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -46,6 +47,11 @@ func dereference(values []any) {
 			values[i] = *v
 		case *bool:
 			values[i] = *v
+		case *time.Time:
+			values[i] = nil
+			if v != nil {
+				values[i] = *v
+			}
 		}
 	}
 }
@@ -70,28 +76,31 @@ func (s *Store) LogSignIns(ctx context.Context, rows []SignIn, counts []SignInCo
 	if s.dialect == postgres {
 		return s.logPostgres(ctx, rows, counts)
 	}
-	return s.inShared(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
-		if err := s.appendSignIns(ctx, tx, rows); err != nil {
+	return s.inShared(ctx, func(tx *sharedTx) error {
+		if err := tx.appendSignIns(rows); err != nil {
 			return err
 		}
-		return addAllCounts(ctx, tx, counts)
+		for i := range counts {
+			if _, err := tx.exec(addOneCount, counts[i].values()...); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
+var insertSignIn = `INSERT INTO sign_ins (` + strings.Join(signInFields, ", ") + `) VALUES (` + places(1, len(signInFields)) + `)`
+
 // appendSignIns inserts the rows one by one: SQLite has no round trips to save.
-func (s *Store) appendSignIns(ctx context.Context, tx *sqlx.Tx, rows []SignIn) error {
-	stmt, err := s.stmtIn(ctx, tx, `INSERT INTO sign_ins (`+strings.Join(signInFields, ", ")+`) VALUES (`+places(1, len(signInFields))+`)`)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = stmt.Close() }()
+func (tx *sharedTx) appendSignIns(rows []SignIn) error {
 	var values []any
 	for i := range rows {
+		var err error
 		if values, err = rows[i].values(values[:0]); err != nil {
 			return err
 		}
-		dereference(values) // database/sql would do it by reflection
-		if _, err := stmt.ExecContext(ctx, values...); err != nil {
+		dereference(values) // the conversion of drivers would do it by reflection
+		if _, err := tx.exec(insertSignIn, values...); err != nil {
 			return err
 		}
 	}
@@ -100,28 +109,37 @@ func (s *Store) appendSignIns(ctx context.Context, tx *sqlx.Tx, rows []SignIn) e
 
 func addAllCounts(ctx context.Context, tx *sqlx.Tx, counts []SignInCount) error {
 	for part := range slices.Chunk(counts, 100) {
-		if err := addCounts(ctx, tx, part); err != nil {
+		var args []any
+		for i := range part {
+			args = append(args, part[i].values()...)
+		}
+		if _, err := tx.ExecContext(ctx, addCounts(len(part)), args...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func addCounts(ctx context.Context, tx *sqlx.Tx, counts []SignInCount) error {
+var addOneCount = addCounts(1)
+
+// addCounts is the statement that adds n counts.
+func addCounts(n int) string {
 	const columns = 8
-	var lines []string
-	var args []any
-	for _, c := range counts {
-		lines = append(lines, "("+places(len(args)+1, columns)+")")
-		args = append(args, c.TenantID, c.Hour, c.IntegrationID, c.KeyID, c.Reason, c.Count, c.NewUsers, c.LastAt)
+	lines := make([]string, n)
+	for i := range lines {
+		lines[i] = "(" + places(1+i*columns, columns) + ")"
 	}
-	_, err := tx.ExecContext(ctx, `
+	return `
 INSERT INTO sign_in_counts AS c (tenant_id, hour, integration_id, key_id, reason, count, new_users, last_at)
-VALUES `+strings.Join(lines, ", ")+`
+VALUES ` + strings.Join(lines, ", ") + `
     ON CONFLICT (tenant_id, hour, integration_id, key_id, reason) DO UPDATE
    SET count = c.count + excluded.count, new_users = c.new_users + excluded.new_users,
-       last_at = CASE WHEN excluded.last_at > c.last_at THEN excluded.last_at ELSE c.last_at END`, args...)
-	return err
+       last_at = CASE WHEN excluded.last_at > c.last_at THEN excluded.last_at ELSE c.last_at END`
+}
+
+// values are those of addCounts.
+func (c *SignInCount) values() []any {
+	return []any{c.TenantID, c.Hour, c.IntegrationID, c.KeyID, c.Reason, c.Count, c.NewUsers, c.LastAt}
 }
 
 // places are n parameters, the first of them with the number from.

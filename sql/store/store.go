@@ -169,6 +169,7 @@ func openSQLite(path string, now func() time.Time, first, mode string) (*Store, 
 	if s.read, err = s.openPool("sqlite", dsn, 4); err != nil {
 		return nil, errors.Join(err, s.write.Close())
 	}
+	s.write.SetConnMaxIdleTime(0) // its statements live as long as it does, see sharedConn
 	s.fast, s.direct = s.write, s.write
 	s.shared = &sharedCommits{store: s}
 	s.checkpoints.longest = largestLog
@@ -207,6 +208,9 @@ func (s *Store) Close() error {
 		errs = append(errs, unlessCut(stmt.Close()))
 	}
 	s.prepared = map[preparedKey]*statement{}
+	if s.shared != nil {
+		errs = append(errs, s.shared.close())
+	}
 	if s.changes.pool != nil {
 		errs = append(errs, unlessCut(s.changes.close()))
 	}
