@@ -224,7 +224,7 @@ const shortestHidden = 4
 // but there are servers that repeat in an error what was said to them.
 func (c Config) secrets() *strings.Replacer {
 	secrets := append([]string{c.MasterKey, c.BootstrapAPIKey, c.AdminOIDC.ClientSecret}, c.MasterKeysPrevious...)
-	for _, address := range []string{c.DatabaseURL, c.RedisURL} {
+	for _, address := range []string{c.DatabaseURL, c.DatabaseDirectURL, c.RedisURL} {
 		// Not by url.Parse, which knows no list of hosts.
 		authority, query, _ := strings.Cut(address, "?")
 		if at := strings.LastIndexByte(authority, '@'); at >= 0 {
