@@ -75,6 +75,7 @@ type check struct {
 func checks() []check {
 	return append(settingsChecks(), []check{
 		{"database", false, lookAtDatabase},
+		{"failover", false, lookAtServers},
 		{"schema", false, lookAtSchema},
 		{"sessions", false, lookAtSessions},
 		{"master key", true, lookAtMasterKey},
