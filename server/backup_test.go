@@ -111,3 +111,32 @@ func TestRestoreWithoutTheMasterKey(t *testing.T) {
 	}
 	command(t, other, exitFailed, "integration", "show", field(t, n, "App id"))
 }
+
+// TestRestoreIntoAnEmptyFolder makes the data folder, as a start does; what is no
+// file is refused before that.
+func TestRestoreIntoAnEmptyFolder(t *testing.T) {
+	t.Parallel()
+	w := embeddedWorld(t)
+	n, _ := command(t, w, exitOK, "integration", "install", "--name", "Acme")
+	file := filepath.Join(t.TempDir(), "usher.backup")
+	command(t, w, exitOK, "backup", file)
+
+	folder := filepath.Join(t.TempDir(), "new", "data")
+	other := embeddedWorld(t)
+	other.environ = append(other.environ, "USHER_DATA_DIR="+folder,
+		"USHER_MASTER_KEY_FILE="+filepath.Join(w.folder(), masterKeyFile))
+	for _, path := range []string{"-", t.TempDir()} {
+		if _, told := command(t, other, exitFailed, "restore", path); !strings.Contains(told, "read twice") {
+			t.Errorf("restore %s: got %q, want that it is no file that can be read twice", path, told)
+		}
+	}
+	command(t, other, exitNotFound, "restore", filepath.Join(folder, "none"))
+	if exists(folder) {
+		t.Errorf("got a folder %s for nothing", folder)
+	}
+	command(t, other, exitOK, "restore", file)
+	command(t, other, exitOK, "integration", "show", field(t, n, "App id"))
+	if info, err := os.Stat(folder); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("got %v, %v, want a folder for its owner alone", info, err)
+	}
+}

@@ -75,6 +75,7 @@ type check struct {
 func checks() []check {
 	return append(settingsChecks(), []check{
 		{"database", false, lookAtDatabase},
+		{"failover", false, lookAtServers},
 		{"schema", false, lookAtSchema},
 		{"sessions", false, lookAtSessions},
 		{"master key", true, lookAtMasterKey},
@@ -224,7 +225,7 @@ const shortestHidden = 4
 // but there are servers that repeat in an error what was said to them.
 func (c Config) secrets() *strings.Replacer {
 	secrets := append([]string{c.MasterKey, c.BootstrapAPIKey, c.AdminOIDC.ClientSecret}, c.MasterKeysPrevious...)
-	for _, address := range []string{c.DatabaseURL, c.RedisURL} {
+	for _, address := range []string{c.DatabaseURL, c.DatabaseDirectURL, c.RedisURL} {
 		// Not by url.Parse, which knows no list of hosts.
 		authority, query, _ := strings.Cut(address, "?")
 		if at := strings.LastIndexByte(authority, '@'); at >= 0 {

@@ -67,6 +67,9 @@ func TestCheckupTellsNoSecret(t *testing.T) {
 						environ = append(environ, "USHER_MASTER_KEY="+plantedKey, "USHER_ADMIN_OIDC_ISSUER=https://login.example.com",
 							"USHER_ADMIN_OIDC_CLIENT_ID=usher", "USHER_ADMIN_OIDC_CLIENT_SECRET="+plantedWord, "USHER_BOOTSTRAP_API_KEY="+strings.Repeat(plantedWord, 2))
 					}
+					if s.name == "DATABASE_DIRECT_URL" {
+						environ = append(environ, "USHER_MASTER_KEY="+plantedKey, "DATABASE_URL=postgres://u:p@"+closed+"/x")
+					}
 					text := toldBy(t, environ)
 					if !strings.Contains(text, "configuration") {
 						t.Fatalf("got\n%s\nwant a check-up", text)

@@ -24,8 +24,12 @@ func lookAtDatabase(ctx context.Context, p *patient) result {
 	c, err := p.store.Condition(ctx)
 	if err != nil {
 		r := one(failing, "it does not answer: "+cause(err), "Look whether it runs, and whether DATABASE_URL names it and its user. People see 503 meanwhile, and nothing is lost.")
-		if p.cfg.DatabaseURL == "" {
+		switch {
+		case p.cfg.DatabaseURL == "":
 			r.findings[0].Fix = "Look whether the user that runs Usher owns the file; put a backup in its place when it is damaged."
+		case strings.Contains(err.Error(), "unsupported startup parameter"):
+			r = one(failing, "DATABASE_URL leads to PgBouncer, which does not pass on what Usher asks for: "+cause(err),
+				"Set DATABASE_DIRECT_URL to Postgres itself, past the pooler (docs/scaling.md, PgBouncer).")
 		}
 		r.learn = func(p *patient) { p.away, p.noData = "the database does not answer", "the database does not answer" }
 		return r

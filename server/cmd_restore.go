@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -23,8 +24,8 @@ func newRestore(p program) *cobra.Command {
 		Short: "Load a backup into an empty database, of either kind",
 		Long: "Loads what “usher backup” has written into the database that is configured, which must have no\n" +
 			"tables or no rows. A backup of SQLite can be loaded into Postgres and the other way round. FILE is\n" +
-			"read once before anything is written; all rows come at once, or none. No server may run on the\n" +
-			"database meanwhile.\n\n" +
+			"read once before anything is written, so it cannot be a pipe; all rows come at once, or none. No\n" +
+			"server may run on the database meanwhile.\n\n" +
 			"The master key of the installation that made the backup must be configured: “--check” prints its id, and\n" +
 			"“usher master-key status” those of the keys that are configured. People sign in again.\n\n" +
 			"Exit codes: 4 when FILE is no whole backup, or the master key does not open what is in it.",
@@ -40,9 +41,9 @@ func newRestore(p program) *cobra.Command {
 }
 
 func (p program) restore(ctx context.Context, path string, check bool) (err error) {
-	file, err := os.Open(path) //nolint:gosec // the operator's own argument
+	file, err := openBackup(path)
 	if err != nil {
-		return &exitError{exitNotFound, err}
+		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	show, clearBar := bar(p.stderr, "restore", time.Now)
@@ -88,9 +89,28 @@ func (p program) restore(ctx context.Context, path string, check bool) (err erro
 	return nil
 }
 
+// openBackup opens what is read from its beginning twice.
+func openBackup(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	switch {
+	case path == "-" || err == nil && !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is no file that can be read twice, as a backup is: write it into a file first", path)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &exitError{exitNotFound, err}
+	case err != nil:
+		return nil, err
+	}
+	return os.Open(path) //nolint:gosec // the operator's own argument
+}
+
+// storeToRestore opens the database that is configured, and makes the embedded one
+// when it is not there.
 func storeToRestore(cfg Config) (*store.Store, error) {
 	if cfg.DatabaseURL != "" {
 		return store.OpenPostgres(cfg.longURL(), time.Now, store.Options{Connections: 2})
+	}
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("USHER_DATA_DIR: %w", err)
 	}
 	return openSQLite(filepath.Join(cfg.DataDir, databaseFile))
 }

@@ -419,6 +419,10 @@ func TestDatabaseURL(t *testing.T) {
 			"several hosts, the primary", p + "localhost,127.0.0.1/usher?target_session_attrs=primary",
 			p + "/usher?host=localhost%2C127.0.0.1&port=5432%2C5432&sslmode=disable&target_session_attrs=primary",
 		},
+		{
+			"several IPv6 addresses", p + "[2001:db8::1],[2001:db8::2]:6000,b.example/usher",
+			p + "/usher?host=2001%3Adb8%3A%3A1%2C2001%3Adb8%3A%3A2%2Cb.example&port=5432%2C6000%2C5432&sslmode=require&target_session_attrs=read-write",
+		},
 		{"one host, any server", p + "localhost/usher?target_session_attrs=any", p + "localhost/usher?sslmode=disable&target_session_attrs=any"},
 
 		{"key and value form", "host=db.example dbname=usher", "!does not begin with postgres://"},
@@ -428,6 +432,8 @@ func TestDatabaseURL(t *testing.T) {
 		{"no database", p + "db.example", "!names no database"},
 		{"only a slash", p + "db.example/", "!names no database"},
 		{"no host", p + "/usher", "!names no host"},
+		{"IPv6 without brackets in a list", p + "2001:db8::1,b.example/usher", "!without brackets"},
+		{"IPv6 without brackets, second", p + "b.example,2001:db8::1/usher", "!without brackets"},
 		{"empty host in a list", p + "a.example,,b.example/usher", "!names no host"},
 		{"fragment", p + "db.example/usher#x", "!part after #"},
 		{"host twice", p + "a.example/usher?host=b.example", "!in two places"},
@@ -466,7 +472,7 @@ func TestDatabaseURL(t *testing.T) {
 // parameters only, and is accepted unchanged when it comes again.
 func FuzzDatabaseURL(f *testing.F) {
 	for _, seed := range []string{
-		testPostgres, "postgres://a,b:1/db", "postgres:///db?host=/run", "postgres://[::1]:1,h/db?sslmode=disable", "postgres://%/db", "postgres://h/db?a=1;b=2",
+		testPostgres, "postgres://a,b:1/db", "postgres://[::1],[::2]:3/db", "postgres:///db?host=/run", "postgres://[::1]:1,h/db?sslmode=disable", "postgres://%/db", "postgres://h/db?a=1;b=2",
 	} {
 		f.Add(seed)
 	}
@@ -491,6 +497,8 @@ func TestRedisURL(t *testing.T) {
 		"rediss://user:p%40ss@cache.example":         "",
 		"redis://a.example:6379,b.example:6379/0":    "",
 		"redis://a.example:26379?master=mymaster":    "",
+		"redis://:p@[::1]:6379,[2001:db8::1]":        "",
+		"redis://b.example,[2001:db8::1]?master=m":   "",
 		"unix:///run/redis/redis.sock?db=1":          "",
 		"cache.example:6379":                         "not a URL",
 		"http://cache.example":                       "does not begin with redis://",

@@ -164,9 +164,31 @@ func setDatabaseURL(c *Config, value string) (w *wrong) {
 	return w
 }
 
+// parseListed is url.Parse for a URL with a list of hosts, in which it takes no IPv6
+// address. The Host of what it returns is the whole list.
+func parseListed(value string) (*url.URL, error) {
+	scheme, rest, _ := strings.Cut(value, "://")
+	authority := rest
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		authority = rest[:end]
+	}
+	hosts := authority[strings.LastIndexByte(authority, '@')+1:]
+	first, _, listed := strings.Cut(hosts, ",")
+	if !listed {
+		return url.Parse(value)
+	}
+	before := scheme + "://" + strings.TrimSuffix(authority, hosts)
+	u, err := url.Parse(before + first + strings.TrimPrefix(rest, authority))
+	if err != nil {
+		return nil, err
+	}
+	u.Host = hosts
+	return u, nil
+}
+
 func databaseURL(value string) (string, *wrong) {
 	const form = "Set postgres://user:password@host:5432/name?sslmode=verify-full, say; special characters in the password are written as %40 and the like."
-	u, err := url.Parse(value)
+	u, err := parseListed(value)
 	if err != nil || u.Opaque != "" {
 		return "", &wrong{"it is not a URL", form}
 	}
@@ -233,6 +255,9 @@ func databaseHosts(u *url.URL, parameters url.Values) ([]string, *wrong) {
 		if err != nil || one.Hostname() == "" {
 			return nil, &wrong{"it names no host, or an empty one", fix}
 		}
+		if strings.Contains(one.Hostname(), ":") && !strings.HasPrefix(item, "[") {
+			return nil, &wrong{"an IPv6 address stands without brackets", "Write [2001:db8::1]:5432, say."}
+		}
 		port := one.Port()
 		if port == "" {
 			port = "5432"
@@ -252,7 +277,7 @@ func isSocket(host string) bool { return strings.HasPrefix(host, "/") }
 
 func setRedisURL(c *Config, value string) *wrong {
 	const form = "Set REDIS_URL=redis://:password@host:6379/0, say; rediss:// speaks TLS."
-	u, err := url.Parse(value)
+	u, err := parseListed(value)
 	if err != nil || u.Opaque != "" {
 		return &wrong{"it is not a URL", form}
 	}

@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -200,6 +202,8 @@ func TestRestoreOfABadFile(t *testing.T) {
 			"a row changed":    {gzipped(t, strings.Replace(text, "root.child", "root.chilb", 1)), store.ErrBadBackup},
 			"no last line":     {gzipped(t, text[:strings.LastIndex(text, `{"end"`)]), store.ErrBadBackup},
 			"more behind":      {gzipped(t, text+"[1]\n"), store.ErrBadBackup},
+			"two at once":      {append(bytes.Clone(file), file...), store.ErrBadBackup},
+			"a line behind":    {append(bytes.Clone(file), '\n'), store.ErrBadBackup},
 			"a newer format":   {gzipped(t, strings.Replace(text, `"format":1`, `"format":2`, 1)), store.ErrBadBackup},
 			"no table's line":  {gzipped(t, head+"\n[1]\n"+rest), store.ErrBadBackup},
 			"a newer program":  {newerBackup(t, schema.Schema), store.ErrNewerBackup},
@@ -218,6 +222,25 @@ func TestRestoreOfABadFile(t *testing.T) {
 		}
 	})
 }
+
+// TestBackupOntoAFullDisk: that it cannot be written says so, and nothing of the
+// database.
+func TestBackupOntoAFullDisk(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		addTenant(t, s)
+		full := &fs.PathError{Op: "write", Path: "usher.backup", Err: syscall.ENOSPC}
+		_, err := s.Backup(t.Context(), brokenWriter{full}, unseen)
+		wantError(t, "backup", err, syscall.ENOSPC)
+		if errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("got %v, want that the database is not blamed", err)
+		}
+	})
+}
+
+type brokenWriter struct{ err error }
+
+func (w brokenWriter) Write([]byte) (int, error) { return 0, w.err }
 
 // TestRestoreThatIsInterrupted leaves nothing, and can be done again.
 func TestRestoreThatIsInterrupted(t *testing.T) {

@@ -123,9 +123,13 @@ type backupVisitor struct {
 // r itself is an ErrBadBackup; that the file is whole is known at the end alone.
 func readBackup(r io.Reader, visit backupVisitor) (BackupSummary, error) {
 	var sum BackupSummary
-	zip, err := gzip.NewReader(r)
-	if err != nil {
+	packed := bufio.NewReader(r) // gzip takes no byte of it that comes after its own end
+	zip, err := gzip.NewReader(packed)
+	switch {
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return sum, badBackup("it is not compressed by gzip")
+	case err != nil:
+		return sum, err
 	}
 	zip.Multistream(false)
 	in := bufio.NewReaderSize(zip, 1<<16)
@@ -167,7 +171,7 @@ func readBackup(r io.Reader, visit backupVisitor) (BackupSummary, error) {
 			sum.Tables[table] = 0
 			err = visit.table(next)
 		case bytes.HasPrefix(line, []byte(`{"end":`)):
-			return sum, sum.check(line, hashed.Sum(nil), in)
+			return sum, sum.check(line, hashed.Sum(nil), in, packed)
 		default:
 			return sum, badBackup("after %d rows of %q comes something unknown", sum.Tables[table], table)
 		}
@@ -178,8 +182,9 @@ func readBackup(r io.Reader, visit backupVisitor) (BackupSummary, error) {
 	}
 }
 
-// check compares what was read with what the last line says.
-func (s *BackupSummary) check(line, hashed []byte, rest io.Reader) error {
+// check compares what was read with what the last line says. Nothing may be left of
+// rest, nor then of packed, which it unpacks.
+func (s *BackupSummary) check(line, hashed []byte, rest, packed io.Reader) error {
 	var last backupEnd
 	if json.Unmarshal(line, &last) != nil {
 		return badBackup("its last line is damaged")
@@ -196,9 +201,10 @@ func (s *BackupSummary) check(line, hashed []byte, rest io.Reader) error {
 			return badBackup("it has %d rows of %q and says %d", s.Tables[table], table, rows)
 		}
 	}
-	n, err := io.Copy(io.Discard, rest) // gzip's own sum stands at its end
-	if n > 0 || err != nil {
-		return badBackup("it does not stop at its end")
+	for _, r := range []io.Reader{rest, packed} { // gzip's own sum stands at its end
+		if n, err := io.Copy(io.Discard, r); n > 0 || err != nil {
+			return badBackup("it does not stop at its end")
+		}
 	}
 	return nil
 }

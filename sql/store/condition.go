@@ -29,6 +29,7 @@ type Condition struct {
 	Limits     bool   // the time limits that we ask for with the connection are in force
 	Commit     string // synchronous_commit of the writing pool
 	Flush      bool   // fsync: what is committed survives a crash of the machine
+	Place      string // the same for all addresses of one database, while its server runs
 	Elsewhere  bool   // the pooler leads to another database than Options.Direct
 }
 
@@ -42,14 +43,19 @@ func (s *Store) Condition(ctx context.Context) (Condition, error) {
 	var c Condition
 	var number int
 	var clock time.Time
+	conn, err := s.write.Connx(ctx) // made before the clocks are compared: that may take seconds
+	if err != nil {
+		return c, fault(err)
+	}
+	defer func() { _ = conn.Close() }() // it goes back to the pool
 	before := s.now()
 	// The time comes from a statement of its own: the next one may take long.
-	if err := s.write.QueryRowxContext(ctx, `SELECT clock_timestamp()`).Scan(&clock); err != nil {
+	if err := conn.QueryRowxContext(ctx, `SELECT clock_timestamp()`).Scan(&clock); err != nil {
 		return c, fault(err)
 	}
 	after := s.now()
 	c.Ahead = clock.Sub(before.Add(after.Sub(before) / 2))
-	err := s.write.QueryRowxContext(ctx, `
+	err = conn.QueryRowxContext(ctx, `
 SELECT 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1), current_setting('server_version_num')::int,
        coalesce(current_schema(), ''), pg_is_in_recovery(), current_setting('transaction_read_only')::boolean,
        least(current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,
@@ -60,21 +66,16 @@ SELECT 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1), c
        current_setting('synchronous_commit'), current_setting('fsync')::boolean`).
 		Scan(&c.Version, &number, &c.Schema, &c.Standby, &c.ReadOnly, &c.Most, &c.Used, &c.Limits, &c.Commit, &c.Flush)
 	c.TooOld = err == nil && number < OldestPostgres
+	const place = `SELECT concat_ws('/', pg_postmaster_start_time(), current_database(), current_schema())`
+	if err == nil {
+		err = conn.GetContext(ctx, &c.Place, place)
+	}
 	if err == nil && s.pooled {
-		c.Elsewhere, err = s.elsewhere(ctx)
+		var direct string
+		err = s.direct.GetContext(ctx, &direct, place)
+		c.Elsewhere = c.Place != direct
 	}
 	return c, fault(err)
-}
-
-// elsewhere compares where the pooler leads to with where the direct URL does.
-func (s *Store) elsewhere(ctx context.Context) (bool, error) {
-	const place = `SELECT concat_ws('/', pg_postmaster_start_time(), current_database(), current_schema())`
-	var through, direct string
-	if err := s.write.GetContext(ctx, &through, place); err != nil {
-		return false, err
-	}
-	err := s.direct.GetContext(ctx, &direct, place)
-	return through != direct, err
 }
 
 // Steps compares the schema with what this program knows.

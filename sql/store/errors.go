@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"strings"
 
@@ -64,6 +65,12 @@ const (
 
 // passing reports whether waiting may cure err.
 func passing(err error) bool {
+	// A backup or an export that cannot be written, or read, says nothing of the
+	// database, though its system error looks like one of the network. What the
+	// driver opens, such as sslrootcert, may come back.
+	if file, ok := errors.AsType[*fs.PathError](err); ok && file.Op != "open" {
+		return false
+	}
 	var netErr net.Error
 	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.As(err, &netErr) {
