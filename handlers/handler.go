@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -122,38 +121,19 @@ func (h *HTTP) answer(c *gin.Context, err error, form errorForm) {
 		panic(http.ErrAbortHandler)
 	}
 
-	header := c.Writer.Header()
-	// A handler may have failed after it prepared a success.
-	header.Del("Set-Cookie")
-	header.Del("Location")
-	header.Del("ETag")
-	header.Del("Last-Modified")
-	header.Set("Cache-Control", "no-store")
-	header.Set("Referrer-Policy", "no-referrer")
-	header.Add("Vary", "Accept")
-	if ruling.retryAfter > 0 {
-		header.Set("Retry-After", strconv.Itoa(int((ruling.retryAfter+time.Second-1)/time.Second)))
-	}
-	if ruling.challenge != "" {
-		challenge := ruling.challenge + ` realm="usher"`
-		if ruling.tokenError != "" {
-			challenge += `, error="` + string(ruling.tokenError) + `"`
-		}
-		header.Set("WWW-Authenticate", challenge)
-	}
-
+	ruling.setHeader(c.Writer.Header())
 	reference := RequestID(c.Request.Context())
 	switch form {
 	case asProblem:
-		c.Data(ruling.status, "application/problem+json", ruling.problem(reference))
+		send(c, ruling.status, problemType, ruling.problem(reference))
 	case asOAuth:
-		c.Data(ruling.status, "application/json", ruling.oauthError(reference))
+		send(c, ruling.status, jsonType, ruling.oauthError(reference))
 	case asSCIM:
-		c.Data(ruling.status, scimType, ruling.scimError(err, reference))
+		send(c, ruling.status, scimMediaType, ruling.scimError(err, reference))
 	case asMessage:
-		c.Data(ruling.status, "application/json", ruling.message(reference))
+		send(c, ruling.status, jsonType, ruling.message(reference))
 	case asFrame:
-		c.Data(ruling.status, "text/html; charset=utf-8", h.framePage(c, ruling, reference))
+		send(c, ruling.status, htmlType, h.framePage(c, ruling, reference))
 	case asPage:
 		h.answerPage(c, ruling, reference)
 	}
@@ -166,7 +146,7 @@ func (h *HTTP) answerPage(c *gin.Context, ruling ruling, reference string) {
 		room = new([]byte)
 	}
 	*room = h.page((*room)[:0], c, ruling, reference)
-	c.Data(ruling.status, "text/html; charset=utf-8", *room)
+	send(c, ruling.status, htmlType, *room)
 	h.pageRooms.Put(room)
 }
 

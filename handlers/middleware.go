@@ -181,15 +181,15 @@ const ContentSecurityPolicy = "default-src 'none'; style-src 'self'; img-src 'se
 // securityHeaders sets the strict defaults; handlers loosen what they must. The
 // values are shared by all answers: they are replaced, never changed.
 func (h *HTTP) securityHeaders() gin.HandlerFunc {
-	policy, nosniff, referrer := []string{ContentSecurityPolicy}, []string{"nosniff"}, []string{"no-referrer"}
-	opener, cache, transport := []string{"same-origin"}, []string{"no-store"}, []string{"max-age=31536000"}
+	policy, nosniff := []string{ContentSecurityPolicy}, []string{"nosniff"}
+	opener, transport := []string{"same-origin"}, []string{"max-age=31536000"}
 	return func(c *gin.Context) {
 		header := c.Writer.Header()
 		header["Content-Security-Policy"] = policy
 		header["X-Content-Type-Options"] = nosniff
-		header["Referrer-Policy"] = referrer
+		header["Referrer-Policy"] = noReferrer
 		header["Cross-Origin-Opener-Policy"] = opener
-		header["Cache-Control"] = cache
+		header["Cache-Control"] = noStore
 		if h.HTTPS {
 			header["Strict-Transport-Security"] = transport
 		}

@@ -36,4 +36,12 @@ func BenchmarkRedis(b *testing.B) {
 			}
 		}
 	})
+	b.Run("counters", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, _, err := store.Counters(b.Context(), "tenant", "user-1", "integration"); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

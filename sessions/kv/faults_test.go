@@ -126,6 +126,8 @@ func TestFaults(t *testing.T) {
 			switch {
 			case strings.HasPrefix(command, "get"), strings.HasPrefix(command, "zscore"):
 				return "$-1\r\n"
+			case strings.HasPrefix(command, "zmscore"):
+				return "*1\r\n$-1\r\n"
 			case strings.HasPrefix(command, "set"):
 				return "+OK\r\n"
 			case strings.HasPrefix(command, "pexpire"), strings.HasPrefix(command, "zrem"):
@@ -147,6 +149,8 @@ func TestFaults(t *testing.T) {
 			switch {
 			case strings.HasPrefix(command, "zscore"):
 				return "$3\r\n1.5\r\n"
+			case strings.HasPrefix(command, "zmscore"):
+				return "*1\r\n$3\r\n1.5\r\n"
 			case strings.HasPrefix(command, "zrange "):
 				return "*2\r\n$1\r\na\r\n$4\r\n1e99\r\n"
 			case strings.HasPrefix(command, "zrangebyscore"):
@@ -272,7 +276,7 @@ func TestOrder(t *testing.T) {
 		{"Put stores and lists before it reads", func(ctx context.Context, store *kv.Redis) error {
 			_, _, _, err := store.Put(ctx, "t", "u", kv.Key{1}, []byte("v"), time.Hour, "i", kv.Key{2})
 			return err
-		}, []string{"getdel s", "set s", "zadd u", "zrem u", "zremrangebyscore u", "pexpire u", "zscore u", "zscore g"}},
+		}, []string{"getdel s", "set s", "zadd u", "zrem u", "zremrangebyscore u", "pexpire u", "zmscore u", "zscore g"}},
 		{"Retire raises before it lists", func(ctx context.Context, store *kv.Redis) error {
 			return store.Retire(ctx, "t", "u", 1)
 		}, []string{"zadd u", "pexpire u", "zrangebyscore u", "role", "del s", "zrem u", "role"}},
@@ -297,6 +301,8 @@ func TestOrder(t *testing.T) {
 				switch words[0] {
 				case "getdel", "zscore":
 					return "$-1\r\n"
+				case "zmscore":
+					return "*1\r\n$-1\r\n"
 				case "set":
 					return "+OK\r\n"
 				case "zrangebyscore":

@@ -12,8 +12,8 @@ import (
 // tenantGenerations is what every check of a tenant's sessions asks for, and what
 // the last one was told: it is nearly always the same again.
 type tenantGenerations struct {
-	question []any
-	last     atomic.Pointer[generationsRead] // nil = nobody has asked yet
+	key  string
+	last atomic.Pointer[generationsRead] // nil = nobody has asked yet
 }
 
 // generationsRead is an answer and its meaning, which are never changed.
@@ -26,17 +26,14 @@ func (r *Redis) generationsOf(tenant string) *tenantGenerations {
 	if known, ok := r.tenants.Load(tenant); ok {
 		return known.(*tenantGenerations) //nolint:forcetypeassert // there is nothing else in it
 	}
-	known, _ := r.tenants.LoadOrStore(tenant, &tenantGenerations{
-		question: []any{"zrange", r.generationsKey(tenant), 0, -1, "withscores"},
-	})
+	known, _ := r.tenants.LoadOrStore(tenant, &tenantGenerations{key: r.generationsKey(tenant)})
 	return known.(*tenantGenerations) //nolint:forcetypeassert // as above
 }
 
-// askGenerations asks for the generations of a tenant's integrations.
-func (r *Redis) askGenerations(ctx context.Context, p redis.Pipeliner, tenant string) *redis.ZSliceCmd {
-	asked := redis.NewZSliceCmd(ctx, r.generationsOf(tenant).question...)
-	_ = p.Process(ctx, asked) // only remembers it
-	return asked
+// askGenerations asks for the generations of a tenant's integrations, key being
+// where the name of their key stands.
+func askGenerations(key *string) *redis.ZSliceCmd {
+	return redis.NewZSliceCmd(context.Background(), "zrange", key, 0, -1, "withscores")
 }
 
 // generations reads the answer to askGenerations: a map that is shared, to be read

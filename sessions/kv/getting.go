@@ -6,22 +6,26 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// getting is a GET that is used again, as putting is.
+// getting is the commands of a Get, which are used again, as those of putting are.
 type getting struct {
-	name string // of the key
-	cmd  *redis.StringCmd
+	name, of    string // the names of the keys: of the value, and of the generations
+	value       *redis.StringCmd
+	generations *redis.ZSliceCmd
 }
 
-// getting returns a GET of a key. It goes back to r.gettings when it has its answer,
-// and only then.
-func (r *Redis) getting(name string) *getting {
+// getting returns commands that get a value and the tenant's generations. They go
+// back to r.gettings when they have their answers, and only then.
+func (r *Redis) getting(tenant string, key Key) *getting {
 	g, ok := r.gettings.Get().(*getting)
 	if !ok {
 		g = new(getting)
-		g.cmd = redis.NewStringCmd(context.Background(), "get", &g.name)
+		g.value = redis.NewStringCmd(context.Background(), "get", &g.name)
+		g.generations = askGenerations(&g.of)
 	}
-	g.name = name
-	g.cmd.SetErr(nil)
-	g.cmd.SetVal("")
+	g.name, g.of = r.valueKey(tenant, key), r.generationsOf(tenant).key
+	g.value.SetErr(nil)
+	g.value.SetVal("")
+	g.generations.SetErr(nil)
+	g.generations.SetVal(nil)
 	return g
 }

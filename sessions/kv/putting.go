@@ -17,11 +17,12 @@ type putting struct {
 	end, life                 int64  // of the session, in milliseconds
 	floor                     string // of what the user's index keeps
 
-	set               *redis.StatusCmd
-	setArgs           []any
-	list, prune       *redis.IntCmd
-	keep              *redis.BoolCmd
-	epoch, generation *redis.FloatCmd
+	set         *redis.StatusCmd
+	setArgs     []any
+	list, prune *redis.IntCmd
+	keep        *redis.BoolCmd
+	epoch       *redis.FloatSliceCmd
+	generation  *redis.FloatCmd
 }
 
 // valueAt is where the value stands among the arguments of SET.
@@ -34,8 +35,7 @@ func newPutting() *putting {
 	p.list = redis.NewIntCmd(ctx, "zadd", &p.index, &p.end, &p.member)
 	p.prune = redis.NewIntCmd(ctx, "zremrangebyscore", &p.index, "(0", &p.floor)
 	p.keep = redis.NewBoolCmd(ctx, "pexpire", &p.index, indexLife.Milliseconds())
-	p.epoch = redis.NewFloatCmd(ctx, "zscore", &p.index, epochMember)
-	p.generation = redis.NewFloatCmd(ctx, "zscore", &p.generations, &p.integration)
+	p.epoch, p.generation = askEpoch(&p.index), askGeneration(&p.generations, &p.integration)
 	return p
 }
 
@@ -47,7 +47,7 @@ func (r *Redis) putting(tenant, user string, key Key, value []byte, life time.Du
 		p = newPutting()
 	}
 	now := r.now()
-	p.value, p.index, p.generations = r.valueKey(tenant, key), r.userKey(tenant, user), r.generationsKey(tenant)
+	p.value, p.index, p.generations = r.valueKey(tenant, key), r.userKey(tenant, user), r.generationsOf(tenant).key
 	p.member, p.integration = member(key), integration
 	p.end, p.life = now.Add(life).UnixMilli(), life.Milliseconds()
 	p.floor = strconv.FormatInt(now.Add(-pruneDelay).UnixMilli(), 10)
@@ -55,7 +55,7 @@ func (r *Redis) putting(tenant, user string, key Key, value []byte, life time.Du
 	for _, cmd := range [...]redis.Cmder{p.set, p.list, p.prune, p.keep, p.epoch, p.generation} {
 		cmd.SetErr(nil)
 	}
-	p.epoch.SetVal(0) // what is not there is 0
+	p.epoch.SetVal(nil)
 	p.generation.SetVal(0)
 	return p
 }

@@ -48,6 +48,7 @@ type Redis struct {
 	pipelines sync.Pool // of redis.Pipeliner, empty
 	puttings  sync.Pool // of *putting
 	gettings  sync.Pool // of *getting
+	askings   sync.Pool // of *asking
 	tenants   sync.Map  // of *tenantGenerations, by tenant
 }
 
@@ -156,18 +157,16 @@ func (r *Redis) Get(ctx context.Context, tenant string, key Key) ([]byte, map[st
 		return nil, nil, fmt.Errorf("kv: get: %w", err)
 	}
 	var get *getting
-	var scores *redis.ZSliceCmd
 	err := r.retry(ctx, func(p redis.Pipeliner) {
-		get = r.getting(r.valueKey(tenant, key))
-		_ = p.Process(ctx, get.cmd) // only remembers it
-		scores = r.askGenerations(ctx, p, tenant)
+		get = r.getting(tenant, key)
+		_ = p.BatchProcess(ctx, get.value, get.generations) // only remembers them
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("kv: get: %w", err)
 	}
-	found, _ := get.cmd.Bytes() // nil when there is none: every other fault has been dealt with
+	found, _ := get.value.Bytes() // nil when there is none: every other fault has been dealt with
+	generations, err := r.generations(tenant, get.generations)
 	r.gettings.Put(get)
-	generations, err := r.generations(tenant, scores)
 	if err != nil {
 		return nil, nil, fmt.Errorf("kv: get: %w", err)
 	}
@@ -302,13 +301,14 @@ func (r *Redis) Counters(ctx context.Context, tenant, user, integration string) 
 	if err := checkIDs(tenant, user, integration); err != nil {
 		return 0, 0, fmt.Errorf("kv: counters: %w", err)
 	}
-	var epochScore, generationScore *redis.FloatCmd
+	var ask *asking
 	err = r.retry(ctx, func(p redis.Pipeliner) {
-		epochScore = p.ZScore(ctx, r.userKey(tenant, user), epochMember)
-		generationScore = p.ZScore(ctx, r.generationsKey(tenant), integration)
+		ask = r.asking(tenant, user, integration)
+		_ = p.BatchProcess(ctx, ask.epoch, ask.generation) // only remembers them
 	})
 	if err == nil {
-		epoch, generation, err = counters(epochScore, generationScore)
+		epoch, generation, err = counters(ask.epoch, ask.generation)
+		r.askings.Put(ask)
 	}
 	if err != nil {
 		return 0, 0, fmt.Errorf("kv: counters: %w", err)
@@ -346,7 +346,8 @@ func (r *Redis) read(ctx context.Context, tenant string, keys ...Key) ([][]byte,
 		for i, key := range keys {
 			found[i] = p.Get(ctx, r.valueKey(tenant, key))
 		}
-		scores = r.askGenerations(ctx, p, tenant)
+		scores = askGenerations(&r.generationsOf(tenant).key)
+		_ = p.Process(ctx, scores) // only remembers it
 	})
 	if err != nil {
 		return nil, nil, err
@@ -466,20 +467,6 @@ func keysOf(members []string) ([]Key, error) {
 }
 
 func milliseconds(t time.Time) float64 { return float64(t.UnixMilli()) }
-
-// counters are a user's epoch and an integration's generation by their scores.
-func counters(epochScore, generationScore *redis.FloatCmd) (epoch, generation int64, err error) {
-	if epoch, err = counter(-epochScore.Val()); err != nil {
-		return 0, 0, fmt.Errorf("epoch: %w", err)
-	}
-	if generationScore.Err() != nil { // redis.Nil: every other fault has been dealt with
-		return epoch, -1, nil
-	}
-	if generation, err = counter(generationScore.Val()); err != nil {
-		return 0, 0, fmt.Errorf("generation: %w", err)
-	}
-	return epoch, generation, nil
-}
 
 func counter(score float64) (int64, error) {
 	if score < 0 || score > float64(MaxCounter) || score != float64(int64(score)) {
