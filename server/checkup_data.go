@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strconv"
 	"strings"
 	"time"
@@ -83,6 +84,8 @@ func lookAtMasterKey(ctx context.Context, p *patient) result {
 	err = errors.Join(err, usesErr)
 	sealed, elsewhere, ids := sealedValues(uses)
 	switch {
+	case errors.Is(p.keyFault, fs.ErrPermission):
+		r.add(failing, p.keyFault.Error(), "Let the user that runs Usher own the file; run the doctor as that user.")
 	case p.keyFault != nil && sealed > 0:
 		r.add(failing, fmt.Sprintf("%s, and %s sealed under one", p.keyFault, counted(sealed, "secret is", "secrets are")),
 			"Put the master key back that the data was made with: Usher does not start without it.")

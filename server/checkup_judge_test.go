@@ -160,6 +160,20 @@ func TestCheckupOfFolder(t *testing.T) {
 	checkup(t, w, exitOK, "USHER_DATA_DIR="+filepath.Join(w.folder(), "none")).wants(t, "data folder", sound, "first start makes it")
 }
 
+// TestNearestFolder is where a folder that is missing would be made.
+func TestNearestFolder(t *testing.T) {
+	t.Parallel()
+	there := t.TempDir()
+	for _, folder := range []string{"a", "a/b/c"} {
+		if got := nearestFolder(filepath.Join(there, folder)); got != there {
+			t.Errorf("%s: got %s, want %s", folder, got, there)
+		}
+	}
+	if got := nearestFolder("no-such-folder/data"); got != "." {
+		t.Errorf("a relative one: got %s, want .", got)
+	}
+}
+
 // TestCheckupIsBounded: a check that hangs is left behind, and one of very many
 // findings is cut.
 func TestCheckupIsBounded(t *testing.T) {

@@ -82,6 +82,9 @@ func lookAtFolder(_ context.Context, p *patient) result {
 	folder := p.cfg.DataDir
 	info, err := os.Stat(folder)
 	switch {
+	case os.IsNotExist(err) && !writable(nearestFolder(folder)):
+		return one(failing, fmt.Sprintf("%s is not there, and this user cannot make it in %s", folder, nearestFolder(folder)),
+			"Make the folder and let the user that runs Usher own it, or set USHER_DATA_DIR; run the doctor as that user.")
 	case os.IsNotExist(err):
 		return one(sound, folder+" is not there yet: the first start makes it", "")
 	case err != nil:
@@ -111,6 +114,17 @@ func lookAtFolder(_ context.Context, p *patient) result {
 		r.add(sound, folder+" can be written, by its owner alone", "")
 	}
 	return r
+}
+
+// nearestFolder is what is there of the folders above one that is not.
+func nearestFolder(folder string) string {
+	for {
+		above := filepath.Dir(folder)
+		if above == folder || exists(above) {
+			return above
+		}
+		folder = above
+	}
 }
 
 // openFiles finds the files that other users can read in a folder that they can
