@@ -34,7 +34,7 @@ func newImportCatalog(p program, host *string) *cobra.Command {
 		Long: "Reads FILE, “-” for standard input: CSV (RFC 4180) whose first line names the columns kind, id, name\n" +
 			"and, if wanted, description, or JSON lines with these members, as “usher export catalog” writes them;\n" +
 			"16 MiB at most. All of it is checked before anything is written, and every fault is named with its\n" +
-			"line. What the file does not name stays as it is.\n\n" +
+			"line. What the file does not name stays as it is; a group with an empty name is called by its id.\n\n" +
 			"The rows are written 200 at a time. When that is interrupted, those before stay: run it again.\n\n" +
 			"Exit codes: 4 when FILE has a fault; then nothing is written.",
 		Example: "  usher import catalog --check catalog.csv\n  usher import catalog catalog.csv",

@@ -97,8 +97,10 @@ func newTenantAdd(p program) *cobra.Command {
 					return err
 				}
 				if len(all) == 1 && len(all[0].Hosts) == 0 && confirm != all[0].Name {
+					kept := slices.Concat(way.OurHosts, way.AdminHosts)
+					slices.Sort(kept)
 					return usageError(c, fmt.Errorf("every other host than %s would be answered with 421; if that is meant: --confirm %q",
-						strings.Join(slices.Concat(way.OurHosts, way.AdminHosts), ", "), all[0].Name))
+						strings.Join(slices.Compact(kept), ", "), all[0].Name))
 				}
 				t, err := k.provisioning.AddTenant(c.Context(), name, hosts, way, byCommand)
 				if err != nil {
