@@ -19,15 +19,15 @@ import (
 // caller is whom a request speaks for, and who says so: the session of a
 // browser, or a token that the request itself carries.
 type caller struct {
-	Tenant, User, Integration string            // ids
-	Version                   int64             // of the user, as the sign-in left it; 0 = unknown
-	Generation                int64             // of the integration
-	Epoch                     int64             // of the user
-	Authorized                []string          // resource ids that the token names; nil = default rights
-	Session                   *sessions.Session // nil when the request carries a token
-	KeyID                     string            // the key that signed the token
-	Made                      time.Time         // when this credential says that it was made; zero = it does not
-	Ends                      time.Time         // when this credential is no longer good; zero = never
+	Tenant, User, Integration string    // ids
+	Version                   int64     // of the user, as the sign-in left it; 0 = unknown
+	Generation                int64     // of the integration
+	Epoch                     int64     // of the user
+	Authorized                []string  // resource ids that the token names; nil = default rights
+	SessionID                 string    // of the session; "" when the request carries a token
+	KeyID                     string    // the key that signed the token
+	Made                      time.Time // when this credential says that it was made; zero = it does not
+	Ends                      time.Time // when this credential is no longer good; zero = never
 }
 
 // caller returns whom the request speaks for. A credential in the Authorization
@@ -58,12 +58,12 @@ func callerOf(session sessions.Session) caller {
 	return caller{
 		Tenant: session.Tenant, User: session.User, Integration: session.Integration,
 		Version: session.Version, Generation: session.Generation, Epoch: session.Epoch, Authorized: session.Authorized,
-		Session: &session, KeyID: session.KeyID, Made: session.Created, Ends: session.End(),
+		SessionID: session.ID, KeyID: session.KeyID, Made: session.Created, Ends: session.End(),
 	}
 }
 
 // holds reports whether the caller came with the session of this public id.
-func (who caller) holds(id string) bool { return who.Session != nil && who.Session.ID == id }
+func (who caller) holds(id string) bool { return who.SessionID != "" && who.SessionID == id }
 
 // recognize returns whom a token in the Authorization header speaks for. It
 // leaves nothing behind: no cookie, no session, no spent token. Refusals reach
@@ -123,9 +123,7 @@ func (a *App) identity(ctx context.Context, tenant provisioning.Tenant, who call
 		return identity{}, fmt.Errorf("identity: %w", err)
 	}
 	told := identity{headerValue(who.User), headerValue(principal.Email), groupsValue(principal.Groups), headerValue(who.Integration)}
-	if who.Session != nil {
-		told[len(told)-1] = who.Session.ID
-	}
+	told[len(told)-1] = who.SessionID
 	return told, nil
 }
 
@@ -146,7 +144,12 @@ func (told identity) header() http.Header {
 
 // groupsValue is the list of groups as a header says it.
 func groupsValue(groups []string) string {
+	size := 0
+	for _, id := range groups {
+		size += len(id) + len(",")
+	}
 	var b strings.Builder
+	b.Grow(size)
 	for i, id := range groups {
 		if i > 0 {
 			b.WriteByte(',')

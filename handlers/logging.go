@@ -14,7 +14,7 @@ import (
 // body are never part of it: they hold tokens and cookies. It is written for
 // connections that are cut as well.
 func (h *HTTP) accessLog(c *gin.Context) {
-	start := h.Now()
+	start := requestOf(c).begunOr(h.Now)
 	defer func() { h.logAccess(c, start) }()
 	c.Next()
 }

@@ -89,7 +89,8 @@ func (h *HTTP) begin(trusted []netip.Prefix) gin.HandlerFunc {
 		} else {
 			r.id = h.ids.next(now)
 		}
-		c.Writer.Header()[requestIDHeader] = []string{r.id}
+		r.idLine[0] = r.id
+		c.Writer.Header()[requestIDHeader] = r.idLine[:]
 		defer r.end()
 		c.Request = c.Request.WithContext(r)
 		c.Next()

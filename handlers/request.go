@@ -24,6 +24,7 @@ type request struct {
 	begun   time.Time // zero = there is no deadline
 
 	id     string
+	idLine [1]string  // the value of its header
 	peer   netip.Addr // of the connection; zero = not known
 	client string     // the address that is logged, see clientIP; "" = not asked for yet
 

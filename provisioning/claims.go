@@ -376,7 +376,7 @@ func (r *claimReader) credits() *[]Grant {
 	}
 	grants := make([]Grant, 0, v.count())
 	for element := range v.children() {
-		grant, ok := r.grant(element, fmt.Sprintf("credits[%d]", len(grants)))
+		grant, ok := r.grant(element, len(grants))
 		if !ok {
 			return nil
 		}
@@ -389,19 +389,21 @@ func (r *claimReader) credits() *[]Grant {
 	return &grants
 }
 
-func (r *claimReader) grant(v jsonValue, path string) (Grant, bool) {
+// grant is the one that stands at place i of the list.
+func (r *claimReader) grant(v jsonValue, i int) (Grant, bool) {
+	path := func(member string) string { return fmt.Sprintf("credits[%d]%s", i, member) }
 	if v.kind() != jsonObject {
-		r.invalid(path, "an object with orderId and id")
+		r.invalid(path(""), "an object with orderId and id")
 		return Grant{}, false
 	}
 	order := v.member("orderId")
 	if !order.exists() || order.kind() != jsonString || order.text() == "" || utf8.RuneCountInString(order.text()) > maxOrderIDChars {
-		r.invalid(path+".orderId", fmt.Sprintf("a string of 1 to %d characters", maxOrderIDChars))
+		r.invalid(path(".orderId"), fmt.Sprintf("a string of 1 to %d characters", maxOrderIDChars))
 		return Grant{}, false
 	}
 	id, ok := integer(v.member("id"), 1, maxCreditID)
 	if !ok {
-		r.invalid(path+".id", fmt.Sprintf("an integer of 1 to %d", int64(maxCreditID)))
+		r.invalid(path(".id"), fmt.Sprintf("an integer of 1 to %d", int64(maxCreditID)))
 		return Grant{}, false
 	}
 	return Grant{OrderID: order.text(), ID: id}, true

@@ -176,9 +176,11 @@ func dependsOnKeys(err error) bool {
 // those to name who spend it.
 func (s *Service) prepare(in *Arrival, v *Verified) SignIn {
 	n, key := &v.Integration, v.SpendKey
+	var spent [2 * len(key)]byte
+	hex.Encode(spent[:], key[:])
 	signIn := SignIn{
 		Integration: *n, KeyID: v.KeyID, Warnings: v.Assertion.Warnings,
-		Idle: n.SessionIdle, Absolute: n.SessionAbsolute, Spent: hex.EncodeToString(key[:]),
+		Idle: n.SessionIdle, Absolute: n.SessionAbsolute, Spent: string(spent[:]),
 		Authorized: v.Assertion.Authorized, TokenEnds: v.Ends, TokenMade: v.Assertion.IssuedAt,
 		token: store.UsedToken{Key: key[:], Single: v.Single}, acceptableUntil: v.AcceptableUntil,
 		seen: v.seen,

@@ -58,7 +58,7 @@ func readCookie(r *http.Request, wanted string) string {
 			}
 		}
 	}
-	if _, ok := keyOfCookie(found); !ok || count != 1 {
+	if count != 1 || !isCookie(found) {
 		return ""
 	}
 	return found
@@ -67,13 +67,23 @@ func readCookie(r *http.Request, wanted string) string {
 // keyOfCookie returns the key under which a well-formed cookie's session is
 // stored.
 func keyOfCookie(value string) (kv.Key, bool) {
-	if len(value) != cookieSize {
+	if !isCookie(value) {
 		return kv.Key{}, false
 	}
+	var text [cookieSize]byte // off the heap
+	copy(text[:], value)
+	return sha256.Sum256(text[:]), true
+}
+
+// isCookie reports whether a cookie's value is well-formed.
+func isCookie(value string) bool {
+	if len(value) != cookieSize {
+		return false
+	}
+	var text [cookieSize]byte
+	copy(text[:], value)
 	// The decoder skips line breaks, so count what it found.
 	var random [randomSize]byte
-	if n, err := strict.Decode(random[:], []byte(value)); err != nil || n != randomSize {
-		return kv.Key{}, false
-	}
-	return sha256.Sum256([]byte(value)), true
+	n, err := strict.Decode(random[:], text[:])
+	return err == nil && n == randomSize
 }

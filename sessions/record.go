@@ -201,7 +201,11 @@ func sealOf(key kv.Key, body []byte) (seal [sealSize]byte) {
 	return seal
 }
 
-func idOf(key kv.Key) string { return hex.EncodeToString(key[:]) }
+func idOf(key kv.Key) string {
+	var text [2 * len(key)]byte
+	hex.Encode(text[:], key[:])
+	return string(text[:])
+}
 
 // keyOfID is the inverse of idOf.
 func keyOfID(id string) (key kv.Key, ok bool) {

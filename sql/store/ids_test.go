@@ -1,6 +1,7 @@
 package store
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -32,5 +33,22 @@ func TestMadeAt(t *testing.T) {
 		if got := MadeAt(text); !got.IsZero() {
 			t.Errorf("MadeAt(%q): got %v, want none", text, got)
 		}
+	}
+}
+
+// Only the one form in which ids are written here is one.
+func TestIsID(t *testing.T) {
+	t.Parallel()
+	const id = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
+	for _, text := range []string{
+		"", id[1:], id + "0", strings.ToUpper(id), "{" + id + "}", "urn:uuid:" + id,
+		strings.ReplaceAll(id, "-", ""), strings.ReplaceAll(id, "-", "0"), strings.Replace(id, "c3d4-7", "c3d47-", 1), "g" + id[1:],
+	} {
+		if IsID(text) {
+			t.Errorf("IsID(%q): got true, want false", text)
+		}
+	}
+	if !IsID(id) {
+		t.Errorf("IsID(%q): got false, want true", id)
 	}
 }
