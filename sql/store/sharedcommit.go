@@ -229,6 +229,7 @@ func (c *sharedCommits) connection(raw any) (*sharedConn, error) {
 func (c *sharedCommits) close() error {
 	c.mu.Lock()
 	on := c.on
+	c.on = nil
 	c.mu.Unlock()
 	if on == nil {
 		return nil

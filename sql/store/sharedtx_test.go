@@ -98,3 +98,15 @@ func TestSharedTxBroken(t *testing.T) {
 		t.Errorf("numbers (-want +got):\n%s", diff)
 	}
 }
+
+// TestSharedTxClose: a store that has written can be closed twice.
+func TestSharedTxClose(t *testing.T) {
+	t.Parallel()
+	s := notes(t) // closes it once more
+	if err := s.inShared(t.Context(), note{n: 1, parent: 1}.write); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+}

@@ -201,16 +201,17 @@ func (s *Store) openPool(driver, dsn string, size int) (*pool, error) {
 // Close lets go of every connection.
 func (s *Store) Close() error {
 	s.checkpoints.wait()
+	var errs []error
+	if s.shared != nil {
+		// Not under the lock: a transaction that it waits for may ask for a statement.
+		errs = append(errs, s.shared.close())
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var errs []error
 	for _, stmt := range s.prepared {
 		errs = append(errs, unlessCut(stmt.Close()))
 	}
 	s.prepared = map[preparedKey]*statement{}
-	if s.shared != nil {
-		errs = append(errs, s.shared.close())
-	}
 	if s.changes.pool != nil {
 		errs = append(errs, unlessCut(s.changes.close()))
 	}
