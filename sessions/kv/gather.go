@@ -38,6 +38,10 @@ const (
 	// patience is how long whoever waits does so for a round trip that is under
 	// way: longer than one to a server near by, shorter than anybody notices.
 	patience = 250 * time.Microsecond
+	// unasked is how long whoever waits does so before looking whether its context
+	// has ended: longer than nearly all answers take. Contexts that make their
+	// timer when they are first asked for their end need not.
+	unasked = 20 * time.Millisecond
 	// maxFlight is how many calls travel together at most, so that the first of
 	// them does not wait long for the last.
 	maxFlight = 128
@@ -47,12 +51,22 @@ const (
 type errand struct {
 	cmds []redis.Cmder
 	done chan struct{} // gets its value when each command has its answer or its error
+	bell *time.Timer   // see unasked
 }
+
+// unwatched is a context for what ends by a time-out of the connection, or by the
+// deadline if that is earlier: nobody waits for its end.
+type unwatched struct{ context.Context }
+
+func (unwatched) Done() <-chan struct{} { return nil }
 
 // do sends commands and returns when each has its answer or its error. When ctx
 // ends before, it returns ctx's error, and the commands must not be looked at:
 // they may be under way.
 func (g *gatherer) do(ctx context.Context, cmds []redis.Cmder) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	g.mu.Lock()
 	free := g.flying == 0
 	if free {
@@ -63,7 +77,7 @@ func (g *gatherer) do(ctx context.Context, cmds []redis.Cmder) error {
 		if len(g.waiting) == 0 {
 			g.mu.Unlock()
 			defer g.land()
-			g.send(ctx, cmds)
+			g.send(unwatched{ctx}, cmds)
 			return nil
 		}
 	}
@@ -72,10 +86,25 @@ func (g *gatherer) do(ctx context.Context, cmds []redis.Cmder) error {
 	if free {
 		g.land()
 	}
+	if err := mine.await(ctx); err != nil {
+		return err
+	}
+	mine.cmds = nil
+	g.spare.Put(mine)
+	return nil
+}
+
+// await returns when the errand is done or ctx has ended.
+func (e *errand) await(ctx context.Context) error {
+	e.bell.Reset(unasked)
+	defer e.bell.Stop()
 	select {
-	case <-mine.done:
-		mine.cmds = nil
-		g.spare.Put(mine)
+	case <-e.done:
+		return nil
+	case <-e.bell.C:
+	}
+	select {
+	case <-e.done:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -86,7 +115,7 @@ func (g *gatherer) do(ctx context.Context, cmds []redis.Cmder) error {
 func (g *gatherer) wait(cmds []redis.Cmder) *errand {
 	mine, ok := g.spare.Get().(*errand)
 	if !ok {
-		mine = &errand{done: make(chan struct{}, 1)}
+		mine = &errand{done: make(chan struct{}, 1), bell: time.NewTimer(unasked)}
 	}
 	mine.cmds = cmds
 	g.waiting = append(g.waiting, mine)

@@ -128,7 +128,7 @@ func TestGatheredPatience(t *testing.T) {
 	})
 }
 
-// TestGatheredGivesUp: who does not want to wait any more leaves; the others are
+// TestGatheredGivesUp: who does not want to wait any more leaves, a moment later; the others are
 // not held up by it, and its commands still travel.
 func TestGatheredGivesUp(t *testing.T) {
 	t.Parallel()
@@ -154,6 +154,7 @@ func TestGatheredGivesUp(t *testing.T) {
 		})
 		synctest.Wait()
 		cancel()
+		time.Sleep(unasked) // of the test's own clock
 		synctest.Wait()
 		close(under[0].land)
 		next := <-sent
