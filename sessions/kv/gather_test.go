@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -128,6 +129,48 @@ func TestGatheredPatience(t *testing.T) {
 	})
 }
 
+// unaskable is a context that must not be asked for its end.
+type unaskable struct {
+	context.Context
+	t *testing.T
+}
+
+func (u unaskable) Done() <-chan struct{} {
+	u.t.Error("got asked for the end of the context, want it left alone: the answer came soon")
+	return u.Context.Done()
+}
+
+// TestGatheredAsksLate: who gets an answer soon never asks its context for its end,
+// alone or together with others; a request would have to make its timer for that.
+func TestGatheredAsksLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, sent := held()
+		hold := g.send
+		g.send = func(ctx context.Context, cmds []redis.Cmder) {
+			_ = ctx.Done() // as the client does for each connection
+			hold(ctx, cmds)
+		}
+		var calls sync.WaitGroup
+		call := func(name string) {
+			calls.Go(func() {
+				if err := g.do(unaskable{t.Context(), t}, named(t.Context(), name)); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		call("alone")
+		alone := <-sent
+		call("in company")
+		close(alone.land)
+		next := <-sent
+		time.Sleep(unasked / 2) // of the test's own clock
+		close(next.land)
+		calls.Wait()
+	})
+}
+
 // TestGatheredGivesUp: who does not want to wait any more leaves, a moment later; the others are
 // not held up by it, and its commands still travel.
 func TestGatheredGivesUp(t *testing.T) {
@@ -196,5 +239,49 @@ func TestGatheredCrowd(t *testing.T) {
 	defer g.mu.Unlock()
 	if len(g.waiting) != 0 {
 		t.Errorf("got %d who wait, want none", len(g.waiting))
+	}
+}
+
+// TestGatheredInCrowd: of many who come and go at the same time each gets its own
+// answer, whether it leads, comes along at once or waits; in the end nobody is under way.
+func TestGatheredInCrowd(t *testing.T) {
+	t.Parallel()
+	g := &gatherer{send: func(_ context.Context, cmds []redis.Cmder) {
+		runtime.Gosched()
+		for _, cmd := range cmds {
+			cmd.(*redis.StringCmd).SetVal("of " + cmd.Name()) //nolint:forcetypeassert // as named makes them
+		}
+	}}
+	var calls sync.WaitGroup
+	for caller := range 16 {
+		calls.Go(func() {
+			for n := range 500 {
+				name := fmt.Sprint(caller, ".", n)
+				cmds := named(t.Context(), name)
+				if err := g.do(t.Context(), cmds); err != nil {
+					t.Error(err)
+					return
+				}
+				if got, want := cmds[0].(*redis.StringCmd).Val(), "of "+name; got != want { //nolint:forcetypeassert // as named makes them
+					t.Errorf("got answer %q, want %q", got, want)
+					return
+				}
+			}
+		})
+	}
+	calls.Wait()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for {
+		g.mu.Lock()
+		flying, waiting := g.flying, len(g.waiting)
+		g.mu.Unlock()
+		if flying == 0 && waiting == 0 {
+			return
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("got %d flights and %d who wait, want none", flying, waiting)
+		}
+		runtime.Gosched() // the last flight has answered, and is about to end
 	}
 }
