@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
@@ -193,15 +195,24 @@ func (w *window) text(t *testing.T) string {
 	return eval[string](t, w, "document.body.innerText")
 }
 
-// sees checks that the page says all of it.
+// sees checks that the page says all of it, now or once its scripts have run.
 func (w *window) sees(t *testing.T, wants ...string) {
 	t.Helper()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
 	text := w.text(t)
+	for deadline := time.Now().Add(patience); !saysAll(text, wants) && time.Now().Before(deadline); text = w.text(t) {
+		<-again.C
+	}
 	for _, want := range wants {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s: got a page without %q:\n%s", w.at(t), want, text)
 		}
 	}
+}
+
+func saysAll(text string, wants []string) bool {
+	return !slices.ContainsFunc(wants, func(want string) bool { return !strings.Contains(text, want) })
 }
 
 // eval evaluates an expression of JavaScript in the page, or a promise's value.

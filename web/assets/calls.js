@@ -14,9 +14,10 @@
         const response = await fetch(card.dataset.url, {
           headers: { "Authorization": "JWT " + card.dataset.token, "Cocorico-App-Id": card.dataset.app },
         });
-        status.textContent = "Status " + response.status;
         answer.textContent = JSON.stringify(await response.json(), null, 2);
         answer.hidden = false;
+        // Last, so that who is told of the answer finds it there.
+        status.textContent = "Status " + response.status;
       } catch (error) {
         status.textContent = "The browser got no answer that it lets this page read: " + error.message;
       }
