@@ -301,7 +301,11 @@ func TestOutboundHostileServers(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			server := hostile(t, "127.0.0.1", test.handler)
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			within := patience
+			if test.late {
+				within = 300 * time.Millisecond
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), within)
 			defer cancel()
 			answer, err := call(ctx, t, allowing(server).client(), server.URL)
 			if err == nil {
