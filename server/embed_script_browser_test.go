@@ -243,9 +243,9 @@ return on + " " + held.size;
 	}
 
 	// Without a token nothing is loaded, and a person reads why; a frame that
-	// says nothing is given up. Times are a hundredth here.
+	// says nothing is given up. Times are a tenth here.
 	w.open(t, "/")
-	eval[bool](t, w, `(() => { const real = window.setTimeout; window.setTimeout = (f, ms, ...rest) => real(f, ms / 100, ...rest); return true; })()`)
+	eval[bool](t, w, `(() => { const real = window.setTimeout; window.setTimeout = (f, ms, ...rest) => real(f, ms / 10, ...rest); return true; })()`)
 	partner.signs(func(int) (string, int) { return "", http.StatusForbidden })
 	w.mount(t, "one", wish)
 	w.until(t, "no token", `last("one", "error")?.reason === "token_unavailable" && document.querySelector("#one p").checkVisibility()`)

@@ -136,8 +136,8 @@ func TestKeyboard(t *testing.T) {
 		// The skip link does what it says.
 		w.open(t, v.target)
 		w.do(t, "skip", chromedp.KeyEvent("\t"), chromedp.KeyEvent("\r"))
-		if got := eval[string](t, w, `document.activeElement.id`); got != "main" {
-			t.Errorf("%s: got the focus on %q after the skip link, want main", v.target, got)
+		if err := until(w.browser, `document.activeElement.id === "main"`); err != nil {
+			t.Errorf("%s: got the focus on %+v after the skip link, want main (%v)", v.target, eval[focused](t, w, whatHasFocus), err)
 		}
 	}
 }
