@@ -456,7 +456,7 @@ func TestEmbedAnotherPerson(t *testing.T) {
 		if e.lives(t, second, bearing(beside.bearer)) || !e.lives(t, view, bearing(berta.bearer)) || !e.lives(t, view, bearing(anna.bearer)) {
 			t.Error("got the cookie's session alive, or another ended")
 		}
-		if got := len(i.records(t, "request", `"replaced_user":"`+anna.user+`"`)); got != 1 {
+		if got := len(i.await(t, 1, "request", `"replaced_user":"`+anna.user+`"`)); got != 1 {
 			t.Errorf("got %d log lines that say who was replaced, want 1", got)
 		}
 	})

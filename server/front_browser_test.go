@@ -69,7 +69,7 @@ func TestFrontInBrowser(t *testing.T) {
 	if list := i.admin(t, 200, "GET", "/integrations", nil); strings.Contains(list.body, "Planted") {
 		t.Errorf("got an integration that the script has planted: %v", list)
 	}
-	if got := i.records(t, "request", `"path":"/admin/integrations"`, `"method":"POST"`); len(got) != 2 || fmt.Sprint(got[0]["status"], got[1]["status"]) != "404 403" {
+	if got := i.await(t, 2, "request", `"path":"/admin/integrations"`, `"method":"POST"`); len(got) != 2 || fmt.Sprint(got[0]["status"], got[1]["status"]) != "404 403" {
 		t.Errorf("got %v for the script's forms, want 404 here and 403 there", got)
 	}
 }

@@ -241,11 +241,24 @@ func (i *instance) records(t testing.TB, message string, parts ...string) []map[
 	return records
 }
 
+// await is records once there are as many as that: a line of the access log
+// comes after the bytes of a large answer.
+func (i *instance) await(t testing.TB, count int, message string, parts ...string) []map[string]any {
+	t.Helper()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.Now().Add(patience); ; <-again.C {
+		if records := i.records(t, message, parts...); len(records) >= count || time.Now().After(deadline) {
+			return records
+		}
+	}
+}
+
 // lastRequest returns the access log's line for an answer.
 func (i *instance) lastRequest(t testing.TB, a answer) map[string]any {
 	t.Helper()
 	reference := a.header.Get("X-Request-Id")
-	records := i.records(t, "request", `"reference":"`+reference+`"`)
+	records := i.await(t, 1, "request", `"reference":"`+reference+`"`)
 	if len(records) != 1 {
 		t.Fatalf("got %d log lines for request %q, want 1", len(records), reference)
 	}
@@ -636,7 +649,7 @@ func (i *instance) wantReason(t testing.TB, a answer, status int, reason string)
 			t.Errorf("got page without reason %s and reference %s: %v", reason, reference, a)
 		}
 	}
-	if got := i.records(t, "refused", `"reference":"`+reference+`"`, `"reason":"`+reason+`"`); len(got) != 1 {
+	if got := i.await(t, 1, "refused", `"reference":"`+reference+`"`, `"reason":"`+reason+`"`); len(got) != 1 {
 		t.Errorf("%s: got %d log lines with reference %q and that reason, want 1", reason, len(got), reference)
 	}
 }
