@@ -4,4 +4,4 @@ package provisioning
 
 // raceFactor is how much longer tests of cost may take under the race
 // detector.
-const raceFactor = 20
+const raceFactor = 100

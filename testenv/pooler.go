@@ -40,7 +40,7 @@ func PooledDSN(t testing.TB) (pooled, direct string) {
 	}
 	t.Cleanup(func() {
 		// It writes everything to disk first.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 6*dropLimit)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), dropLimit)
 		defer cancel()
 		if err := execute(ctx, base.String(), "DROP DATABASE "+pq.QuoteIdentifier(name)+" WITH (FORCE)"); err != nil {
 			t.Errorf("dropping database %s: %v", name, err)
@@ -75,7 +75,7 @@ func newPooler(t testing.TB, program string, database *url.URL) (address string)
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	port := freePorts(t, 1, false)[0]
+	port := FreePort(t)
 	as := "user=" + database.User.Username()
 	if password, ok := database.User.Password(); ok {
 		as += " password='" + strings.ReplaceAll(password, "'", "''") + "'"
@@ -134,7 +134,7 @@ server_tls_sslmode = prefer
 			t.Fatalf("got the end of PgBouncer, want it to run:\n%s", words)
 		default:
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		return execute(ctx, through.String(), "SELECT 1")
 	})

@@ -12,9 +12,13 @@ import (
 	"github.com/lib/pq"
 )
 
-// dropLimit is how long dropping a schema may wait for the test's own
-// connections to let go of it.
-const dropLimit = 10 * time.Second
+// letGo is how long dropping a schema may wait for the test's own connections to
+// let go of it, and dropLimit how long it may take altogether: on a busy machine a
+// schema of many tables takes seconds.
+const (
+	letGo     = "10s"
+	dropLimit = time.Minute
+)
 
 // PostgresDSN creates an empty schema with a random name and returns a DSN
 // whose connections work in it and see no other. The schema is dropped when
@@ -35,7 +39,7 @@ func PostgresDSN(t testing.TB) string {
 		// The test's own context has ended by now.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), dropLimit)
 		defer cancel()
-		if err := execute(ctx, base, "DROP SCHEMA "+pq.QuoteIdentifier(schema)+" CASCADE"); err != nil {
+		if err := execute(ctx, base, "SET lock_timeout = '"+letGo+"'; DROP SCHEMA "+pq.QuoteIdentifier(schema)+" CASCADE"); err != nil {
 			t.Errorf("dropping schema %s: %v", schema, err)
 		}
 	})

@@ -14,12 +14,12 @@ import (
 // Ask gives the server a command on a connection of its own. The answer is text,
 // a line for each part of it. Errors are those of the network and of the server.
 func (n *RedisNode) Ask(words ...string) (string, error) {
-	conn, err := net.DialTimeout("tcp", n.Address(), time.Second)
+	conn, err := net.DialTimeout("tcp", n.Address(), 10*time.Second)
 	if err != nil {
 		return "", err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		return "", err
 	}
 	in := bufio.NewReader(conn)

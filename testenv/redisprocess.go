@@ -56,7 +56,7 @@ func newRedisNode(t testing.TB, port int, password string, sentinel bool, lines 
 func NewRedis(t testing.TB, more ...string) *RedisNode {
 	t.Helper()
 	password := redisPassword()
-	return newRedisNode(t, freePorts(t, 1, false)[0], password, false, more...)
+	return newRedisNode(t, FreePort(t), password, false, more...)
 }
 
 // NewReplica starts a Redis that follows another one, and waits until it has
@@ -64,7 +64,7 @@ func NewRedis(t testing.TB, more ...string) *RedisNode {
 func NewReplica(t testing.TB, of *RedisNode, more ...string) *RedisNode {
 	t.Helper()
 	lines := append([]string{fmt.Sprintf("replicaof 127.0.0.1 %d", of.Port)}, more...)
-	n := newRedisNode(t, freePorts(t, 1, false)[0], of.Password, false, lines...)
+	n := newRedisNode(t, FreePort(t), of.Password, false, lines...)
 	n.awaitFollowing(t, of)
 	return n
 }
@@ -188,50 +188,6 @@ func redisServer(t testing.TB) string {
 }
 
 func redisPassword() string { return strings.ToLower(rand.Text()) }
-
-// freePorts returns loopback ports that were free a moment ago. With bus, the
-// port that is 10000 higher is free too: there the nodes of a Cluster talk.
-func freePorts(t testing.TB, count int, bus bool) []int {
-	t.Helper()
-	var ports []int
-	var held []net.Listener
-	defer func() {
-		for _, listener := range held {
-			_ = listener.Close()
-		}
-	}()
-	hold := func(port int) (int, bool) {
-		listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err != nil {
-			return 0, false
-		}
-		held = append(held, listener)
-		return listener.Addr().(*net.TCPAddr).Port, true
-	}
-	for range 1000 {
-		if len(ports) == count {
-			return ports
-		}
-		if !bus {
-			if port, ok := hold(0); ok {
-				ports = append(ports, port)
-			}
-			continue
-		}
-		// Below the ports that the system gives away by itself.
-		var two [2]byte
-		_, _ = rand.Read(two[:])
-		port := 12000 + (int(two[0])<<8|int(two[1]))%10000
-		if _, free := hold(port); !free {
-			continue
-		}
-		if _, free := hold(port + 10000); free {
-			ports = append(ports, port)
-		}
-	}
-	t.Fatalf("got %d free ports, want %d", len(ports), count)
-	return nil
-}
 
 // awaitRedis asks until there is no error.
 func awaitRedis(t testing.TB, want string, ask func() error) time.Duration {

@@ -123,7 +123,7 @@ func TestDebtsArePaid(t *testing.T) {
 	first := testenv.NewRedis(t)
 	second := testenv.NewReplica(t, first)
 	front := testenv.NewFront(t, first.Address())
-	store, err := kv.OpenRedis(front.URL(first.Password), kv.DefaultPrefix, time.Now)
+	store, err := kv.OpenPatientRedis(front.URL(first.Password), kv.DefaultPrefix, time.Now, kvtest.Patience)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,10 +81,24 @@ const (
 // which holds no braces. now is the clock of the user index only; times to
 // live are counted by Redis.
 func OpenRedis(url, prefix string, now func() time.Time) (*Redis, error) {
+	return openRedis(url, prefix, now, func(*redis.UniversalOptions) {})
+}
+
+// OpenPatientRedis is [OpenRedis] that waits for as long as patience for each answer
+// and each connection: tests on a busy machine want no fault of that machine.
+func OpenPatientRedis(url, prefix string, now func() time.Time, patience time.Duration) (*Redis, error) {
+	return openRedis(url, prefix, now, func(opts *redis.UniversalOptions) {
+		opts.DialTimeout, opts.PoolTimeout = patience, patience
+		opts.ReadTimeout, opts.WriteTimeout = patience, patience
+	})
+}
+
+func openRedis(url, prefix string, now func() time.Time, change func(*redis.UniversalOptions)) (*Redis, error) {
 	opts, err := parseURL(url)
 	if err != nil {
 		return nil, err
 	}
+	change(opts)
 	// Otherwise it writes lines of its own to standard error, with addresses.
 	// What fails comes back to us as an error anyway.
 	logging.Disable()

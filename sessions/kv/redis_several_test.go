@@ -59,7 +59,11 @@ func TestPutOnce(t *testing.T) {
 	}
 	cluster := testenv.NewRedisCluster(t, 1, 0, never)
 	node := cluster.Nodes[0]
-	store, _ := kvtest.OpenRedisCluster(t, cluster.Seed(), node.Password, node.Address())
+	store, err := kv.OpenRedis(cluster.Seed(), kv.DefaultPrefix, time.Now) // with the bounds of its own
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
 	put := func() error {
 		_, _, _, err := store.Put(t.Context(), "t", "u", kv.Key{1}, []byte("v"), time.Hour, "i", kv.Key{2})
 		return err
@@ -75,7 +79,7 @@ func TestPutOnce(t *testing.T) {
 	many.Wait()
 	node.Must(t, "CONFIG", "RESETSTAT")
 	node.Hang(t)
-	err := put()
+	err = put()
 	node.GoOn(t)
 	if err == nil {
 		t.Error("Put at a node that hangs: got no error, want one")
@@ -92,8 +96,8 @@ func TestNewMaster(t *testing.T) {
 	if !testenv.HasRedis() {
 		return
 	}
-	cluster := testenv.NewRedisCluster(t, 3, 1, time.Second)
-	store, err := kv.OpenRedis(cluster.Seed(), kv.DefaultPrefix, time.Now)
+	cluster := testenv.NewRedisCluster(t, 3, 1, never)
+	store, err := kv.OpenPatientRedis(cluster.Seed(), kv.DefaultPrefix, time.Now, kvtest.Patience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,6 +116,11 @@ func TestNewMaster(t *testing.T) {
 	cluster.Nodes[1].Kill(t)
 	if err := touch(); err == nil {
 		t.Error("without a master: got no error, want one")
+	}
+	for i, node := range cluster.Nodes { // only now may a replica take its place
+		if i != 1 {
+			node.Must(t, "CONFIG", "SET", "cluster-node-timeout", "1000")
+		}
 	}
 	if err := eventually(t, touch); err != nil {
 		t.Errorf("with a new master: got %v, want all well", err)
@@ -147,7 +156,7 @@ func TestRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := test.server(t)
-			store, err := kv.OpenRedis(server.URL(), kv.DefaultPrefix, time.Now)
+			store, err := kv.OpenPatientRedis(server.URL(), kv.DefaultPrefix, time.Now, kvtest.Patience)
 			if err != nil {
 				t.Fatal(err)
 			}

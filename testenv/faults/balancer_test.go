@@ -130,7 +130,7 @@ func (u *usher) awaitLoad(t *testing.T) time.Duration {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return eventually(t, 20*time.Second, "people at an instance that has just started", func() error {
+	return eventually(t, time.Minute, "people at an instance that has just started", func() error {
 		now, err := u.signIns()
 		if err == nil && now < before+4 {
 			err = errors.New(fmt.Sprint(now-before, " sign-ins"))

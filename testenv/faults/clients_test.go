@@ -33,7 +33,7 @@ func TestSlowClients(t *testing.T) {
 	var conns []net.Conn
 	for _, kind := range kinds {
 		for range each {
-			conn, err := net.DialTimeout("tcp", u.address, 5*time.Second)
+			conn, err := net.DialTimeout("tcp", u.address, 30*time.Second)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -46,7 +46,7 @@ func TestSlowClients(t *testing.T) {
 	}
 	if *long {
 		for range 10_000 - len(conns) { // idle ones, which may stay for a minute
-			conn, err := net.DialTimeout("tcp", u.address, 5*time.Second)
+			conn, err := net.DialTimeout("tcp", u.address, 30*time.Second)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -57,7 +57,7 @@ func TestSlowClients(t *testing.T) {
 	stop := make(chan struct{})
 	time.AfterFunc(lasts, func() { close(stop) })
 	s := l.rush(l.people, 4, stop)
-	if all := s.total(); s.total(200, 204, 303) != all || s.slowest > 3*time.Second {
+	if all := s.total(); s.total(200, 204, 303) != all || s.slowest > 3*time.Second+slack {
 		t.Errorf("got %v, the slowest after %s, beside slow clients; want every request answered well within 3 s", s, s.slowest)
 	}
 	// A byte a second keeps nobody alive: the limits are on the whole.

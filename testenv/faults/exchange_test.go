@@ -18,7 +18,7 @@ type exchange struct {
 }
 
 func dial(address string) (*exchange, error) {
-	conn, err := net.DialTimeout("tcp", address, 5*time.Second)
+	conn, err := net.DialTimeout("tcp", address, 30*time.Second)
 	if err != nil {
 		return nil, err
 	}

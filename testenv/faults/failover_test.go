@@ -31,7 +31,7 @@ var whileOver = map[string][]int{
 
 // takesOver is how long a failover may take: a second until the server counts as
 // lost, and what the others need to agree.
-const takesOver = 30 * time.Second
+const takesOver = time.Minute
 
 // newWorldOn is an Usher on a Redis that is known by its URL.
 func newWorldOn(t *testing.T, people int, redisURL string) *world {

@@ -77,7 +77,7 @@ func (k *asked) hold(t *testing.T) {
 	t.Helper()
 	for token, want := range map[string]bool{k.live: true, k.revoked: false} {
 		var got bool
-		eventually(t, 10*time.Second, "an answer about a token", func() (err error) {
+		eventually(t, 30*time.Second, "an answer about a token", func() (err error) {
 			got, err = k.active(token)
 			return err
 		})

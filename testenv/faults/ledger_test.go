@@ -215,7 +215,7 @@ func (l *ledger) settle(t *testing.T) {
 			if k.state != unavailable && k.state != unknown {
 				continue
 			}
-			eventually(t, 15*time.Second, "the link of "+p.email()+" to be good again", func() error {
+			eventually(t, 30*time.Second, "the link of "+p.email()+" to be good again", func() error {
 				if a := l.present(p, k); k.state != acknowledged && k.state != spent {
 					return fmt.Errorf("%v", a)
 				}

@@ -92,7 +92,7 @@ func (s *server) start(t *testing.T) {
 		_ = s.cmd.Wait()
 		close(ended)
 	}()
-	eventually(t, 30*time.Second, "a server that answers", func() error {
+	eventually(t, time.Minute, "a server that answers", func() error {
 		conn, err := net.DialTimeout("tcp", s.address, time.Second)
 		if err != nil {
 			return err
@@ -117,7 +117,7 @@ func (s *server) end(t *testing.T, signal syscall.Signal) {
 	}
 	select {
 	case <-s.ended:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("got a server that does not end at %s", signal)
 	}
 }
@@ -205,7 +205,7 @@ func newPostgres(t *testing.T) *server {
 			"-c", "max_connections=40", "-c", "deadlock_timeout=100ms", "-c", "jit=off", "-c", "shared_buffers=32MB")
 	}
 	s.start(t)
-	eventually(t, 30*time.Second, "a Postgres that takes statements", func() error { return s.sql("SELECT 1") })
+	eventually(t, time.Minute, "a Postgres that takes statements", func() error { return s.sql("SELECT 1") })
 	t.Cleanup(func() { s.end(t, syscall.SIGQUIT) })
 	return s
 }
@@ -230,14 +230,11 @@ func serverOwner(t *testing.T) *syscall.Credential {
 	return nil
 }
 
+// freeAddress is a loopback address of the test's own: servers are killed and
+// started again there.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(testenv.FreePort(t)))
 }
 
 // again is how soon somebody tries again whom a fault has met: one link may not

@@ -48,7 +48,7 @@ func newStandby(t *testing.T, primary *server) *server {
 			"-c", "max_connections=40", "-c", "jit=off", "-c", "shared_buffers=32MB")
 	}
 	s.start(t)
-	eventually(t, 30*time.Second, "a standby that answers", func() error { return s.sql("SELECT 1") })
+	eventually(t, time.Minute, "a standby that answers", func() error { return s.sql("SELECT 1") })
 	t.Cleanup(func() { s.end(t, syscall.SIGQUIT) })
 	return s
 }
@@ -61,7 +61,7 @@ func (s *server) followedBy(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, 30*time.Second, "a synchronous standby", func() error {
+	eventually(t, time.Minute, "a synchronous standby", func() error {
 		return s.sql("DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync') THEN RAISE 'not yet'; END IF; END $$")
 	})
 }

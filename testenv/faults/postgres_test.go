@@ -98,7 +98,7 @@ func setting(name, value string) func(*testing.T, *world) func() {
 			}
 		}
 		set(fmt.Sprintf("ALTER SYSTEM SET %s = %s", name, value))
-		eventually(t, 5*time.Second, "a Postgres that has read its settings", func() error {
+		eventually(t, 30*time.Second, "a Postgres that has read its settings", func() error {
 			return w.postgres.sql(fmt.Sprintf("DO $$ BEGIN IF current_setting('%s') <> '%s' THEN RAISE 'not yet'; END IF; END $$", name, value))
 		})
 		return func() { set("ALTER SYSTEM RESET " + name) }

@@ -208,7 +208,7 @@ func (w *world) dead(t *testing.T, end ending) {
 		for _, cookie := range cookies {
 			for _, d := range w.doors {
 				for _, path := range []string{"/auth/session", "/auth/verify"} {
-					eventually(t, 10*time.Second, "an answer", func() error {
+					eventually(t, 30*time.Second, "an answer", func() error {
 						a := d.send(http.MethodGet, p.at.host, path, "", "Cookie: "+cookie)
 						switch a.status {
 						case http.StatusUnauthorized:

@@ -95,7 +95,7 @@ func (u *usher) start(t *testing.T) {
 		_ = cmd.Wait()
 		close(ended)
 	}()
-	eventually(t, 30*time.Second, "a running Usher", func() error {
+	eventually(t, time.Minute, "a running Usher", func() error {
 		select {
 		case <-ended:
 			t.Fatalf("got the end (%v) before an address; its log:\n%s", cmd.ProcessState, u.lastWords())
@@ -141,7 +141,7 @@ func (u *usher) stop(t *testing.T) {
 	}
 	select {
 	case <-u.ended:
-	case <-time.After(25 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("got a process that does not end at SIGTERM")
 	}
 	if code := u.cmd.ProcessState.ExitCode(); code != 0 {

@@ -3,9 +3,14 @@ package kvtest
 import (
 	"context"
 	"errors"
+	"time"
 
 	"usher/sessions/kv"
 )
+
+// Patience is how long the stores of tests wait for an answer: a server that others
+// keep from the processor for half a second is no fault that they look for.
+const Patience = 30 * time.Second
 
 // patient repeats an ending that no replica has confirmed, as its contract allows:
 // one on a busy machine may not answer in time.

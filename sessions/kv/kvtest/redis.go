@@ -46,7 +46,7 @@ func openRedis(t testing.TB, url string, raw redis.UniversalClient) (store *kv.R
 	prefix := "test-" + rand.Text() + ":"
 	clock := new(atomic.Int64)
 	clock.Store(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano())
-	store, err := kv.OpenRedis(url, prefix, func() time.Time { return time.Unix(0, clock.Load()) })
+	store, err := kv.OpenPatientRedis(url, prefix, func() time.Time { return time.Unix(0, clock.Load()) }, Patience)
 	if err != nil {
 		t.Fatal(err)
 	}
