@@ -15,6 +15,9 @@ type lineWriter struct {
 	pause time.Duration // 0 = every line is written at once
 	spare sync.Pool     // of *[]byte, for lines that are being put together
 
+	out  sync.Mutex // held while w is written to, and taken before mu
+	away []byte     // room that gathered had before; guarded by out
+
 	mu       sync.Mutex
 	gathered []byte
 	alarm    *time.Timer // that will call flush; nil = there was none yet
@@ -39,35 +42,54 @@ func logPauseOf(w io.Writer) time.Duration {
 
 // Write takes one line, or several.
 func (l *lineWriter) Write(lines []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if l.pause == 0 {
+		l.out.Lock()
+		defer l.out.Unlock()
 		return l.w.Write(lines)
 	}
+	if l.gather(lines) {
+		l.writeAll()
+	}
+	return len(lines), nil
+}
+
+// gather adds lines and reports whether there are enough.
+func (l *lineWriter) gather(lines []byte) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.gathered = append(l.gathered, lines...)
 	switch {
 	case len(l.gathered) >= enoughLines:
-		l.writeAll()
+		return true
 	case l.alarm == nil:
 		l.set, l.alarm = true, time.AfterFunc(l.pause, l.flush)
 	case !l.set:
 		l.set = true
 		l.alarm.Reset(l.pause)
 	}
-	return len(lines), nil
+	return false
 }
 
 // flush writes what was gathered.
 func (l *lineWriter) flush() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.set = false
+	l.mu.Unlock()
 	l.writeAll()
 }
 
+// writeAll writes what was gathered, and returns when everything before it is
+// written too. Meanwhile others go on gathering: they wait for the system only
+// when it is so slow that there are enough lines again.
 func (l *lineWriter) writeAll() {
-	if len(l.gathered) > 0 {
-		_, _ = l.w.Write(l.gathered) // there is nowhere to tell that a log cannot be written
-		l.gathered = l.gathered[:0]
+	l.out.Lock()
+	defer l.out.Unlock()
+	l.mu.Lock()
+	lines := l.gathered
+	l.gathered = l.away[:0]
+	l.mu.Unlock()
+	if len(lines) > 0 {
+		_, _ = l.w.Write(lines) // there is nowhere to tell that a log cannot be written
 	}
+	l.away = lines
 }

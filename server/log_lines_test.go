@@ -114,6 +114,47 @@ func TestLinesStayWholeAndInOrder(t *testing.T) {
 	}
 }
 
+// stuck is a writer whose first piece takes until it is let go.
+type stuck struct {
+	*output
+	writing, letGo chan struct{}
+	once           sync.Once
+}
+
+func (w *stuck) Write(p []byte) (int, error) {
+	w.once.Do(func() {
+		close(w.writing)
+		<-w.letGo
+	})
+	return w.output.Write(p)
+}
+
+// TestLinesAreGatheredWhileOthersAreWritten: a slow system keeps nobody waiting
+// who has a line to write, until there are enough of them again; a flush waits
+// for what was written before it.
+func TestLinesAreGatheredWhileOthersAreWritten(t *testing.T) {
+	t.Parallel()
+	w := &stuck{output: newOutput(), writing: make(chan struct{}), letGo: make(chan struct{})}
+	h := newJSONLog(w)
+	h.lines.pause = time.Hour
+	log := slog.New(h)
+	log.Info("first")
+	var all sync.WaitGroup
+	all.Go(h.lines.flush)
+	<-w.writing
+	log.Info("second") // returns, though nothing can be written
+	all.Go(h.lines.flush)
+	if got := w.String(); got != "" {
+		t.Errorf("got %q, want nothing before the writer is let go", got)
+	}
+	close(w.letGo)
+	h.lines.flush()
+	if first, second, found := strings.Cut(w.String(), "\n"); !found || !strings.Contains(first, `"first"`) || !strings.Contains(second, `"second"`) {
+		t.Errorf("got %q, want the first line and then the second", w)
+	}
+	all.Wait()
+}
+
 // TestLogPause: lines are gathered where nobody waits for them.
 func TestLogPause(t *testing.T) {
 	t.Parallel()
