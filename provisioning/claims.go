@@ -62,6 +62,23 @@ func readClaims(payload jsonValue, presented bool) (Assertion, error) {
 // mend them all. An assertion beside faults is not to be used.
 func readAllClaims(payload jsonValue, presented bool) (Assertion, []*Refusal) {
 	r := claimReader{payload: payload, presented: presented}
+	return r.all()
+}
+
+// readWho is readClaims of a presented token for whoever wants to know no more than
+// whom it is from: every claim is checked, but Meta, Groups and Credits, which are
+// most of what reading takes, are left out of the assertion.
+func readWho(payload jsonValue) (Assertion, error) {
+	r := claimReader{payload: payload, presented: true, whoOnly: true}
+	a, faults := r.all()
+	if len(faults) > 0 {
+		return Assertion{}, faults[0]
+	}
+	return a, nil
+}
+
+// all reads all claims.
+func (r *claimReader) all() (Assertion, []*Refusal) {
 	email, emailKey := r.email()
 	a := Assertion{
 		Email:         email,
@@ -84,7 +101,7 @@ func readAllClaims(payload jsonValue, presented bool) (Assertion, []*Refusal) {
 		Nonce:         r.freeText("nonce"),
 		SessionLength: r.sessionLength(),
 	}
-	if presented && len(r.faults) == 0 && emailKey == "" && a.Subject == "" {
+	if r.presented && len(r.faults) == 0 && emailKey == "" && a.Subject == "" {
 		r.faults = append(r.faults, &Refusal{Reason: ClaimMissing, Path: "sub", Expected: expectedSubject + ", as there is no e-mail"})
 	}
 	r.noEvent()
@@ -102,6 +119,7 @@ const (
 type claimReader struct {
 	payload   jsonValue
 	presented bool
+	whoOnly   bool // see readWho
 	warnings  []Warning
 	faults    []*Refusal
 }
@@ -286,6 +304,9 @@ func (r *claimReader) meta() map[string]any {
 			return nil
 		}
 	}
+	if r.whoOnly {
+		return nil
+	}
 	object, _ := v.tree().(map[string]any)
 	return object
 }
@@ -316,14 +337,24 @@ func (r *claimReader) groups() *[]string {
 		r.invalid("groups", fmt.Sprintf("an array of at most %d strings or integers", maxGroups))
 		return nil
 	}
-	ids := make([]string, 0, v.count())
+	var ids []string
+	if !r.whoOnly {
+		ids = make([]string, 0, v.count())
+	}
+	i := 0
 	for element := range v.children() {
 		id, ok := externalID(element)
 		if !ok || id == "" || utf8.RuneCountInString(id) > maxGroupChars {
-			r.invalid(fmt.Sprintf("groups[%d]", len(ids)), fmt.Sprintf("a string of 1 to %d characters or an integer", maxGroupChars))
+			r.invalid(fmt.Sprintf("groups[%d]", i), fmt.Sprintf("a string of 1 to %d characters or an integer", maxGroupChars))
 			return nil
 		}
-		ids = append(ids, id)
+		if !r.whoOnly {
+			ids = append(ids, id)
+		}
+		i++
+	}
+	if r.whoOnly {
+		return nil
 	}
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
@@ -374,13 +405,23 @@ func (r *claimReader) credits() *[]Grant {
 		r.invalid("credits", fmt.Sprintf("an array of at most %d objects with orderId and id", maxCredits))
 		return nil
 	}
-	grants := make([]Grant, 0, v.count())
+	var grants []Grant
+	if !r.whoOnly {
+		grants = make([]Grant, 0, v.count())
+	}
+	i := 0
 	for element := range v.children() {
-		grant, ok := r.grant(element, len(grants))
+		grant, ok := r.grant(element, i)
 		if !ok {
 			return nil
 		}
-		grants = append(grants, grant)
+		if !r.whoOnly {
+			grants = append(grants, grant)
+		}
+		i++
+	}
+	if r.whoOnly {
+		return nil
 	}
 	slices.SortFunc(grants, func(a, b Grant) int {
 		return cmp.Or(cmp.Compare(a.OrderID, b.OrderID), cmp.Compare(a.ID, b.ID))

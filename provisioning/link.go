@@ -16,8 +16,11 @@ type Link struct {
 	Presented bool
 	// Event tells that the token is to say that sessions end: see Service.Revoke.
 	Event bool
-	AppID string // from the query or form; "" = not sent
-	Limit int    // bytes that the token may have at this door
+	// whoOnly tells that of a presented token no more is wanted than whom it is
+	// from: see readWho.
+	whoOnly bool
+	AppID   string // from the query or form; "" = not sent
+	Limit   int    // bytes that the token may have at this door
 	// Audiences are the values of aud that name us, besides the app id: our
 	// public URL and the tenant's host. Empty texts among them match nothing.
 	Audiences []string

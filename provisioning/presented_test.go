@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -254,6 +255,57 @@ func TestEmptyListsAreOpposites(t *testing.T) {
 	got, err := readClaims(payload, true)
 	if err != nil || got.Authorized != nil || got.Groups == nil || len(*got.Groups) != 0 {
 		t.Errorf("got rights %q and groups %v, error %v; want default rights and the empty list of groups", got.Authorized, got.Groups, err)
+	}
+}
+
+// TestWhoOnlyChecksEverything: a token that is read only for whom it is from is
+// refused for the same reasons, and says the same but for what is not wanted.
+func TestWhoOnlyChecksEverything(t *testing.T) {
+	t.Parallel()
+	full := map[string]any{
+		"sub": "p1", "email": "anna@example.com", "firstName": "Anna", "birthdate": "1980-02-29", "picture": "https://x.test/a.png",
+		"meta": map[string]any{"a": 1, "b": []any{"c"}}, "groups": []any{"b", 7, "b"},
+		"credits": []any{map[string]any{"orderId": "o", "id": 3}}, "authorizedVotes": []any{"v"}, "locale": nil, "session_length": 600,
+	}
+	for _, test := range []struct {
+		claim string // that is put in the place of the good one; "" = none
+		value any
+	}{
+		{"", nil},
+		{"groups", nil},
+		{"groups", []any{}},
+		{"credits", []any{}},
+		{"meta", map[string]any{}},
+		{"meta", []any{}},
+		{"meta", map[string]any{"a": json.RawMessage("1e999")}},
+		{"meta", map[string]any{"a": strings.Repeat("a", maxMetaBytes)}},
+		{"groups", "a"},
+		{"groups", []any{"a", "b", ""}},
+		{"groups", make([]any, maxGroups+1)},
+		{"credits", "a"},
+		{"credits", []any{map[string]any{"orderId": "o", "id": 3}, map[string]any{"orderId": "o", "id": 0}}},
+		{"credits", []any{map[string]any{"id": 3}}},
+		{"authorizedVotes", []any{""}},
+		{"birthdate", "1980-02-30"},
+		{"firstName", 1},
+		{"email", "anna"},
+		{"sub", "null"},
+		{"session_length", 1},
+	} {
+		claims := maps.Clone(full)
+		if test.claim != "" {
+			claims[test.claim] = test.value
+		}
+		payload, err := readJSON(presentedClaims(claims))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, wantErr := readClaims(payload, true)
+		want.Meta, want.Groups, want.Credits = nil, nil, nil
+		got, err := readWho(payload)
+		if diff := cmp.Diff(want, got) + cmp.Diff(wantErr, err); diff != "" {
+			t.Errorf("%s %.40v (-all +who):\n%s", test.claim, test.value, diff)
+		}
 	}
 }
 

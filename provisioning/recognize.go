@@ -43,7 +43,7 @@ func (c *caller) covers(signIn *SignIn, now time.Time) bool {
 // seconds. That the integration was removed or the user disabled, on whichever
 // instance, counts for every call that starts later.
 func (s *Service) Recognize(ctx context.Context, in Arrival) (SignIn, error) {
-	in.Link.Presented = true
+	in.Link.Presented, in.Link.whoOnly = true, true
 	v, err := s.verify(ctx, in)
 	if err != nil {
 		return SignIn{Integration: v.Integration, KeyID: v.KeyID, seen: v.seen}, err
@@ -63,6 +63,7 @@ func (s *Service) Recognize(ctx context.Context, in Arrival) (SignIn, error) {
 		s.callers.forget(key)
 	}
 	began := s.now()
+	in.Link.whoOnly = false // what else the token says may have to be applied
 	if signIn, err = s.Present(ctx, in); err != nil {
 		return signIn, err
 	}

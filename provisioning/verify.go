@@ -186,7 +186,11 @@ func (v *verification) take(s step) (err error) {
 			v.event, err = readEvent(v.claims)
 			return err
 		}
-		v.assertion, err = readClaims(v.claims, v.link.Presented)
+		if v.link.whoOnly {
+			v.assertion, err = readWho(v.claims)
+		} else {
+			v.assertion, err = readClaims(v.claims, v.link.Presented)
+		}
 		return err
 	case stepNonce, stepUser, stepStatus, stepChanges, stepReplay, steps:
 	}
