@@ -102,6 +102,10 @@ func inhabit(t *testing.T, i *instance) (secrets map[string]string) {
 		}
 		i.logged(t, reference(a))
 	}
+	// The page of a job loads itself again until the job is over.
+	for _, job := range decode[struct{ Jobs []jobUnderTest }](t, i.admin(t, http.StatusOK, "GET", "/jobs", nil)).Jobs {
+		i.finished(t, job.ID)
+	}
 	return secrets
 }
 

@@ -193,10 +193,10 @@ func (f *scene) attempts(t *testing.T) []map[string]any {
 	}](t, a).SignIns
 }
 
-// bound gives all that is done in the window from here on three minutes.
+// bound gives all that is done in the window from here on six minutes.
 func (w *window) bound(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(w.browser, 3*time.Minute)
+	ctx, cancel := context.WithTimeout(w.browser, 6*time.Minute)
 	t.Cleanup(cancel)
 	w.browser = ctx
 }

@@ -116,7 +116,7 @@ func TestLifeInPages(t *testing.T) {
 			t.Errorf("taking what it gave unconfirmed: got %v", got)
 		}
 		wantWent(t, i.submit(t, home+"/removed", "confirm", "Lumen & Söhne"), "/admin/jobs/")
-		for deadline := time.Now().Add(20 * time.Second); strings.Contains(i.page(t, home+"/removed"), "Take them away"); {
+		for deadline := time.Now().Add(patience); strings.Contains(i.page(t, home+"/removed"), "Take them away"); {
 			if time.Now().After(deadline) {
 				t.Fatal("got what it gave still there")
 			}

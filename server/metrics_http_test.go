@@ -221,7 +221,7 @@ func TestMetricsCount(t *testing.T) {
 // after its answer is out.
 func (i *instance) scrapeUntil(t *testing.T, before scraped, want map[string]float64) map[string]float64 {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; {
+	for end := time.Now().Add(patience); ; {
 		grown := i.scrape(t).since(before)
 		for series := range grown {
 			if !regexp.MustCompile(`^usher_(sign_ins|requests|session_checks|token_requests|introspections)_total`).MatchString(series) {

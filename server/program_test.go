@@ -242,7 +242,7 @@ func TestNothingStaysBehind(t *testing.T) {
 			if code := i.exited(); code != exitOK {
 				t.Fatalf("got exit code %d, want 0", code)
 			}
-			deadline := time.Now().Add(5 * time.Second)
+			deadline := time.Now().Add(patience)
 			for runtime.NumGoroutine() > before && time.Now().Before(deadline) {
 				runtime.Gosched()
 			}

@@ -90,7 +90,7 @@ func behind(t *testing.T, w world, p aProxy) *proxied {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-ended:
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			_ = cmd.Process.Kill()
 			<-ended
 			t.Errorf("%s did not end when it was told to:\n%s", p.name, said)
@@ -114,7 +114,7 @@ func behind(t *testing.T, w world, p aProxy) *proxied {
 // awaitPort waits until somebody listens.
 func awaitPort(t *testing.T, address string, ended <-chan struct{}, said *output) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

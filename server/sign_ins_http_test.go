@@ -35,7 +35,7 @@ type loggedPage struct {
 // entries waits until the log has n entries that fit a query, and returns them.
 func (i *instance) entries(t testing.TB, query string, n int, header ...string) []loggedSignIn {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; {
+	for end := time.Now().Add(patience); ; {
 		page := decode[loggedPage](t, i.admin(t, 200, "GET", "/sign-ins"+query, nil, header...))
 		if len(page.SignIns) == n {
 			return page.SignIns
@@ -154,7 +154,7 @@ func TestSignInLogPages(t *testing.T) {
 			i.signIn(t, link(lumen.token(person(fmt.Sprintf("p%d", k%7)))))
 		}
 		seen, path := map[string]bool{}, "/sign-ins"
-		for end := time.Now().Add(20 * time.Second); len(seen) < n; {
+		for end := time.Now().Add(patience); len(seen) < n; {
 			page := decode[loggedPage](t, i.admin(t, 200, "GET", path, nil))
 			for _, entry := range page.SignIns {
 				if seen[entry.ID] && path != "/sign-ins" {
@@ -216,7 +216,7 @@ func TestSignInLogAfterAnOutage(t *testing.T) {
 	i.wantReason(t, a, 503, "store_unavailable")
 	forged := i.get(t, link(breakSignature(lumen.token(person("anna")))), wantsJSON)
 	gate.open(t)
-	for end := time.Now().Add(20 * time.Second); i.get(t, "/readyz").status != 200; {
+	for end := time.Now().Add(patience); i.get(t, "/readyz").status != 200; {
 		if time.Now().After(end) {
 			t.Fatal("got no way back to the database")
 		}

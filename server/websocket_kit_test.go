@@ -19,7 +19,7 @@ import (
 
 const (
 	websocketKey   = "dGhlIHNhbXBsZSBub25jZQ=="
-	websocketLimit = 20 * time.Second
+	websocketLimit = 2 * time.Minute
 )
 
 func websocketAccept(key string) string {

@@ -286,14 +286,14 @@ func (w *window) shoot(t *testing.T, name string) {
 	}
 }
 
-// content is the text of the first element that a selector finds.
+// content is the text of the first element that a selector finds, now or once
+// the page has it: a frame's address is known before its document.
 func (w *window) content(t *testing.T, selector string) string {
 	t.Helper()
-	text := eval[*string](t, w, `document.querySelector(`+jsonText(selector)+`)?.textContent ?? null`)
-	if text == nil {
-		t.Fatalf("got no %s on %s:\n%s", selector, w.at(t), w.text(t))
+	if err := until(w.browser, `document.querySelector(`+jsonText(selector)+`)`); err != nil {
+		t.Fatalf("got no %s on %s (%v):\n%s", selector, w.at(t), err, w.text(t))
 	}
-	return strings.TrimSpace(*text)
+	return strings.TrimSpace(eval[string](t, w, `document.querySelector(`+jsonText(selector)+`).textContent`))
 }
 
 // html is the page's source as it is now.
