@@ -65,6 +65,9 @@ const (
 	insertSession = `
 		INSERT INTO kv_sessions (tenant_id, key, user_id, value, expires_at)
 		VALUES ($1, $2, $3, $4, $5)`
+	readCounters = `
+		SELECT coalesce((SELECT epoch FROM kv_epochs WHERE tenant_id = $1 AND user_id = $2), 0),
+			coalesce((SELECT generation FROM kv_generations WHERE tenant_id = $1 AND integration_id = $3), -1)`
 )
 
 // Counters reads the user's epoch and the integration's generation.
@@ -77,9 +80,7 @@ func (kv *SessionKV) Counters(ctx context.Context, tenant, user, integration str
 }
 
 func (kv *SessionKV) counters(ctx context.Context, tenant, user, integration string) (epoch, generation int64, err error) {
-	stmt, err := kv.store.stmt(ctx, kv.store.read, `
-		SELECT coalesce((SELECT epoch FROM kv_epochs WHERE tenant_id = $1 AND user_id = $2), 0),
-			coalesce((SELECT generation FROM kv_generations WHERE tenant_id = $1 AND integration_id = $3), -1)`)
+	stmt, err := kv.store.stmt(ctx, kv.store.read, readCounters)
 	if err == nil {
 		err = stmt.QueryRowContext(ctx, tenant, user, integration).Scan(&epoch, &generation)
 	}

@@ -7,16 +7,12 @@ import (
 	"time"
 )
 
-// insertAndCount is the end of a Put in one statement. The counters are those of
-// the moment of the insert.
-const insertAndCount = insertSession + `
-		RETURNING
-			coalesce((SELECT epoch FROM kv_epochs WHERE tenant_id = $1 AND user_id = $3), 0),
-			coalesce((SELECT generation FROM kv_generations WHERE tenant_id = $1 AND integration_id = $6), -1)`
-
 // putSQLite is Put in one transaction. Its order needs no commits in between
 // here: what writes at all does so one after the other, so a Retire is over
 // before, and its epoch is read, or it begins after and finds the session.
+//
+// The counters are a statement of their own: what an INSERT is to return, SQLite
+// gathers in a table that it makes for it.
 func (kv *SessionKV) putSQLite(ctx context.Context, tenant, user string, key [32]byte, value []byte,
 	now, end time.Time, integration string, replaces [32]byte,
 ) (replaced []byte, epoch, generation int64, err error) {
@@ -28,7 +24,10 @@ func (kv *SessionKV) putSQLite(ctx context.Context, tenant, user string, key [32
 				return err
 			}
 		}
-		return tx.row(insertAndCount, []any{&epoch, &generation}, tenant, key[:], user, value, end, integration)
+		if _, err := tx.exec(insertSession, tenant, key[:], user, value, end); err != nil {
+			return err
+		}
+		return tx.row(readCounters, []any{&epoch, &generation}, tenant, user, integration)
 	})
 	if err != nil {
 		return nil, 0, 0, sessionFault("put", err)
