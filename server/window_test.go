@@ -290,10 +290,17 @@ func (w *window) shoot(t *testing.T, name string) {
 // the page has it: a frame's address is known before its document.
 func (w *window) content(t *testing.T, selector string) string {
 	t.Helper()
-	if err := until(w.browser, `document.querySelector(`+jsonText(selector)+`)`); err != nil {
-		t.Fatalf("got no %s on %s (%v):\n%s", selector, w.at(t), err, w.text(t))
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.Now().Add(patience); ; <-again.C {
+		text := eval[*string](t, w, `document.querySelector(`+jsonText(selector)+`)?.textContent ?? null`)
+		if text != nil {
+			return strings.TrimSpace(*text)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("got no %s on %s:\n%s", selector, w.at(t), w.text(t))
+		}
 	}
-	return strings.TrimSpace(eval[string](t, w, `document.querySelector(`+jsonText(selector)+`).textContent`))
 }
 
 // html is the page's source as it is now.
