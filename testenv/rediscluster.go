@@ -19,7 +19,8 @@ type RedisCluster struct {
 func NewRedisCluster(t testing.TB, masters, replicas int, down time.Duration, more ...string) *RedisCluster {
 	t.Helper()
 	c, password := &RedisCluster{}, redisPassword()
-	lines := append([]string{"cluster-enabled yes", "cluster-node-timeout 1000"}, more...)
+	// A node that a busy machine holds up meanwhile loses its place to nobody.
+	lines := append([]string{"cluster-enabled yes", "cluster-node-timeout 1000", "cluster-replica-no-failover yes"}, more...)
 	for i, port := range freePorts(t, masters*(1+replicas), true) {
 		c.Nodes = append(c.Nodes, newRedisNode(t, port, password, false, lines...))
 		first := c.Nodes[0]
@@ -46,17 +47,39 @@ func NewRedisCluster(t testing.TB, masters, replicas int, down time.Duration, mo
 	}
 	awaitRedis(t, "replicas in everybody's table", func() error {
 		for _, node := range c.Nodes {
-			if got := strings.Count(node.Must(t, "CLUSTER", "NODES"), "slave "); got != len(c.Nodes)-masters {
+			if got := strings.Count(node.Must(t, "CLUSTER", "NODES"), "slave"); got != len(c.Nodes)-masters {
 				return fmt.Errorf("%d replicas", got)
 			}
 		}
 		return nil
 	})
-	// Only now: a new Cluster waits for as long before it begins.
+	// Only now: a new Cluster waits for as long before it begins. Whoever counts as
+	// lost at this moment would for as long: then it is given the time to come back.
+	awaitRedis(t, "nodes that all are well", func() error {
+		c.LostAfter(t, down)
+		for _, node := range c.Nodes {
+			if table := node.Must(t, "CLUSTER", "NODES"); strings.Contains(table, ",fail") { // as a flag, beside nofailover
+				c.LostAfter(t, time.Second)
+				return fmt.Errorf("%q at %s", table, node.Address())
+			}
+		}
+		return nil
+	})
+	c.await(t, "cluster_state:ok")
 	for _, node := range c.Nodes {
-		node.Must(t, "CONFIG", "SET", "cluster-node-timeout", strconv.FormatInt(down.Milliseconds(), 10))
+		node.Must(t, "CONFIG", "SET", "cluster-replica-no-failover", "no")
 	}
 	return c
+}
+
+// LostAfter is how long a node that runs may be silent from now on until it is lost.
+func (c *RedisCluster) LostAfter(t testing.TB, down time.Duration) {
+	t.Helper()
+	for _, node := range c.Nodes {
+		if node.runs() {
+			node.Must(t, "CONFIG", "SET", "cluster-node-timeout", strconv.FormatInt(down.Milliseconds(), 10))
+		}
+	}
 }
 
 // await waits until every node's CLUSTER INFO has a line.

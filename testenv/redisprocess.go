@@ -133,6 +133,13 @@ func (n *RedisNode) Start(t testing.TB) {
 	})
 }
 
+// runs reports whether the server has been started and not been killed.
+func (n *RedisNode) runs() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.cmd != nil
+}
+
 // Kill ends the server as a power cut does.
 func (n *RedisNode) Kill(t testing.TB) {
 	t.Helper()

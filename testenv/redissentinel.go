@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -35,11 +36,20 @@ func NewRedisSentinel(t testing.TB, replicas int, down time.Duration, more ...st
 			"protected-mode no",
 			fmt.Sprintf("sentinel monitor %s 127.0.0.1 %d 2", SentinelName, ports[0]),
 			fmt.Sprintf("sentinel auth-pass %s %s", SentinelName, password),
-			fmt.Sprintf("sentinel down-after-milliseconds %s %d", SentinelName, down.Milliseconds()),
+			fmt.Sprintf("sentinel down-after-milliseconds %s %d", SentinelName, time.Hour.Milliseconds()),
 			fmt.Sprintf("sentinel failover-timeout %s 5000", SentinelName)))
 	}
 	s.Settle(t)
+	s.LostAfter(t, down) // only now: on a busy machine they are silent meanwhile
 	return s
+}
+
+// LostAfter is how long the master may be silent from now on until it is lost.
+func (s *RedisSentinel) LostAfter(t testing.TB, down time.Duration) {
+	t.Helper()
+	for _, sentinel := range s.Sentinels {
+		sentinel.Must(t, "SENTINEL", "SET", SentinelName, "down-after-milliseconds", strconv.FormatInt(down.Milliseconds(), 10))
+	}
 }
 
 // Settle waits until every Sentinel knows the others, and the master its
@@ -69,21 +79,25 @@ func (s *RedisSentinel) Settle(t testing.TB) {
 	})
 }
 
-// Master is the node that most of the Sentinels name.
+// Master is the node that most of the Sentinels name; it waits until they do.
 func (s *RedisSentinel) Master(t testing.TB) *RedisNode {
 	t.Helper()
-	votes := map[string]int{}
-	for _, sentinel := range s.Sentinels {
-		_, port, _ := strings.Cut(sentinel.Must(t, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", SentinelName), "\n")
-		votes[port]++
-	}
-	for _, node := range s.Nodes {
-		if votes[fmt.Sprint(node.Port)] >= 2 {
-			return node
+	var master *RedisNode
+	awaitRedis(t, "Sentinels that agree", func() error {
+		votes := map[string]int{}
+		for _, sentinel := range s.Sentinels {
+			_, port, _ := strings.Cut(sentinel.Must(t, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", SentinelName), "\n")
+			votes[port]++
 		}
-	}
-	t.Fatalf("got Sentinels that name %v, want them to agree", votes)
-	return nil
+		for _, node := range s.Nodes {
+			if votes[fmt.Sprint(node.Port)] >= 2 {
+				master = node
+				return nil
+			}
+		}
+		return fmt.Errorf("votes %v", votes)
+	})
+	return master
 }
 
 // URL is the address by the Sentinels.

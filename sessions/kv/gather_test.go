@@ -270,7 +270,7 @@ func TestGatheredInCrowd(t *testing.T) {
 		})
 	}
 	calls.Wait()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for {
 		g.mu.Lock()

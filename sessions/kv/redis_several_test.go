@@ -117,11 +117,7 @@ func TestNewMaster(t *testing.T) {
 	if err := touch(); err == nil {
 		t.Error("without a master: got no error, want one")
 	}
-	for i, node := range cluster.Nodes { // only now may a replica take its place
-		if i != 1 {
-			node.Must(t, "CONFIG", "SET", "cluster-node-timeout", "1000")
-		}
-	}
+	cluster.LostAfter(t, time.Second) // only now may a replica take its place
 	if err := eventually(t, touch); err != nil {
 		t.Errorf("with a new master: got %v, want all well", err)
 	}

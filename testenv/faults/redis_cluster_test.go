@@ -18,14 +18,17 @@ func TestRedisCluster(t *testing.T) {
 		return
 	}
 	t.Run("with replicas", func(t *testing.T) {
-		cluster := testenv.NewRedisCluster(t, 3, 1, time.Second)
+		cluster := testenv.NewRedisCluster(t, 3, 1, time.Hour) // until one is lost indeed
 		w := newWorldOn(t, 16, cluster.Seed())
 		t.Run("slots move", func(t *testing.T) { w.try(t, slotsMove(cluster)) })
 		t.Run("failover", func(t *testing.T) {
 			lost := w.generationsAt(t, cluster.Nodes[:3], true)
 			w.over(t, failover{
 				name: "a master of a Cluster with replicas is killed",
-				lose: func(t *testing.T) { lost.Kill(t) },
+				lose: func(t *testing.T) {
+					lost.Kill(t)
+					cluster.LostAfter(t, time.Second)
+				},
 				back: func(t *testing.T) {
 					lost.Start(t)
 					cluster.Await(t)

@@ -16,7 +16,7 @@ func TestRedisSentinel(t *testing.T) {
 	if !haveServers() {
 		return
 	}
-	s := testenv.NewRedisSentinel(t, 1, time.Second)
+	s := testenv.NewRedisSentinel(t, 1, time.Hour) // until one is lost indeed
 	w := newWorldOn(t, 16, s.URL())
 	var master *testenv.RedisNode
 	for _, f := range []failover{
@@ -25,6 +25,7 @@ func TestRedisSentinel(t *testing.T) {
 			lose: func(t *testing.T) {
 				master = s.Master(t)
 				master.Kill(t)
+				s.LostAfter(t, time.Second)
 			},
 			back: func(t *testing.T) {
 				master.Start(t)
@@ -37,6 +38,7 @@ func TestRedisSentinel(t *testing.T) {
 			lose: func(t *testing.T) {
 				master = s.Master(t)
 				master.Hang(t)
+				s.LostAfter(t, time.Second)
 			},
 			back: func(t *testing.T) {
 				master.GoOn(t)
