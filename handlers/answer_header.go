@@ -13,6 +13,7 @@ var (
 	noStore       = []string{"no-store"}
 	noReferrer    = []string{"no-referrer"}
 	variesByForm  = []string{"Accept"}
+	variesOrigin  = []string{"Origin"}
 	htmlType      = []string{"text/html; charset=utf-8"}
 	problemType   = []string{"application/problem+json"}
 	jsonType      = []string{"application/json"}
@@ -57,6 +58,15 @@ func (o outcome) setHeader(header http.Header) {
 	default:
 		header["Www-Authenticate"] = []string{challengeOf(o.challenge, o.tokenError)}
 	}
+}
+
+// varyByOrigin tells caches that other origins get another answer.
+func varyByOrigin(header http.Header) {
+	if len(header["Vary"]) > 0 {
+		header.Add("Vary", "Origin")
+		return
+	}
+	header["Vary"] = variesOrigin // it has no room, so that adding to it makes a copy
 }
 
 // send ends the answer with a body. It is gin's Data without what that allocates.

@@ -73,7 +73,9 @@ func (a *App) logAttempt(c *gin.Context, attempt provisioning.SignInAttempt, err
 		ruling := a.rule(err)
 		attempt.Reason, attempt.Refusal = ruling.code, ruling.refusal
 	}
-	attempt.Network, attempt.UserAgent = sessions.NetworkOf(clientIP(c)), c.Request.UserAgent()
+	if !attempt.Uneventful() {
+		attempt.Network, attempt.UserAgent = sessions.NetworkOf(clientIP(c)), c.Request.UserAgent()
+	}
 	a.meterSignIn(attempt)
 	if attempt.Reason == string(provisioning.RateLimited) {
 		return // a flood costs no rows; the metrics count it
@@ -149,8 +151,8 @@ func LinkURL(callback, token, wanted string) string {
 // sameBrowser reports whether a replayed token comes from the browser that
 // holds the session made by it: a reload, a double click, the back button.
 func (a *App) sameBrowser(c *gin.Context, signIn provisioning.SignIn, err error) bool {
-	var refusal *provisioning.Refusal
-	if !errors.As(err, &refusal) || refusal.Reason != provisioning.TokenReplayed {
+	refusal, ok := errors.AsType[*provisioning.Refusal](err)
+	if !ok || refusal.Reason != provisioning.TokenReplayed {
 		return false
 	}
 	session, err := a.Sessions.Check(c.Request.Context(), siteOf(c).tenant.ID, sessions.ReadCookie(c.Request))

@@ -20,7 +20,7 @@ const (
 // anybody, so that any listed origin of the tenant may read its reason.
 func (a *App) Scripts(handle Handler) Handler {
 	return func(c *gin.Context) error {
-		c.Writer.Header().Add("Vary", "Origin")
+		varyByOrigin(c.Writer.Header())
 		requestOf(c).forScripts = true
 		err := handle(c)
 		if err != nil {
@@ -37,7 +37,7 @@ func (a *App) Scripts(handle Handler) Handler {
 func (a *App) Preflight(methods string) Handler {
 	return func(c *gin.Context) error {
 		header := c.Writer.Header()
-		header.Add("Vary", "Origin")
+		varyByOrigin(header)
 		if !isPreflight(c.Request) {
 			header.Set("Allow", methods)
 			return &Fault{Code: MethodNotAllowed}

@@ -17,7 +17,7 @@ const clientScriptHeaders = "Authorization, Content-Type"
 func (a *App) ClientScripts(handle Handler) Handler {
 	return func(c *gin.Context) error {
 		header := c.Writer.Header()
-		header.Add("Vary", "Origin")
+		varyByOrigin(header)
 		if listed, err := a.isClientOrigin(c); err == nil && listed {
 			header.Set("Access-Control-Allow-Origin", c.Request.Header.Get("Origin"))
 			header.Set("Access-Control-Expose-Headers", scriptReads+", WWW-Authenticate")
@@ -31,7 +31,7 @@ func (a *App) ClientScripts(handle Handler) Handler {
 func (a *App) ClientPreflight(methods string) Handler {
 	return func(c *gin.Context) error {
 		header := c.Writer.Header()
-		header.Add("Vary", "Origin")
+		varyByOrigin(header)
 		if !isPreflight(c.Request) {
 			header.Set("Allow", methods)
 			return &Fault{Code: MethodNotAllowed}

@@ -399,7 +399,7 @@ func signatureInvalid(t *token, tried []*ringKey) error {
 		}
 	}
 	if len(tried) == 1 {
-		return refuse(SignatureInvalid, "key %s has not made this signature", tried[0].id)
+		return &Refusal{Reason: SignatureInvalid, Detail: "key " + tried[0].id + " has not made this signature"}
 	}
 	return refuse(SignatureInvalid, "none of the %d keys tried has made this signature", len(tried))
 }

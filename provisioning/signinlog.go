@@ -58,7 +58,7 @@ func (s *Service) LogSignIn(a SignInAttempt) {
 	if a.Arrival.Tenant.ID == "" {
 		return
 	}
-	if a.Door == DoorHeader && a.Reason == "" && !a.SignIn.Created && !a.SignIn.Changed {
+	if a.Uneventful() {
 		s.signIns.used(a.Arrival.Tenant.ID, a.SignIn.Integration.ID, a.SignIn.KeyID)
 		return
 	}
@@ -94,6 +94,12 @@ func (s *Service) LogSignIn(a SignInAttempt) {
 	row.Header, row.Payload = keptJSON(seen.header), keptJSON(seen.payload)
 	withoutToken(&row, a.Arrival.Link.Token)
 	s.signIns.put(row)
+}
+
+// Uneventful reports whether the attempt is an API call that was let in and has
+// changed nothing, of which no row is kept.
+func (a *SignInAttempt) Uneventful() bool {
+	return a.Door == DoorHeader && a.Reason == "" && !a.SignIn.Created && !a.SignIn.Changed
 }
 
 func cmpOrElse(a, b string) string {

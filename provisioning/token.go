@@ -18,14 +18,15 @@ type token struct {
 	algorithm string    // one that partners may use, see allowedAlgorithm
 	keyID     string    // "" = none
 	payload   string    // decoded, not yet read as JSON
-	room      *nodeRoom // for what is read as JSON; nil = it makes its own
+	room      *nodeRoom // for what is read; nil = it makes its own
 }
 
-// nodeRoom is room for the nodes of a token's header and payload. It is most of
-// what verifying a token would allocate.
+// nodeRoom is room for the nodes of a token's header and payload, and for its
+// signature. It is most of what verifying a token would allocate.
 type nodeRoom struct {
-	header  [8]jsonNode
-	payload [usualNodes]jsonNode
+	header    [8]jsonNode
+	payload   [usualNodes]jsonNode
+	signature [256]byte // of an RSA key of 2048 bits, and more than of any other
 }
 
 func (r *nodeRoom) ofHeader() []jsonNode {
@@ -40,6 +41,13 @@ func (r *nodeRoom) ofPayload() []jsonNode {
 		return nil
 	}
 	return r.payload[:0]
+}
+
+func (r *nodeRoom) ofSignature() []byte {
+	if r == nil {
+		return nil
+	}
+	return r.signature[:0]
 }
 
 // split takes a token apart and decodes the parts. It refuses with
@@ -72,7 +80,7 @@ func (t *token) split(text string) error {
 	}
 	both := string(decoded)
 	t.header, t.payload = both[:end], both[end:]
-	if t.signature, err = decodePart(nil, "signature", signature); err != nil {
+	if t.signature, err = decodePart(t.room.ofSignature(), "signature", signature); err != nil {
 		return err
 	}
 	t.signed = text[:len(header)+1+len(payload)]

@@ -242,5 +242,6 @@ func NetworkOf(ip string) string {
 	if address.Is4() {
 		bits = 24
 	}
-	return netip.PrefixFrom(address, bits).Masked().String()
+	var room [len("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128")]byte
+	return string(netip.PrefixFrom(address, bits).Masked().AppendTo(room[:0]))
 }
