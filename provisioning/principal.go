@@ -23,6 +23,9 @@ type Principal struct {
 	Active        bool
 }
 
+// userOf names a user of a tenant.
+type userOf struct{ tenant, user string }
+
 // Principal returns a user, no older than some seconds and than version: the
 // one that a sign-in has left behind, so that whoever has just signed in is
 // seen with what that has changed. It returns ErrNotFound for nobody.
@@ -30,7 +33,7 @@ func (s *Service) Principal(ctx context.Context, tenant store.Tenant, user strin
 	if !store.IsID(user) {
 		return Principal{}, ErrNotFound
 	}
-	known := s.users.getOr(tenant.ID+" "+user, func() *latest[Principal] {
+	known := s.users.getOr(userOf{tenant.ID, user}, func() *latest[Principal] {
 		return &latest[Principal]{now: s.now, load: func(ctx context.Context) (Principal, error) {
 			p, err := s.store.Principal(ctx, tenant.ID, user)
 			return Principal{

@@ -5,20 +5,20 @@ import "sync"
 // recent keeps the values of the keys that were used last. It holds two
 // generations: when the younger one is full, the older one goes, so that keeping
 // within bounds costs nothing per use.
-type recent[V any] struct {
+type recent[K comparable, V any] struct {
 	half int // the most that a generation holds
 
 	mu         sync.Mutex
-	young, old map[string]V
+	young, old map[K]V
 }
 
 // newRecent holds at most size values.
-func newRecent[V any](size int) *recent[V] {
-	return &recent[V]{half: size / 2, young: map[string]V{}}
+func newRecent[K comparable, V any](size int) *recent[K, V] {
+	return &recent[K, V]{half: size / 2, young: map[K]V{}}
 }
 
 // get returns the value of a key, which counts as its use.
-func (r *recent[V]) get(key string) (value V, ok bool) {
+func (r *recent[K, V]) get(key K) (value V, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if value, ok = r.young[key]; ok {
@@ -30,14 +30,14 @@ func (r *recent[V]) get(key string) (value V, ok bool) {
 	return value, ok
 }
 
-func (r *recent[V]) put(key string, value V) {
+func (r *recent[K, V]) put(key K, value V) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.keep(key, value)
 }
 
 // getOr is get, but puts what is made where there is nothing.
-func (r *recent[V]) getOr(key string, first func() V) V {
+func (r *recent[K, V]) getOr(key K, first func() V) V {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	value, ok := r.young[key]
@@ -51,7 +51,7 @@ func (r *recent[V]) getOr(key string, first func() V) V {
 	return value
 }
 
-func (r *recent[V]) forget(key string) {
+func (r *recent[K, V]) forget(key K) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.young, key)
@@ -59,9 +59,9 @@ func (r *recent[V]) forget(key string) {
 }
 
 // keep is put under the lock.
-func (r *recent[V]) keep(key string, value V) {
+func (r *recent[K, V]) keep(key K, value V) {
 	if len(r.young) >= r.half {
-		r.young, r.old = map[string]V{}, r.young
+		r.young, r.old = map[K]V{}, r.young
 	}
 	r.young[key] = value
 }

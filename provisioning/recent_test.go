@@ -8,7 +8,7 @@ import (
 // TestRecentStaysWithinBounds: what is used stays, and the rest goes in time.
 func TestRecentStaysWithinBounds(t *testing.T) {
 	t.Parallel()
-	r := newRecent[int](10)
+	r := newRecent[string, int](10)
 	for i := range 1000 {
 		r.put(fmt.Sprint(i), i)
 		r.getOr("used", func() int { return -1 })

@@ -47,17 +47,17 @@ type Service struct {
 	keySets *keySetReader
 	rates   *signInRates
 
-	resources *recent[*latest[Resource]]
+	resources *recent[string, *latest[Resource]]
 	failures  clientFailures
 	people    people
 	unspent   *unspendings
 	unknown   *unknownNames
 	signIns   *signInLog
 	claims    *claimCounter
-	callers   *recent[caller] // who has called of late, by personKey
-	users     *recent[*latest[Principal]]
-	walks     *recent[scimWalk] // by scimWalkKey
-	newJob    chan struct{}     // gets a value, if it has room, with each new job
+	callers   *recent[string, caller] // who has called of late, by personKey
+	users     *recent[userOf, *latest[Principal]]
+	walks     *recent[string, scimWalk] // by scimWalkKey
+	newJob    chan struct{}             // gets a value, if it has room, with each new job
 	jobs      jobTally
 }
 
@@ -69,13 +69,13 @@ func New(st *store.Store, sealer *Sealer, ender Ender, now func() time.Time, log
 		signIns: newSignInLog(st, now, log),
 		newJob:  make(chan struct{}, 1), claims: newClaimCounter(),
 	}
-	s.callers, s.users = newRecent[caller](maxCallers), newRecent[*latest[Principal]](maxPrincipals)
-	s.walks = newRecent[scimWalk](maxSCIMWalks)
+	s.callers, s.users = newRecent[string, caller](maxCallers), newRecent[userOf, *latest[Principal]](maxPrincipals)
+	s.walks = newRecent[string, scimWalk](maxSCIMWalks)
 	s.tenants = &tenantList{latest[[]store.Tenant]{load: st.Tenants, now: now}}
 	s.rings = newRingCache(s.loadRing, now)
 	s.keySets = newKeySetReader()
 	s.rates = newSignInRates()
-	s.resources = newRecent[*latest[Resource]](maxResourcesKept)
+	s.resources = newRecent[string, *latest[Resource]](maxResourcesKept)
 	s.failures.limit = newRefusalLimit()
 	return s
 }
