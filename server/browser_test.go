@@ -72,7 +72,7 @@ func openBrowserWith(t *testing.T, preferences fields) context.Context {
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
 	allocator, endAllocator := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
 	browser, end := chromedp.NewContext(allocator)
-	bounded, cancel := context.WithTimeout(browser, 10*time.Minute)
+	bounded, cancel := context.WithTimeout(browser, 20*time.Minute)
 	t.Cleanup(func() {
 		cancel()
 		end()

@@ -303,12 +303,13 @@
   }
 
   // end is when there is no session and no token. The cookie may still be good:
-  // another view on the same page may have renewed it.
+  // another view on the same page may have renewed it. This page counts whole
+  // seconds, so that its own session may have one or two left: they are no more.
   async function end() {
     phase = "busy";
     if (view.user && before !== "again") {
       const answer = await call("GET", "/session", null, false);
-      if (answer.status === 200 && answer.body.user_id === view.user) {
+      if (answer.status === 200 && answer.body.user_id === view.user && answer.body.expires_in > 2) {
         load("", "again");
         return;
       }
