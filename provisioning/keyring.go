@@ -45,6 +45,7 @@ func (r *Keyring) borrow() *nodeRoom {
 func (r *Keyring) giveBack(room *nodeRoom) {
 	clear(room.header[:])
 	clear(room.payload[:])
+	clear(room.signature[:])
 	r.rooms.Put(room)
 }
 
