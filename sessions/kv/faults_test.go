@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"usher/sessions/kv"
+	"usher/sessions/kv/kvtest"
 )
 
 // fakeServer answers every command with what answer returns; nothing, when
@@ -83,6 +84,11 @@ func readCommand(in *bufio.Reader) (string, error) {
 // with answer.
 func openFake(t *testing.T, answer func(command string) string) *kv.Redis {
 	t.Helper()
+	return openFakeBy(t, kv.OpenRedis, answer)
+}
+
+func openFakeBy(t *testing.T, open func(url, prefix string, now func() time.Time) (*kv.Redis, error), answer func(command string) string) *kv.Redis {
+	t.Helper()
 	url := fakeServer(t, func(command string) string {
 		command = strings.ToLower(command)
 		switch {
@@ -94,7 +100,7 @@ func openFake(t *testing.T, answer func(command string) string) *kv.Redis {
 			return answer(command)
 		}
 	})
-	store, err := kv.OpenRedis(url, kv.DefaultPrefix, time.Now)
+	store, err := open(url, kv.DefaultPrefix, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +173,7 @@ func TestFaults(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			store := openFake(t, test.answer)
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
 			value, generations, err := store.Get(ctx, "t", kv.Key{1})
 			if err == nil || value != nil || generations != nil {
@@ -183,7 +189,7 @@ func TestFaults(t *testing.T) {
 				}
 			}
 			if ctx.Err() != nil {
-				t.Error("got no answer within 30 s, want one")
+				t.Error("got no answer within 3 s, want one")
 			}
 		})
 	}
@@ -193,7 +199,11 @@ func TestFaults(t *testing.T) {
 // (hazard H16).
 func TestDeadline(t *testing.T) {
 	t.Parallel()
-	store := openFake(t, func(string) string { return "" })
+	// The store itself would wait for longer than the test does.
+	patiently := func(url, prefix string, now func() time.Time) (*kv.Redis, error) {
+		return kv.OpenPatientRedis(url, prefix, now, kvtest.Patience)
+	}
+	store := openFakeBy(t, patiently, func(string) string { return "" })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	start := time.Now()

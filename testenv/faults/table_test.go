@@ -65,7 +65,7 @@ func newWorld(t *testing.T, people int, more ...string) *world {
 // it adds what a busy machine may take for all that it asks.
 func (w *world) ready(t *testing.T, within time.Duration) time.Duration {
 	t.Helper()
-	return eventually(t, within+4*slack, "sign-ins and sessions to work again", func() error {
+	return eventually(t, within+slack, "sign-ins and sessions to work again", func() error {
 		for _, p := range w.people[:2] {
 			if a := w.present(p, p.current()); a.status != http.StatusSeeOther {
 				return fmt.Errorf("sign-in: %v", a)
