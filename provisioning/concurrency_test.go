@@ -220,6 +220,10 @@ func TestOneTokenInParallel(t *testing.T) {
 	})
 }
 
+// anyRate lets in as many as a race makes until its end: on a machine that lets
+// the end wait they are more than an integration lets in by default.
+var anyRate = provisioning.Settings{SignInRate: pointer(int64(0))}
+
 // race signs in without pause, by unchanged, changed and new people's tokens,
 // until some sign-ins that began after stop had returned are over. None of
 // those may succeed; check sees all that do.
@@ -268,11 +272,13 @@ func race(t *testing.T, p *partner, instances [2]*provisioning.Service, newPeopl
 // TestRemovalRacesSignIns removes one integration after the other: no sign-in
 // that begins after that may succeed.
 func TestRemovalRacesSignIns(t *testing.T) {
-	eachPair(t, provisioning.Settings{}, func(t *testing.T, p *place, instances [2]*provisioning.Service) {
+	eachPair(t, anyRate, func(t *testing.T, p *place, instances [2]*provisioning.Service) {
 		p.mirror(t)
 		ended := []string{}
 		for range 4 {
-			from := p.install(t, linking(store.LinkTrusted))
+			wish := linking(store.LinkTrusted)
+			wish.SignInRate = anyRate.SignInRate
+			from := p.install(t, wish)
 			p.clock.advance(200 * time.Millisecond) // the other instance has its keys by then
 			race(t, &from, instances, true,
 				func() error { return p.svc.Remove(t.Context(), p.tenant, from.ID, byAPI) },
@@ -288,7 +294,7 @@ func TestRemovalRacesSignIns(t *testing.T) {
 }
 
 func TestDisablingRacesSignIns(t *testing.T) {
-	eachPair(t, provisioning.Settings{}, func(t *testing.T, p *place, instances [2]*provisioning.Service) {
+	eachPair(t, anyRate, func(t *testing.T, p *place, instances [2]*provisioning.Service) {
 		first := p.enter(t, p.anna(nil))
 		p.mirror(t)
 		race(t, &p.partner, instances, false,
@@ -303,7 +309,7 @@ func TestDisablingRacesSignIns(t *testing.T) {
 }
 
 func TestErasureRacesSignIns(t *testing.T) {
-	eachPair(t, provisioning.Settings{}, func(t *testing.T, p *place, instances [2]*provisioning.Service) {
+	eachPair(t, anyRate, func(t *testing.T, p *place, instances [2]*provisioning.Service) {
 		first := p.enter(t, p.anna(nil))
 		p.mirror(t)
 		race(t, &p.partner, instances, false,
