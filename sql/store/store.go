@@ -161,9 +161,12 @@ func openSQLite(path string, now func() time.Time, first, mode string) (*Store, 
 	if mode != "" {
 		q.Set("mode", mode)
 	}
+	if err := registerWholeWrites(); err != nil {
+		return nil, err
+	}
 	dsn := (&url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}).String()
 	s := newStore(sqlite, now)
-	if s.write, err = s.openPool("sqlite", dsn, 1); err != nil {
+	if s.write, err = s.openPool("sqlite", dsn+"&vfs="+wholeWrites, 1); err != nil {
 		return nil, err
 	}
 	if s.read, err = s.openPool("sqlite", dsn, 4); err != nil {
