@@ -76,6 +76,7 @@ var libraries = map[string][]string{
 	"golang.org/x/oauth2":          {"sessions/admins"},
 	"html/template":                {"web"},
 	"math/rand":                    {"provisioning", "sql/store"}, // spreads retries; secrets come from crypto/rand
+	"modernc.org/libc":             {"sql/store"},
 	"modernc.org/sqlite":           {"sql"},
 	"pgregory.net/rapid":           {},
 	"testing":                      {"testenv"},

@@ -35,7 +35,7 @@ const (
 	// File Format" of SQLite, 4.1).
 	frameHeader = 24
 	// writersLock is the lock of the one who writes, among those in shared memory
-	// ("WAL-mode File Format" of SQLite, 2.3.1).
+	// ("WAL-mode File Format" of SQLite: WAL_WRITE_LOCK).
 	writersLock = 0
 )
 
@@ -200,9 +200,9 @@ func (log *kept) pass(tls *libc.TLS, file uintptr) int32 {
 	return write(tls, file, log.bytes, int32(count), log.next-int64(count)) //nolint:gosec // 17 bits
 }
 
-// lockDatabase stands before xShmLock. An unlocking that failed here would leave
-// the lock, so whoever could not write what is kept back is not told: it belongs to
-// no commit.
+// lockDatabase stands before xShmLock. What is still kept back when the lock goes
+// belongs to no commit: failing to write it is nobody's loss, and must not keep the
+// lock.
 func lockDatabase(tls *libc.TLS, file uintptr, first, count, flags int32) int32 {
 	database := at[kept](file + beneath.part)
 	if first == writersLock && flags&lib.SQLITE_SHM_UNLOCK != 0 && database.other != 0 {

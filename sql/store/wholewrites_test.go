@@ -26,6 +26,7 @@ func TestWholeWritesSurviveAnyMoment(t *testing.T) {
 	// Large transactions write to the log long before they commit, read what they
 	// wrote, and write it again.
 	mustExec(t, s.write, `PRAGMA cache_size = 12`)
+	watchTelling(t)
 
 	committed := map[int]int{}
 	random := rand.New(rand.NewPCG(1, 2))
@@ -175,6 +176,64 @@ func TestWholeWritesThatFail(t *testing.T) {
 	}
 }
 
+// Whatever is asked of the log finds it written.
+func TestWholeWritesAreThereWhenAsked(t *testing.T) {
+	tls := libc.NewTLS()
+	defer tls.Close()
+	const piece = 4096
+	room := libc.Xcalloc(tls, 1, piece)
+	defer libc.Xfree(tls, room)
+	for name, ask := range map[string]func(s *Store, log uintptr, end int64) int32{
+		"read":    func(_ *Store, log uintptr, _ int64) int32 { return readLog(tls, log, room, 32, 0) },
+		"flush":   func(_ *Store, log uintptr, _ int64) int32 { return flushLog(tls, log, lib.SQLITE_SYNC_NORMAL) },
+		"measure": func(_ *Store, log uintptr, _ int64) int32 { return measureLog(tls, log, room) },
+		"cut off": func(_ *Store, log uintptr, end int64) int32 {
+			if code := cutLog(tls, log, end); code != lib.SQLITE_OK {
+				return code
+			}
+			return at[kept](log+beneath.part).pass(tls, log) // is too late then
+		},
+		"close": func(s *Store, _ uintptr, _ int64) int32 {
+			if s.Close() != nil {
+				return lib.SQLITE_ERROR
+			}
+			return lib.SQLITE_OK
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "usher.db")
+			s := openWhole(t, path)
+			mustExec(t, s.write, `CREATE TABLE things (id integer PRIMARY KEY)`)
+			mustExec(t, openPlain(t, path), `PRAGMA user_version`) // keeps the log from going when s is closed
+			log := watchTelling(t)
+			mustExec(t, s.write, `INSERT INTO things DEFAULT VALUES`)
+
+			// Behind the last commit, where SQLite looks at nothing.
+			end := at[kept](*log + beneath.part).next
+			if code := writeLog(tls, *log, room, piece, end); code != lib.SQLITE_OK {
+				t.Fatalf("write: code %d", code)
+			}
+			if count := at[kept](*log + beneath.part).count; count != piece {
+				t.Fatalf("%d bytes are kept back, want %d", count, piece)
+			}
+			if code := ask(s, *log, end); code != lib.SQLITE_OK {
+				t.Fatalf("code %d", code)
+			}
+			want := end + piece
+			if name == "cut off" {
+				want = end
+			}
+			file, err := os.Stat(path + "-wal")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if file.Size() != want {
+				t.Errorf("the log has %d bytes, want %d", file.Size(), want)
+			}
+		})
+	}
+}
+
 // watchWrites lists the lengths of what is written to logs until the test ends.
 // What fail says of a write, counted from zero, is what SQLite is told.
 func watchWrites(t *testing.T, fail func(n int) int32) *[]int {
@@ -198,6 +257,39 @@ var watching pieceFunction
 
 func watched(tls *libc.TLS, file, bytes uintptr, count int32, offset int64) int32 {
 	return watching(tls, file, bytes, count, offset)
+}
+
+// watchTelling fails the test when something is kept back while SQLite tells others
+// of a commit. There is a barrier between the two copies of what it tells them, and
+// the others look at both. Between that and the giving back of the lock are
+// microseconds, in which no test could end the process. A file must have been
+// opened before. It returns where the log is, once a commit was told of.
+func watchTelling(t *testing.T) (log *uintptr) {
+	t.Helper()
+	log = &told
+	telling = func(kept int) { t.Errorf("%d bytes are kept back while a commit is told of", kept) }
+	table := at[lib.Tsqlite3_io_methods](beneath.database.ours)
+	usual := table.FxShmBarrier
+	table.FxShmBarrier = address[barrierFunction](watchedBarrier)
+	t.Cleanup(func() { table.FxShmBarrier = usual })
+	return log
+}
+
+type barrierFunction = func(tls *libc.TLS, file uintptr)
+
+var (
+	telling func(kept int)
+	told    uintptr
+)
+
+func watchedBarrier(tls *libc.TLS, file uintptr) {
+	if log := at[kept](file + beneath.part).other; log != 0 {
+		told = log
+		if count := at[kept](log + beneath.part).count; count != 0 {
+			telling(count)
+		}
+	}
+	function[barrierFunction](beneath.database.table.FxShmBarrier)(tls, file)
 }
 
 type execer interface {
