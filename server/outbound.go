@@ -122,7 +122,7 @@ func (g guardedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		cancel()
 		return nil, err
 	}
-	answer.Body = timedBody{answer.Body, cancel}
+	answer.Body = timedBody{answer.Body, ctx.Err, cancel}
 	return answer, nil
 }
 
@@ -138,7 +138,19 @@ func refuseCall(r *http.Request, err error) error {
 // timedBody is read under the call's deadline, which ends with it.
 type timedBody struct {
 	io.ReadCloser
+	over   func() error // why the call is over; nil = it is not
 	cancel context.CancelFunc
+}
+
+// Read takes no end after the deadline for the body's: a server that is hung up
+// on may stop in the middle and still mark the end, and that may be read here
+// before the connection is closed.
+func (b timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if over := b.over(); err == io.EOF && over != nil { //nolint:errorlint // readers give io.EOF itself
+		err = over
+	}
+	return n, err
 }
 
 func (b timedBody) Close() error {

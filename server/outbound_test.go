@@ -343,6 +343,41 @@ func TestOutboundDeadlines(t *testing.T) {
 	}
 }
 
+// TestOutboundBodiesEndInTime has a body end in good order once it was hung up
+// on, as the half of an answer does whose server saw that before we had closed.
+func TestOutboundBodiesEndInTime(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		within time.Duration
+		want   error
+	}{{time.Millisecond, context.DeadlineExceeded}, {patience, nil}} {
+		guarded := guardedTransport{secure: roundTripper(func(r *http.Request) (*http.Response, error) {
+			end := strings.NewReader("")
+			if test.want == nil {
+				return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(end)}, nil
+			}
+			late := readerFunc(func(p []byte) (int, error) {
+				<-r.Context().Done()
+				return end.Read(p)
+			})
+			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(io.MultiReader(strings.NewReader("half"), late))}, nil
+		})}
+		ctx, cancel := context.WithTimeout(t.Context(), test.within)
+		defer cancel()
+		answer, err := call(ctx, t, &http.Client{Transport: guarded}, "https://example.com/")
+		if err == nil {
+			_, err = io.ReadAll(answer.Body)
+		}
+		if !errors.Is(err, test.want) {
+			t.Errorf("a call of %s: got %v, want %v", test.within, err, test.want)
+		}
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
 // TestOutboundTakesBodiesAsTheyCome keeps a small answer from becoming a large
 // one here, and the protocol the simple one.
 func TestOutboundTakesBodiesAsTheyCome(t *testing.T) {
