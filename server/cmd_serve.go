@@ -30,6 +30,7 @@ func (p program) runServe(c *cobra.Command, _ []string) error {
 		return err
 	}
 	defer runtime.KeepAlive(p.relaxCollector())
+	p.addThread()
 	ctx := c.Context()
 	log, flush := newServerLogger(p.stderr, cfg.Env)
 	defer flush()
