@@ -8,10 +8,10 @@ import (
 const (
 	// garbage is how much of it may gather, in percent of what is in use,
 	// before it is collected: memory for time.
-	garbage = 250
+	garbage = 225
 	// ballast is allocated and never touched, so that it takes addresses and no
 	// memory. It counts as used all the same: where that is a few MB, the
-	// collector would run ten times a second, and so it lets some 25 MB gather.
+	// collector would run ten times a second, and so it lets some 20 MB gather.
 	ballast = 5 << 20 // bytes
 )
 
