@@ -1,15 +1,11 @@
 package main
 
-import (
-	"runtime"
-	"strings"
-)
+import "runtime"
 
-// addThread lets one goroutine more run at a time than there are cores. Where
-// Usher has the machine's cores to itself this changes little. Beside a database, a
-// Redis or a proxy, Linux at times takes a core away from one of our threads for a few
-// milliseconds; with a thread for each core what that one had in hand waits for it to
-// return, even while another core has nothing to do. GOMAXPROCS in the environment wins.
+// addThread lets one goroutine more run at a time than there are cores. Beside a
+// database, a Redis or a proxy a thread of ours is without a core now and then, and with
+// a thread for each core what it has in hand waits for it, even while a core is idle
+// (docs/performance.md). GOMAXPROCS in the environment wins.
 func (p program) addThread() {
 	given := runtime.GOMAXPROCS(0)
 	// Not set to what it is: Go would follow a container's limit no longer.
@@ -22,12 +18,7 @@ func (p program) addThread() {
 // that is less than the cores, a container's limit has been found, and who uses that up
 // early is stopped until the next tenth of a second begins.
 func threads(environ []string, given, cores int) int {
-	for _, variable := range environ {
-		if strings.HasPrefix(variable, "GOMAXPROCS=") {
-			return given
-		}
-	}
-	if given < cores {
+	if given < cores || sets(environ, "GOMAXPROCS") {
 		return given
 	}
 	return cores + 1

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"io"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -24,8 +26,18 @@ func TestThreads(t *testing.T) {
 	before := runtime.GOMAXPROCS(0)
 	defer runtime.GOMAXPROCS(before)
 	runtime.GOMAXPROCS(runtime.NumCPU())
-	program{}.addThread()
+	taken, err := listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	environ := []string{"USHER_ENV=development", "USHER_LISTEN=" + taken.Addr().String(), "USHER_DATA_DIR=" + t.TempDir()}
+	var said strings.Builder
+	// It ends as it cannot listen there.
+	if code := run(t.Context(), []string{"serve"}, environ, io.Discard, &said); code != exitFailed || !strings.Contains(said.String(), "USHER_LISTEN") {
+		t.Fatalf("got exit code %d, %q, want %d and the address", code, said.String(), exitFailed)
+	}
 	if got, want := runtime.GOMAXPROCS(0), runtime.NumCPU()+1; got != want {
-		t.Errorf("got %d threads, want %d", got, want)
+		t.Errorf("got %d threads while serving, want %d", got, want)
 	}
 }
