@@ -21,7 +21,7 @@ type Beginning struct {
 // that is unknown or removed, ErrNotFound for one without such a page, or a
 // fault of the database.
 func (s *Service) Begin(ctx context.Context, tenant store.Tenant, appID string) (Beginning, error) {
-	ring, _, err := s.rings.get(ctx, tenant.ID, reloadPause)
+	ring, err := s.rings.get(ctx, tenant.ID, reloadPause)
 	if err != nil {
 		return Beginning{}, err
 	}
@@ -39,7 +39,7 @@ func (s *Service) Begin(ctx context.Context, tenant store.Tenant, appID string) 
 
 // BeginAt is Begin for the integration with an id.
 func (s *Service) BeginAt(ctx context.Context, tenant store.Tenant, id string) (Beginning, error) {
-	ring, _, err := s.rings.get(ctx, tenant.ID, reloadPause)
+	ring, err := s.rings.get(ctx, tenant.ID, reloadPause)
 	if err != nil {
 		return Beginning{}, err
 	}
@@ -54,7 +54,7 @@ func (s *Service) BeginAt(ctx context.Context, tenant store.Tenant, id string) (
 // is a *Refusal with IntegrationUnknown, or a fault of the database. What another
 // instance has changed counts after resourceLife.
 func (s *Service) IntegrationByApp(ctx context.Context, tenant store.Tenant, appID string) (store.Integration, error) {
-	ring, _, err := s.rings.get(ctx, tenant.ID, resourceLife)
+	ring, err := s.rings.get(ctx, tenant.ID, resourceLife)
 	if err != nil {
 		return store.Integration{}, err
 	}

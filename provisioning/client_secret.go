@@ -44,7 +44,7 @@ func (s *Service) AuthenticateClient(ctx context.Context, tenant Tenant, appID, 
 	var failure error
 	// A key that another instance has just made is looked for a second time.
 	for _, life := range []time.Duration{ringLife, reloadPause} {
-		ring, _, err := s.rings.get(ctx, tenant.ID, life)
+		ring, err := s.rings.get(ctx, tenant.ID, life)
 		if err != nil {
 			return Client{}, err
 		}

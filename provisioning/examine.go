@@ -62,7 +62,7 @@ func (s *Service) Examine(ctx context.Context, specimen Specimen) (Examination, 
 	if len(specimen.Text) > MaxSpecimenBytes {
 		return Examination{}, invalid("specimen", "it is longer than %d bytes", MaxSpecimenBytes)
 	}
-	ring, _, err := s.rings.get(ctx, specimen.Tenant.ID, reloadPause)
+	ring, err := s.rings.get(ctx, specimen.Tenant.ID, reloadPause)
 	if err != nil {
 		return Examination{}, err
 	}

@@ -34,22 +34,21 @@ type flight[T any] struct {
 	err   error
 }
 
-// get returns a value that was loaded no longer than life ago, and whether it
-// waited for a load. Errors are those of the load, or wrap ErrUnavailable when
-// ctx ends first.
-func (l *latest[T]) get(ctx context.Context, life time.Duration) (value T, fresh bool, err error) {
+// get returns a value that was loaded no longer than life ago. Errors are those
+// of the load, or wrap ErrUnavailable when ctx ends first.
+func (l *latest[T]) get(ctx context.Context, life time.Duration) (value T, err error) {
 	l.mu.Lock()
 	if l.young(life) {
 		defer l.mu.Unlock()
-		return l.value, false, nil
+		return l.value, nil
 	}
 	f := l.start(ctx)
 	l.mu.Unlock()
 	select {
 	case <-f.done:
-		return f.value, true, f.err
+		return f.value, f.err
 	case <-ctx.Done():
-		return value, false, fmt.Errorf("%w: %w", store.ErrUnavailable, ctx.Err())
+		return value, fmt.Errorf("%w: %w", store.ErrUnavailable, ctx.Err())
 	}
 }
 
@@ -68,7 +67,7 @@ func (l *latest[T]) getAnyway(ctx context.Context, life, patience time.Duration)
 		ctx, cancel = context.WithTimeout(ctx, patience)
 		defer cancel()
 	}
-	value, _, err := l.get(ctx, life)
+	value, err := l.get(ctx, life)
 	if err != nil && have {
 		return old, nil
 	}

@@ -38,11 +38,11 @@ func TestLatest(t *testing.T) {
 		}
 		return f
 	}
-	get := func(t *testing.T, f *fixture, life time.Duration, want int, wantFresh bool) {
+	get := func(t *testing.T, f *fixture, life time.Duration, want int) {
 		t.Helper()
-		got, fresh, err := f.get(t.Context(), life)
-		if err != nil || got != want || fresh != wantFresh {
-			t.Errorf("got %d, fresh %v, %v, want %d, fresh %v", got, fresh, err, want, wantFresh)
+		got, err := f.get(t.Context(), life)
+		if err != nil || got != want {
+			t.Errorf("got %d, %v, want %d", got, err, want)
 		}
 	}
 
@@ -50,13 +50,13 @@ func TestLatest(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			f := open()
-			get(t, f, time.Second, 1, true)
-			get(t, f, time.Second, 1, false)
+			get(t, f, time.Second, 1)
+			get(t, f, time.Second, 1)
 			time.Sleep(time.Second) // synctest's clock: no waiting
-			get(t, f, time.Minute, 1, false)
-			get(t, f, time.Second, 2, true)
+			get(t, f, time.Minute, 1)
+			get(t, f, time.Second, 2)
 			f.forget()
-			get(t, f, time.Minute, 3, true)
+			get(t, f, time.Minute, 3)
 		})
 	})
 	t.Run("one load for many", func(t *testing.T) {
@@ -69,7 +69,7 @@ func TestLatest(t *testing.T) {
 			}
 			var wait sync.WaitGroup
 			for range 20 {
-				wait.Go(func() { get(t, f, time.Second, 1, true) })
+				wait.Go(func() { get(t, f, time.Second, 1) })
 			}
 			wait.Wait()
 			if got := f.loads.Load(); got != 1 {
@@ -87,24 +87,24 @@ func TestLatest(t *testing.T) {
 				return int(n), nil
 			}
 			var wait sync.WaitGroup
-			wait.Go(func() { get(t, f, time.Minute, 1, true) })
+			wait.Go(func() { get(t, f, time.Minute, 1) })
 			synctest.Wait()
 			f.forget()
-			get(t, f, time.Minute, 2, true)
+			get(t, f, time.Minute, 2)
 			wait.Wait()
-			get(t, f, time.Minute, 2, false)
+			get(t, f, time.Minute, 2)
 		})
 	})
 	t.Run("nobody waits longer than they want", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			f := open()
-			get(t, f, time.Second, 1, true)
+			get(t, f, time.Second, 1)
 			time.Sleep(time.Minute)
 			f.hang.Store(true)
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 			defer cancel()
-			if _, _, err := f.get(ctx, time.Second); !errors.Is(err, store.ErrUnavailable) {
+			if _, err := f.get(ctx, time.Second); !errors.Is(err, store.ErrUnavailable) {
 				t.Errorf("get: got %v, want ErrUnavailable", err)
 			}
 			began := time.Now()
@@ -130,7 +130,7 @@ func TestLatest(t *testing.T) {
 			}
 			f.down.Store(false)
 			time.Sleep(time.Second)
-			get(t, f, time.Second, 2, true)
+			get(t, f, time.Second, 2)
 			time.Sleep(time.Minute)
 			f.down.Store(true)
 			for range 3 {

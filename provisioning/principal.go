@@ -41,11 +41,11 @@ func (s *Service) Principal(ctx context.Context, tenant store.Tenant, user strin
 			}, err
 		}}
 	})
-	p, _, err := known.get(ctx, principalLife)
+	p, err := known.get(ctx, principalLife)
 	if err == nil && p.Version < version {
 		// Also what is being loaded may be from before the sign-in.
 		known.forget()
-		p, _, err = known.get(ctx, principalLife)
+		p, err = known.get(ctx, principalLife)
 	}
 	return p, err
 }

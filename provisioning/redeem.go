@@ -139,22 +139,24 @@ var errOutdated = errors.New("the integration is being changed")
 // to keys that have changed elsewhere, so it is given only under keys loaded a
 // moment ago.
 func (s *Service) verifyKnown(ctx context.Context, in Arrival) (Verified, error) {
-	ring, fresh, err := s.rings.get(ctx, in.Tenant.ID, ringLife)
+	ring, err := s.rings.get(ctx, in.Tenant.ID, ringLife)
 	if err != nil {
 		return Verified{}, err
 	}
 	v, err := Verify(ring, in.Link, s.now())
-	if err == nil || fresh || !dependsOnKeys(err) {
+	if err == nil || !dependsOnKeys(err) {
 		return v, err
 	}
-	ring, fresh, loadErr := s.rings.get(ctx, in.Tenant.ID, reloadPause)
+	newest, loadErr := s.rings.get(ctx, in.Tenant.ID, reloadPause)
 	if loadErr != nil {
 		return Verified{}, loadErr
 	}
-	if !fresh {
+	// Another request may have had it loaded meanwhile: what counts is whether
+	// these keys are the ones tried.
+	if newest == ring {
 		return v, err
 	}
-	return Verify(ring, in.Link, s.now())
+	return Verify(newest, in.Link, s.now())
 }
 
 // dependsOnKeys reports whether other keys or settings could lead to another

@@ -66,7 +66,7 @@ func (s *Service) Owner(ctx context.Context, tenant Tenant, id string) (Integrat
 // installed is an installed integration as it was no longer than life ago, or
 // ErrNotFound.
 func (s *Service) installed(ctx context.Context, tenant Tenant, id string, life time.Duration) (Integration, error) {
-	ring, _, err := s.rings.get(ctx, tenant.ID, life)
+	ring, err := s.rings.get(ctx, tenant.ID, life)
 	if err != nil {
 		return Integration{}, err
 	}
@@ -104,7 +104,7 @@ func (s *Service) EmbedOrigins(ctx context.Context, tenant Tenant, integration s
 		n, err := s.installed(ctx, tenant, integration, resourceLife)
 		return n.EmbedOrigins, err
 	}
-	ring, _, err := s.rings.get(ctx, tenant.ID, resourceLife)
+	ring, err := s.rings.get(ctx, tenant.ID, resourceLife)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (s *Service) recentResource(ctx context.Context, tenant Tenant, kind, id st
 			return s.store.Resource(ctx, tenant.ID, kind, id)
 		}}
 	})
-	r, _, err := known.get(ctx, resourceLife)
+	r, err := known.get(ctx, resourceLife)
 	if errors.Is(err, ErrNotFound) {
 		s.resources.forget(key) // made-up addresses push out nothing
 	}

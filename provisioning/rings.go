@@ -32,9 +32,8 @@ func newRingCache(load func(context.Context, string) (*Keyring, error), now func
 	return &ringCache{load: load, now: now, rings: map[string]*latest[*Keyring]{}}
 }
 
-// get returns a keyring that was loaded no longer than life ago, and whether
-// this call has waited for it to load.
-func (c *ringCache) get(ctx context.Context, tenant string, life time.Duration) (ring *Keyring, fresh bool, err error) {
+// get returns a keyring that was loaded no longer than life ago.
+func (c *ringCache) get(ctx context.Context, tenant string, life time.Duration) (*Keyring, error) {
 	return c.of(tenant).get(ctx, life)
 }
 
@@ -135,7 +134,7 @@ func (r *Keyring) integration(id string) (store.Integration, bool) {
 // return origins, beside our own origins. While the database is down only the
 // latter are known.
 func (s *Service) Places(ctx context.Context, tenant store.Tenant, integration string, own []Origin) (Places, string) {
-	ring, _, err := s.rings.get(ctx, tenant.ID, ringLife)
+	ring, err := s.rings.get(ctx, tenant.ID, ringLife)
 	if err != nil {
 		return Places{Own: own}, ""
 	}
@@ -160,7 +159,7 @@ func placesOf(n store.Integration, own []Origin) Places {
 // ReturnOrigins are the origins to which any integration of the tenant may
 // return, as an Origin header writes them.
 func (s *Service) ReturnOrigins(ctx context.Context, tenant store.Tenant) ([]string, error) {
-	ring, _, err := s.rings.get(ctx, tenant.ID, reloadPause)
+	ring, err := s.rings.get(ctx, tenant.ID, reloadPause)
 	if err != nil {
 		return nil, err
 	}
