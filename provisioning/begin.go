@@ -82,7 +82,7 @@ func (b Beginning) Location(callback, wanted, nonce string) string {
 
 // checkNonce refuses a link that this browser has not asked for, where the
 // integration wants that. It is the cure for links planted on somebody else.
-func checkNonce(v Verified, given string) error {
+func checkNonce(v *Verified, given string) error {
 	if !v.Integration.RequireNonce {
 		return nil
 	}

@@ -40,17 +40,20 @@ var (
 // above it returns a *Refusal with RateLimited after too many failures. Even then
 // Client names the integration, when there is one, for the log.
 func (s *Service) AuthenticateClient(ctx context.Context, tenant Tenant, appID, secret string) (Client, error) {
-	var client Client
-	var failure error
-	// A key that another instance has just made is looked for a second time.
-	for _, life := range []time.Duration{ringLife, reloadPause} {
-		ring, err := s.rings.get(ctx, tenant.ID, life)
-		if err != nil {
+	arrived := s.now()
+	ring, err := s.rings.get(ctx, tenant.ID, ringLife)
+	if err != nil {
+		return Client{}, err
+	}
+	client, failure := ring.client(appID, secret, s.now())
+	if failure != nil { // a key that another instance has just made is looked for
+		if ring, err = s.rings.getFor(ctx, tenant.ID, arrived); err != nil {
 			return Client{}, err
 		}
-		if client, failure = ring.client(appID, secret, s.now()); failure == nil {
-			return client, nil
-		}
+		client, failure = ring.client(appID, secret, s.now())
+	}
+	if failure == nil {
+		return client, nil
 	}
 	if !s.failures.take(bucketKey{tenant.ID, client.IntegrationID}, s.now()) {
 		failure = refuse(RateLimited, "too many wrong secrets under this app id")

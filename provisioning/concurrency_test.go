@@ -3,7 +3,6 @@ package provisioning_test
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -218,40 +217,6 @@ func TestOneTokenInParallel(t *testing.T) {
 		wantSame(t, "sign-ins by one jti", signIns.Load(), int32(1))
 		wantSame(t, "users", p.users(t), users+1)
 		wantSame(t, "identities", p.count(t, "identities"), users+1)
-	})
-}
-
-// TestKeysLoadedMeanwhile opens a link with a key that was made elsewhere, and lets
-// another link have the keys loaded between the moment at which the first one takes
-// the old keys and the one at which it is tried under them.
-func TestKeysLoadedMeanwhile(t *testing.T) {
-	eachPlace(t, provisioning.Settings{}, func(t *testing.T, p *place) {
-		var looked int
-		meanwhile := func() {}
-		svc := provisioning.New(p.store, p.sealer, p.ender, func() time.Time {
-			looked++
-			if looked == 2 { // the first look was for the age of the keys
-				meanwhile()
-			}
-			return p.clock.now()
-		}, slog.New(slog.DiscardHandler))
-		if _, err := p.open(t, svc, p.anna(nil)); err != nil {
-			t.Fatalf("sign-in that loads the old keys: %v", err)
-		}
-		p.mirror(t)
-		from := p.install(t, linking(store.LinkTrusted))
-		p.clock.advance(200 * time.Millisecond)
-		met := false
-		meanwhile = func() {
-			met = true
-			if _, err := from.open(t, svc, from.anna(claims{"jti": "meanwhile"})); err != nil {
-				t.Errorf("sign-in that loads the new keys: %v", err)
-			}
-		}
-		looked = 0
-		if _, err := from.open(t, svc, from.anna(nil)); err != nil || !met {
-			t.Errorf("sign-in under keys that were loaded meanwhile: got error %v, another in between %t, want none, true", err, met)
-		}
 	})
 }
 

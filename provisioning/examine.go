@@ -382,7 +382,7 @@ func (e *examiner) examine(ctx context.Context, st step) error {
 		return nil
 	case stepNonce:
 		if e.entry.integration.RequireNonce && !e.link.Presented && !e.bad(stepClaims) && e.assertion.Nonce == "" {
-			return checkNonce(Verified{Integration: e.entry.integration, Assertion: e.assertion}, "")
+			return checkNonce(&Verified{Integration: e.entry.integration, Assertion: e.assertion}, "")
 		}
 		return nil
 	case stepUser:

@@ -42,8 +42,25 @@ func (l *latest[T]) get(ctx context.Context, life time.Duration) (value T, err e
 		defer l.mu.Unlock()
 		return l.value, nil
 	}
+	began := l.now()
 	f := l.start(ctx)
 	l.mu.Unlock()
+	if value, err = f.wait(ctx); err != nil || began.Sub(f.at) < life {
+		return value, err
+	}
+	// The load was under way, and had begun too long before. Whichever is now the
+	// last one began after this call.
+	l.mu.Lock()
+	if l.young(l.now().Sub(began)) {
+		defer l.mu.Unlock()
+		return l.value, nil
+	}
+	f = l.start(ctx)
+	l.mu.Unlock()
+	return f.wait(ctx)
+}
+
+func (f *flight[T]) wait(ctx context.Context) (value T, err error) {
 	select {
 	case <-f.done:
 		return f.value, f.err
@@ -78,7 +95,7 @@ func (l *latest[T]) getAnyway(ctx context.Context, life, patience time.Duration)
 func (l *latest[T]) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.at = time.Time{}
+	l.at, l.failed = time.Time{}, time.Time{}
 	l.flight = nil // what is being loaded may be from before the change
 }
 

@@ -95,6 +95,28 @@ func TestLatest(t *testing.T) {
 			get(t, f, time.Minute, 2)
 		})
 	})
+	t.Run("a load under way that began too long ago", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			f := open()
+			f.load = func(context.Context) (int, error) {
+				n := f.loads.Add(1)
+				time.Sleep(time.Second)
+				return int(n), nil
+			}
+			var wait sync.WaitGroup
+			wait.Go(func() { get(t, f, time.Minute, 1) })
+			time.Sleep(500 * time.Millisecond)
+			wait.Go(func() { get(t, f, time.Second, 1) }) // new enough
+			for range 20 {
+				wait.Go(func() { get(t, f, 200*time.Millisecond, 2) })
+			}
+			wait.Wait()
+			if got := f.loads.Load(); got != 2 {
+				t.Errorf("got %d loads, want 2", got)
+			}
+		})
+	})
 	t.Run("nobody waits longer than they want", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
@@ -145,6 +167,16 @@ func TestLatest(t *testing.T) {
 			time.Sleep(time.Second)
 			if got, err := f.getAnyway(t.Context(), time.Second, time.Second); got != 4 || err != nil {
 				t.Errorf("up again: got %d, %v, want 4", got, err)
+			}
+			time.Sleep(time.Minute)
+			f.down.Store(true)
+			if got, err := f.getAnyway(t.Context(), time.Minute, time.Second); got != 4 || err != nil {
+				t.Errorf("down again: got %d, %v, want the old value", got, err)
+			}
+			f.down.Store(false)
+			f.forget() // by a change made here, which must show at once
+			if got, err := f.getAnyway(t.Context(), time.Minute, time.Second); got != 6 || err != nil {
+				t.Errorf("after a change: got %d, %v, want 6", got, err)
 			}
 		})
 	})

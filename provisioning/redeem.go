@@ -106,10 +106,7 @@ func (s *Service) admit(ctx context.Context, in Arrival, write func(context.Cont
 	for range 3 {
 		v, err := s.verify(ctx, in)
 		if err == nil && !in.Link.Presented {
-			err = checkNonce(v, in.Nonce)
-			if err == nil {
-				err = s.limited(&v)
-			}
+			err = s.limited(&v)
 		}
 		if err != nil {
 			return SignIn{Integration: v.Integration, KeyID: v.KeyID, seen: v.seen}, err
@@ -135,19 +132,20 @@ func (s *Service) admit(ctx context.Context, in Arrival, write func(context.Cont
 // errOutdated means that the token was verified under an old revision.
 var errOutdated = errors.New("the integration is being changed")
 
-// verifyKnown checks the token against the tenant's keys. A refusal may be due
-// to keys that have changed elsewhere, so it is given only under keys loaded a
+// verifyKnown checks the token against the tenant's keys and settings. A refusal may
+// be due to what has changed elsewhere, so it is given only under those loaded a
 // moment ago.
 func (s *Service) verifyKnown(ctx context.Context, in Arrival) (Verified, error) {
+	arrived := s.now()
 	ring, err := s.rings.get(ctx, in.Tenant.ID, ringLife)
 	if err != nil {
 		return Verified{}, err
 	}
-	v, err := Verify(ring, in.Link, s.now())
-	if err == nil || !dependsOnKeys(err) {
+	v, err := s.verifyUnder(ring, in)
+	if err == nil || !v.signed && !dependsOnKeys(err) {
 		return v, err
 	}
-	newest, loadErr := s.rings.get(ctx, in.Tenant.ID, reloadPause)
+	newest, loadErr := s.rings.getFor(ctx, in.Tenant.ID, arrived)
 	if loadErr != nil {
 		return Verified{}, loadErr
 	}
@@ -156,11 +154,26 @@ func (s *Service) verifyKnown(ctx context.Context, in Arrival) (Verified, error)
 	if newest == ring {
 		return v, err
 	}
-	return Verify(newest, in.Link, s.now())
+	return s.verifyUnder(newest, in)
+}
+
+// verifyUnder is Verify with the checks for which a ring's settings are enough,
+// though they need more than the token.
+func (s *Service) verifyUnder(ring *Keyring, in Arrival) (Verified, error) {
+	v, err := Verify(ring, in.Link, s.now())
+	switch {
+	case err != nil || in.Link.Presented:
+		return v, err
+	case in.Link.Event:
+		return v, checkEventAllowed(&v)
+	default:
+		return v, checkNonce(&v, in.Nonce)
+	}
 }
 
 // dependsOnKeys reports whether other keys or settings could lead to another
-// answer.
+// answer to a token that no known key has signed. To one that is signed they
+// always could: a later check would not have been reached.
 func dependsOnKeys(err error) bool {
 	refusal, ok := errors.AsType[*Refusal](err)
 	if !ok {

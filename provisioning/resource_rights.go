@@ -64,13 +64,20 @@ func (s *Service) Owner(ctx context.Context, tenant Tenant, id string) (Integrat
 }
 
 // installed is an installed integration as it was no longer than life ago, or
-// ErrNotFound.
+// ErrNotFound, which is said only as of a moment ago.
 func (s *Service) installed(ctx context.Context, tenant Tenant, id string, life time.Duration) (Integration, error) {
+	arrived := s.now()
 	ring, err := s.rings.get(ctx, tenant.ID, life)
 	if err != nil {
 		return Integration{}, err
 	}
 	n, ok := ring.integration(id)
+	if !ok { // it may have been installed elsewhere
+		if ring, err = s.rings.getFor(ctx, tenant.ID, arrived); err != nil {
+			return Integration{}, err
+		}
+		n, ok = ring.integration(id)
+	}
 	if !ok || n.RemovedAt != nil {
 		return Integration{}, ErrNotFound
 	}

@@ -44,9 +44,6 @@ func (s *Service) Revoke(ctx context.Context, in Arrival) (Revocation, error) {
 	for range maxTries {
 		v, err := s.verify(ctx, in)
 		done := Revocation{SignIn: SignIn{Integration: v.Integration, KeyID: v.KeyID, seen: v.seen}, Event: v.Event}
-		if err == nil && v.Event.Name == EventDisable && !v.Integration.AllowDisable {
-			err = claimInvalid("event", `"logout": the integration's settings do not let it disable people`)
-		}
 		if err == nil {
 			err = s.limited(&v)
 		}
@@ -71,6 +68,15 @@ func (s *Service) Revoke(ctx context.Context, in Arrival) (Revocation, error) {
 		s.rings.forget(in.Tenant.ID)
 	}
 	return Revocation{}, fmt.Errorf("%w: %w", store.ErrUnavailable, errOutdated)
+}
+
+// checkEventAllowed refuses an event that the integration's settings do not let it
+// send.
+func checkEventAllowed(v *Verified) error {
+	if v.Event.Name == EventDisable && !v.Integration.AllowDisable {
+		return claimInvalid("event", `"logout": the integration's settings do not let it disable people`)
+	}
+	return nil
 }
 
 // revoke writes what a verified event says. It returns errOutdated when it was

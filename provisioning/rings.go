@@ -37,6 +37,12 @@ func (c *ringCache) get(ctx context.Context, tenant string, life time.Duration) 
 	return c.of(tenant).get(ctx, life)
 }
 
+// getFor returns a keyring that is new enough to refuse a request by: loaded no
+// longer than reloadPause before it arrived, so also by one that it has waited for.
+func (c *ringCache) getFor(ctx context.Context, tenant string, arrived time.Time) (*Keyring, error) {
+	return c.get(ctx, tenant, c.now().Sub(arrived)+reloadPause)
+}
+
 func (c *ringCache) of(tenant string) *latest[*Keyring] {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -16,7 +16,8 @@ func (p program) addThread() {
 
 // threads is how many goroutines may run at a time, given how many Go would let. Where
 // that is less than the cores, a container's limit has been found, and who uses that up
-// early is stopped until the next tenth of a second begins.
+// early is stopped until the next tenth of a second begins. A limit that Go rounds up to
+// all cores (it rounds up, and to two at least) cannot be told from none in this way.
 func threads(environ []string, given, cores int) int {
 	if given < cores || sets(environ, "GOMAXPROCS") {
 		return given
