@@ -11,6 +11,6 @@ func (s *Service) VerifyWhile(ctx context.Context, in Arrival, meanwhile func())
 	kept := s.keySets.kept.Load()
 	v, err := s.verifyKnown(ctx, in)
 	meanwhile()
-	_, err = s.verifyWithSet(ctx, in, v, err, kept)
+	_, err = s.verifyWithSets(ctx, in, v, err, kept)
 	return err
 }

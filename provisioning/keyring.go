@@ -30,6 +30,9 @@ type Keyring struct {
 	issuers map[string][]*ringEntry
 	only    *ringEntry // nil unless exactly one integration is installed
 
+	published map[string]*ringEntry // by the key ids in partners' sets; nil = several have it
+	unnamed   []*ringEntry          // that only such an id finds, the longest unread first
+
 	rooms sync.Pool // of *nodeRoom, empty
 }
 
@@ -260,7 +263,7 @@ func (r *Keyring) find(keyID, appID, issuer string) (*ringEntry, *ringKey, error
 	if r.only != nil {
 		return r.only, nil, nil
 	}
-	if entry := r.publisher(keyID); entry != nil {
+	if entry := r.published[keyID]; entry != nil {
 		return entry, nil, nil
 	}
 	return nil, nil, refuse(IntegrationUnknown, "kid, appId and iss name no integration, and the tenant does not have exactly one")

@@ -1,7 +1,9 @@
 package provisioning
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -45,7 +47,29 @@ func (r *Keyring) addSets(sets []store.KeySet) error {
 			entry.set = set
 		}
 	}
+	r.indexSets(slices.Collect(maps.Values(byID)))
 	return last
+}
+
+// indexSets makes integrations known by the ids of the keys in their sets.
+func (r *Keyring) indexSets(entries []*ringEntry) {
+	slices.SortFunc(entries, func(a, b *ringEntry) int {
+		return cmp.Or(a.set.fetchedAt.Compare(b.set.fetchedAt), cmp.Compare(a.integration.ID, b.integration.ID))
+	})
+	r.published = make(map[string]*ringEntry)
+	for _, entry := range entries {
+		for _, key := range entry.set.keys {
+			if other, known := r.published[key.id]; known && other != entry {
+				r.published[key.id] = nil
+			} else {
+				r.published[key.id] = entry
+			}
+		}
+		if entry.integration.Issuer == "" { // else its tokens have to name that
+			r.unnamed = append(r.unnamed, entry)
+		}
+	}
+	delete(r.published, "")
 }
 
 // holds reports whether the keys are still good: they outlive that the set
@@ -97,18 +121,11 @@ func (s *ringSet) lacks(t *token, now time.Time) bool {
 		!slices.ContainsFunc(s.keys, func(key *ringKey) bool { return key.id == t.keyID }))
 }
 
-// publisher is the one installed integration whose set has a key of that name;
-// nil for none or several.
-func (r *Keyring) publisher(keyID string) *ringEntry {
-	var found *ringEntry
-	for _, entry := range r.apps {
-		if keyID == "" || entry.set == nil || !slices.ContainsFunc(entry.set.keys, func(key *ringKey) bool { return key.id == keyID }) {
-			continue
-		}
-		if found != nil {
-			return nil
-		}
-		found = entry
+// mayPublish are the integrations to which a token that find knows none for may
+// belong, once their sets are read anew.
+func (r *Keyring) mayPublish(keyID, appID, issuer string) []*ringEntry {
+	if _, known := r.published[keyID]; known || keyID == "" || appID != "" || r.issuers[issuer] != nil {
+		return nil
 	}
-	return found
+	return r.unnamed
 }

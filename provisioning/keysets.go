@@ -30,6 +30,9 @@ const (
 	// maxKeySetWaiters bounds how many sign-ins wait at once. Strangers can send
 	// tokens that name keys which nobody has.
 	maxKeySetWaiters = 64
+	// maxSetsRead bounds how many sets one token has read, of those that may have
+	// its key.
+	maxSetsRead = 5
 	// maxKeySets bounds the memory of a server with very many integrations.
 	maxKeySets = 10_000
 )
@@ -89,9 +92,9 @@ func (r *keySetReader) try(n *store.Integration, now time.Time, pause time.Durat
 	return try
 }
 
-// wait waits for a read as long as a sign-in may, and says whether it has
-// brought keys.
-func (r *keySetReader) wait(ctx context.Context, try *keySetTry) bool {
+// wait waits for reads as long as a sign-in may, and says whether one has brought
+// keys.
+func (r *keySetReader) wait(ctx context.Context, tries []*keySetTry) bool {
 	r.mu.Lock()
 	full := r.waiting >= maxKeySetWaiters
 	if !full {
@@ -108,12 +111,19 @@ func (r *keySetReader) wait(ctx context.Context, try *keySetTry) bool {
 	}()
 	ctx, cancel := context.WithTimeout(ctx, keySetPatience)
 	defer cancel()
-	select {
-	case <-try.done:
-		return try.err == nil
-	case <-ctx.Done():
-		return false
+	brought := false
+	for _, try := range tries {
+		select {
+		case <-try.done:
+		case <-ctx.Done():
+		}
+		select {
+		case <-try.done: // perhaps while another was waited for
+			brought = brought || try.err == nil
+		default:
+		}
 	}
+	return brought
 }
 
 // fetch reads a set and counts how that ended. The error is a *fetchFault.
@@ -156,30 +166,42 @@ func (s *Service) KeySetReads() []KeySetReads {
 }
 
 // verify checks the token against the tenant's keys, and reads the key set of
-// its integration again when that may have the key by now. What cannot be read
-// leaves the keys as they are.
+// its integration again when that may have the key by now. Where nothing but the
+// name of a key can find the integration, it may be that of any partner who has
+// published none of this name so far. What cannot be read leaves the keys as they
+// are.
 func (s *Service) verify(ctx context.Context, in Arrival) (Verified, error) {
 	kept := s.keySets.kept.Load()
 	v, err := s.verifyKnown(ctx, in)
-	if v.set == nil {
+	if len(v.sets) == 0 {
 		return v, err
 	}
-	return s.verifyWithSet(ctx, in, v, err, kept)
+	return s.verifyWithSets(ctx, in, v, err, kept)
 }
 
-// verifyWithSet reads the partner's key set again where it is too old for the
-// answer that it has led to. kept is how many reads had been kept before that.
-func (s *Service) verifyWithSet(ctx context.Context, in Arrival, v Verified, err error, kept int64) (Verified, error) {
-	age := s.now().Sub(v.set.fetchedAt)
+// verifyWithSets reads partners' key sets again where they are too old for the
+// answer that they have led to. kept is how many reads had been kept before that.
+func (s *Service) verifyWithSets(ctx context.Context, in Arrival, v Verified, err error, kept int64) (Verified, error) {
+	now := s.now()
+	age := now.Sub(v.sets[0].set.fetchedAt)
 	if v.signed && age < keySetFresh {
 		return v, err
 	}
-	try := s.keySets.try(&v.Integration, s.now(), keySetPause, s.keySetRead(ctx, v.Integration))
+	var tries []*keySetTry
+	for _, entry := range v.sets {
+		n := &entry.integration
+		if try := s.keySets.try(n, now, keySetPause, s.keySetRead(ctx, *n)); try != nil {
+			tries = append(tries, try)
+		}
+		if len(tries) == maxSetsRead {
+			break
+		}
+	}
 	switch {
-	case try == nil && s.keySets.kept.Load() == kept:
+	case len(tries) == 0 && s.keySets.kept.Load() == kept:
 		return v, err
-	case try == nil: // a read has ended while this link was looked at
-	case v.signed && age < keySetOld, !s.keySets.wait(ctx, try):
+	case len(tries) == 0: // a read has ended while this link was looked at
+	case v.signed && age < keySetOld, !s.keySets.wait(ctx, tries):
 		return v, err
 	}
 	return s.verifyKnown(ctx, in)

@@ -324,6 +324,48 @@ func TestKeySetsAreTheirOwn(t *testing.T) {
 	})
 }
 
+// TestKeySetOfNobodyKnown: a link that nothing but the name of a new key could
+// belong to a partner by is that partner's, once its set is read again.
+func TestKeySetOfNobodyKnown(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		by := &publisher{}
+		by.publish("a")
+		p := w.published(t, by) // beside another integration
+		link := func(kid string, c claims) provisioning.Arrival {
+			in := p.signed(t, kid, kid, c)
+			in.Link.AppID = ""
+			return in
+		}
+		by.publish("a", "b")
+		p.signsIn(t, "the first link with a new key", link("b", nil))
+		by.publish("b", "c")
+		p.turnedDown(t, "too early for another read", link("c", claims{"sub": "early"}), provisioning.IntegrationUnknown)
+		w.clock.advance(time.Minute)
+		for what, in := range map[string]provisioning.Arrival{
+			"another app id": func() provisioning.Arrival { in := link("c", nil); in.Link.AppID = "other"; return in }(),
+			"no kid":         link("-", nil),
+		} {
+			p.turnedDown(t, what, in, provisioning.IntegrationUnknown)
+		}
+		if got := by.times(); got != 2 {
+			t.Errorf("got %d reads, want 2: none for a link that no key's name can help", got)
+		}
+		p.signsIn(t, "a minute later", link("c", claims{"jti": "late"}))
+
+		w.clock.advance(time.Minute)
+		p.turnedDown(t, "a key that nobody publishes", link("x", nil), provisioning.IntegrationUnknown)
+		by.publish("c", "d")
+		p.change(t, provisioning.Settings{Issuer: pointer("https://partner.example")})
+		w.clock.advance(time.Minute)
+		before := by.times()
+		p.turnedDown(t, "of a partner whose tokens name it", link("d", nil), provisioning.IntegrationUnknown)
+		if got := by.times(); got != before {
+			t.Errorf("got %d reads, want %d: this partner's tokens are found by their issuer", got, before)
+		}
+		p.signsIn(t, "named by its issuer", link("d", claims{"iss": "https://partner.example"}))
+	})
+}
+
 func TestKeySetSettings(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		by := &publisher{}

@@ -42,9 +42,9 @@ type Verified struct {
 
 	seen seen
 
-	// set is the partner's key set, when its age matters to the answer: a key of
-	// it has signed, or no known key has and a newer set may have the one.
-	set    *ringSet
+	// sets are of the integrations whose key sets' age matters to the answer: a
+	// key of it has signed, or no known key has and a newer set may have the one.
+	sets   []*ringEntry
 	signed bool // by a known key
 }
 
@@ -118,10 +118,11 @@ type verification struct {
 	claims    jsonValue
 	claimsErr error // reported once the signature holds
 
-	entry *ringEntry
-	named *ringKey // by the header's kid
-	keys  keyChoice
-	key   *ringKey // that signed
+	entry      *ringEntry
+	publishers []*ringEntry // one of which may be it, when it is nil
+	named      *ringKey     // by the header's kid
+	keys       keyChoice
+	key        *ringKey // that signed
 
 	dates     dates
 	id        string
@@ -151,7 +152,10 @@ func (v *verification) take(s step) (err error) {
 		// A payload that is no good JSON is reported only once the signature
 		// holds; until then nothing but iss is taken from it, to look up.
 		v.claims, v.claimsErr = readJSONIn(v.token.room.ofPayload(), v.token.payload)
-		v.entry, v.named, err = v.ring.find(v.token.keyID, v.link.AppID, unverifiedIssuer(v.claims))
+		issuer := unverifiedIssuer(v.claims)
+		if v.entry, v.named, err = v.ring.find(v.token.keyID, v.link.AppID, issuer); v.entry == nil {
+			v.publishers = v.ring.mayPublish(v.token.keyID, v.link.AppID, issuer)
+		}
 		return err
 	case stepKey:
 		v.keys, err = v.entry.choose(&v.token, v.named, v.now)
@@ -199,7 +203,7 @@ func (v *verification) take(s step) (err error) {
 
 // refused is what may be told beside a refusal.
 func (v *verification) refused() Verified {
-	told := Verified{seen: v.seen()}
+	told := Verified{seen: v.seen(), sets: v.publishers}
 	if v.entry != nil {
 		told.Integration = v.entry.integration
 	}
@@ -208,7 +212,7 @@ func (v *verification) refused() Verified {
 	}
 	told.signed = v.key != nil
 	if v.entry != nil && (told.signed && v.key.ofSet || !told.signed && v.entry.set.lacks(&v.token, v.now)) {
-		told.set = v.entry.set
+		told.sets = []*ringEntry{v.entry}
 	}
 	return told
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // unseen leaves out what is kept for the log, which has tests of its own.
-var unseen = cmpopts.IgnoreFields(Verified{}, "seen", "set", "signed")
+var unseen = cmpopts.IgnoreFields(Verified{}, "seen", "sets", "signed")
 
 func TestVerify(t *testing.T) {
 	t.Parallel()
