@@ -143,14 +143,21 @@ type tenantList struct{ latest[[]store.Tenant] }
 const tenantPatience = 250 * time.Millisecond
 
 func (l *tenantList) find(ctx context.Context, pick func([]store.Tenant) (store.Tenant, bool)) (store.Tenant, error) {
-	for _, life := range []time.Duration{tenantListLife, reloadPause} {
-		tenants, err := l.getAnyway(ctx, life, tenantPatience)
-		if err != nil {
-			return store.Tenant{}, err
-		}
-		if t, ok := pick(tenants); ok {
-			return t, nil
-		}
+	tenants, err := l.getAnyway(ctx, tenantListLife, tenantPatience)
+	if err != nil {
+		return store.Tenant{}, err
+	}
+	if t, ok := pick(tenants); ok {
+		return t, nil
+	}
+	// Only a new list can tell that there is no such tenant.
+	ctx, cancel := context.WithTimeout(ctx, tenantPatience)
+	defer cancel()
+	if tenants, err = l.get(ctx, reloadPause); err != nil {
+		return store.Tenant{}, err
+	}
+	if t, ok := pick(tenants); ok {
+		return t, nil
 	}
 	return store.Tenant{}, ErrUnknownHost
 }

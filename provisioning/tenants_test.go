@@ -63,6 +63,10 @@ func TestTenantByHost(t *testing.T) {
 		}
 		w.clock.advance(time.Hour)
 		wantSame(t, "tenant while the database is down", find("acme.example"), "Acme")
+		w.clock.advance(200 * time.Millisecond)
+		if _, err := w.svc.TenantByHost(ctx, "perhaps.example", ours); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("a host that may be new while the database is down: got %v, want ErrUnavailable", err)
+		}
 	})
 }
 
