@@ -21,6 +21,10 @@ type Arrival struct {
 	Own       []Origin // the tenant's own origins
 	Nonce     string   // what this browser was given by Begin; "" = none
 	Reference string   // the request's reference id
+
+	// outdated is when keys were last seen to be older than the integration;
+	// zero = never.
+	outdated time.Time
 }
 
 // SignIn is a person who may have a session.
@@ -123,8 +127,7 @@ func (s *Service) admit(ctx context.Context, in Arrival, write func(context.Cont
 			return signIn, err
 		}
 		// The integration has changed since its keys were loaded.
-		last = err
-		s.rings.forget(in.Tenant.ID)
+		last, in.outdated = err, s.now()
 	}
 	return SignIn{}, fmt.Errorf("%w: %w", store.ErrUnavailable, last)
 }
@@ -136,8 +139,11 @@ var errOutdated = errors.New("the integration is being changed")
 // be due to what has changed elsewhere, so it is given only under those loaded a
 // moment ago.
 func (s *Service) verifyKnown(ctx context.Context, in Arrival) (Verified, error) {
-	arrived := s.now()
-	ring, err := s.rings.get(ctx, in.Tenant.ID, ringLife)
+	arrived, life := s.now(), ringLife
+	if !in.outdated.IsZero() {
+		life = arrived.Sub(in.outdated)
+	}
+	ring, err := s.rings.get(ctx, in.Tenant.ID, life)
 	if err != nil {
 		return Verified{}, err
 	}

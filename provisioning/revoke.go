@@ -65,7 +65,7 @@ func (s *Service) Revoke(ctx context.Context, in Arrival) (Revocation, error) {
 			}
 			return done, err
 		}
-		s.rings.forget(in.Tenant.ID)
+		in.outdated = s.now()
 	}
 	return Revocation{}, fmt.Errorf("%w: %w", store.ErrUnavailable, errOutdated)
 }

@@ -97,8 +97,9 @@ func (s *Service) CreateSCIMUser(ctx context.Context, tenant Tenant, d Directory
 // admitSCIM finds or makes the user whom an assertion of a directory means, and
 // returns the id.
 func (s *Service) admitSCIM(ctx context.Context, tenant Tenant, d Directory, a Assertion, by By) (user string, err error) {
+	life := ringLife
 	for try := range maxTries {
-		n, err := s.installed(ctx, tenant, d.IntegrationID, ringLife)
+		n, err := s.installed(ctx, tenant, d.IntegrationID, life)
 		if errors.Is(err, ErrNotFound) {
 			return "", ErrDirectory
 		} else if err != nil {
@@ -110,10 +111,11 @@ func (s *Service) admitSCIM(ctx context.Context, tenant Tenant, d Directory, a A
 			return "", err
 		}
 		if state.Revision != n.Revision {
-			s.rings.forget(tenant.ID)
+			outdated := s.now()
 			if err := breathe(ctx, try); err != nil {
 				return "", err
 			}
+			life = s.now().Sub(outdated)
 			continue
 		}
 		p, err := decide(&a, &n, &state, store.NewID)
