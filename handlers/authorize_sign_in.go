@@ -27,7 +27,7 @@ func (a *App) signInFirst(c *gin.Context, r authorizeRequest, rules authorizeRul
 		return nil, err
 	}
 	s := siteOf(c)
-	places, _ := a.Provisioning.Places(c.Request.Context(), s.tenant, beginning.Integration.ID, s.own)
+	places := a.Provisioning.Places(c.Request.Context(), s.tenant, beginning.Integration.ID, s.own)
 	target, warning := places.Resolve(sameRequest(r, rules))
 	if warning != nil {
 		return tooLong(), nil

@@ -221,7 +221,7 @@ func (a *App) showView(c *gin.Context, v *view, shown shownView) error {
 	if content != nil {
 		page.Content = v.contentMount(shown.secrets.Ticket) + "/"
 	} else {
-		_, integration := a.Provisioning.Places(ctx, s.tenant, shown.session.Integration, s.own)
+		integration := a.Provisioning.IntegrationName(ctx, s.tenant, shown.session.Integration)
 		page.Person = web.Person{
 			ID: profile.ID, Name: fullName(profile), Email: profile.Email, Integration: integration, ExpiresAt: shown.session.End(),
 		}

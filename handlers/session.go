@@ -94,7 +94,7 @@ func (a *App) Session(c *gin.Context) error {
 	} else if err != nil {
 		return err
 	}
-	_, name := a.Provisioning.Places(ctx, s.tenant, who.Integration, s.own)
+	name := a.Provisioning.IntegrationName(ctx, s.tenant, who.Integration)
 	answer := sessionAnswer{
 		User:        AnswerUser(profile),
 		Integration: integrationAnswer{ID: who.Integration, Name: name},
@@ -200,7 +200,7 @@ func (a *App) Logout(c *gin.Context) error {
 		return a.show(c, web.SignedOut{})
 	}
 	s := siteOf(c)
-	places, _ := a.Provisioning.Places(c.Request.Context(), s.tenant, session.Integration, s.own)
+	places := a.Provisioning.Places(c.Request.Context(), s.tenant, session.Integration, s.own)
 	target, warning := places.Resolve(wanted)
 	if warning != nil {
 		Note(c, slog.Any("warnings", []string{warning.Code}))
@@ -213,7 +213,7 @@ func (a *App) Logout(c *gin.Context) error {
 // browsers hold a form's redirects to form-action as well.
 func (a *App) allowFormTarget(c *gin.Context, session sessions.Session, wanted string) {
 	s := siteOf(c)
-	places, _ := a.Provisioning.Places(c.Request.Context(), s.tenant, session.Integration, s.own)
+	places := a.Provisioning.Places(c.Request.Context(), s.tenant, session.Integration, s.own)
 	target, _ := places.Resolve(wanted)
 	if origin, foreign := target.Foreign(); foreign {
 		c.Header("Content-Security-Policy",
@@ -232,7 +232,7 @@ func (a *App) Onboarding(c *gin.Context) error {
 	if !once {
 		next = ""
 	}
-	places, _ := a.Provisioning.Places(ctx, s.tenant, session.Integration, s.own)
+	places := a.Provisioning.Places(ctx, s.tenant, session.Integration, s.own)
 	target, _ := places.Resolve(next)
 	name := a.personName(c, session)
 	if err := a.Provisioning.FinishOnboarding(ctx, s.tenant, session.User); err != nil {
@@ -255,7 +255,7 @@ func (a *App) Home(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	_, integration := a.Provisioning.Places(ctx, s.tenant, session.Integration, s.own)
+	integration := a.Provisioning.IntegrationName(ctx, s.tenant, session.Integration)
 	person := web.Person{
 		ID: profile.ID, Name: fullName(profile), Email: profile.Email, Integration: integration, ExpiresAt: session.End(),
 	}

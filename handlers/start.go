@@ -31,7 +31,7 @@ func (a *App) Start(c *gin.Context) error {
 	var fault *Fault
 	switch {
 	case err == nil:
-		places, _ := a.Provisioning.Places(ctx, s.tenant, session.Integration, s.own)
+		places := a.Provisioning.Places(ctx, s.tenant, session.Integration, s.own)
 		target, _ := places.Resolve(wanted)
 		seeOther(c, target.Location())
 		return nil
@@ -48,7 +48,7 @@ func (a *App) Start(c *gin.Context) error {
 	if beginning.RequireNonce {
 		nonce = a.giveNonce(c)
 	}
-	places, _ := a.Provisioning.Places(ctx, s.tenant, beginning.Integration.ID, s.own)
+	places := a.Provisioning.Places(ctx, s.tenant, beginning.Integration.ID, s.own)
 	target, _ := places.Resolve(wanted)
 	c.Header("Cache-Control", "no-store")
 	seeOther(c, beginning.Location(s.own[0].String()+CallbackPath, target.Location(), nonce))

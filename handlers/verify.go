@@ -94,8 +94,7 @@ func (a *App) startInstead(c *gin.Context) (string, error) {
 	location := s.origin(c).String() + StartPath
 	values := url.Values{}
 	if uri != "" {
-		places, _ := a.Provisioning.Places(ctx, s.tenant, "", s.own)
-		target, _ := places.Resolve(uri)
+		target, _ := provisioning.Places{Own: s.own}.Resolve(uri)
 		values.Set("go", target.Location())
 	}
 	if appID != "" {

@@ -77,6 +77,32 @@ func TestChangedElsewhere(t *testing.T) {
 	}
 }
 
+// TestPlacesChangedElsewhere: nobody is sent to an origin that another instance has
+// struck from the list, and a new integration's are known there.
+func TestPlacesChangedElsewhere(t *testing.T) {
+	shop := provisioning.Settings{ReturnOrigins: &[]string{"https://shop.example"}}
+	eachPair(t, shop, func(t *testing.T, p *place, instances [2]*provisioning.Service) {
+		there := instances[1]
+		sent := func(id string) string {
+			target, _ := there.Places(t.Context(), p.tenant, id, p.arrive("").Own).Resolve("https://shop.example/cart")
+			return target.Location()
+		}
+		wantSame(t, "a listed origin", sent(p.ID), "https://shop.example/cart")
+		p.clock.advance(200 * time.Millisecond)
+		p.change(t, provisioning.Settings{ReturnOrigins: &[]string{}})
+		wantSame(t, "struck from the list", sent(p.ID), "/")
+		from := p.install(t, shop)
+		p.clock.advance(200 * time.Millisecond)
+		wantSame(t, "the name of a new one", there.IntegrationName(t.Context(), p.tenant, from.ID), from.Name)
+		wantSame(t, "the origin of a new one", sent(from.ID), "https://shop.example/cart")
+		if err := p.store.Close(); err != nil {
+			t.Fatal(err)
+		}
+		p.clock.advance(time.Hour)
+		wantSame(t, "while the database is down", sent(from.ID), "https://shop.example/cart")
+	})
+}
+
 // TestDirectoryInstalledElsewhere: a directory whose integration was made a moment
 // ago at another instance makes people at once.
 func TestDirectoryInstalledElsewhere(t *testing.T) {

@@ -66,6 +66,15 @@ func (s *Service) Owner(ctx context.Context, tenant Tenant, id string) (Integrat
 // installed is an installed integration as it was no longer than life ago, or
 // ErrNotFound, which is said only as of a moment ago.
 func (s *Service) installed(ctx context.Context, tenant Tenant, id string, life time.Duration) (Integration, error) {
+	n, err := s.everInstalled(ctx, tenant, id, life)
+	if err == nil && n.RemovedAt != nil {
+		return Integration{}, ErrNotFound
+	}
+	return n, err
+}
+
+// everInstalled is installed, also for one that was removed.
+func (s *Service) everInstalled(ctx context.Context, tenant Tenant, id string, life time.Duration) (Integration, error) {
 	arrived := s.now()
 	ring, err := s.rings.get(ctx, tenant.ID, life)
 	if err != nil {
@@ -78,7 +87,7 @@ func (s *Service) installed(ctx context.Context, tenant Tenant, id string, life 
 		}
 		n, ok = ring.integration(id)
 	}
-	if !ok || n.RemovedAt != nil {
+	if !ok {
 		return Integration{}, ErrNotFound
 	}
 	return n, nil

@@ -15,6 +15,9 @@ const (
 	// ringLife bounds how long a keyring that answers is used. It needs not be
 	// short: what was decided under an old revision is not recorded.
 	ringLife = 30 * time.Second
+	// ringPatience is how long somebody who is to be sent on waits for a newer
+	// keyring than the one at hand.
+	ringPatience = 250 * time.Millisecond
 	// maxRings bounds the memory of a server with very many tenants.
 	maxRings = 10_000
 )
@@ -137,18 +140,28 @@ func (r *Keyring) integration(id string) (store.Integration, bool) {
 }
 
 // Places are where people of an integration may be sent: its landing page and
-// return origins, beside our own origins. While the database is down only the
-// latter are known.
-func (s *Service) Places(ctx context.Context, tenant store.Tenant, integration string, own []Origin) (Places, string) {
-	ring, err := s.rings.get(ctx, tenant.ID, ringLife)
+// return origins, beside our own origins. What another instance has changed counts
+// after reloadPause; while the database is down, what was known last.
+func (s *Service) Places(ctx context.Context, tenant store.Tenant, integration string, own []Origin) Places {
+	ring, err := s.rings.of(tenant.ID).getAnyway(ctx, reloadPause, ringPatience)
 	if err != nil {
-		return Places{Own: own}, ""
+		return Places{Own: own}
 	}
 	n, ok := ring.integration(integration)
 	if !ok {
-		return Places{Own: own}, ""
+		return Places{Own: own}
 	}
-	return placesOf(n, own), n.Name
+	return placesOf(n, own)
+}
+
+// IntegrationName is what an integration is called, for people to read; "" while
+// that is not known. A name that another instance has given counts after ringLife.
+func (s *Service) IntegrationName(ctx context.Context, tenant store.Tenant, id string) string {
+	n, err := s.everInstalled(ctx, tenant, id, ringLife)
+	if err != nil {
+		return ""
+	}
+	return n.Name
 }
 
 func placesOf(n store.Integration, own []Origin) Places {
