@@ -119,6 +119,21 @@ func TestDirectoryInstalledElsewhere(t *testing.T) {
 	})
 }
 
+// TestDirectoryChangedElsewhere: settings that another instance has changed keep no
+// directory from making people here, whatever copy is at hand.
+func TestDirectoryChangedElsewhere(t *testing.T) {
+	eachPair(t, provisioning.Settings{}, func(t *testing.T, p *place, instances [2]*provisioning.Service) {
+		d := p.directory(t)
+		if _, err := p.open(t, instances[1], p.anna(nil)); err != nil {
+			t.Fatalf("sign-in that loads the old settings: %v", err)
+		}
+		p.change(t, provisioning.Settings{AllowDisable: pointer(true)})
+		if _, err := instances[1].CreateSCIMUser(t.Context(), p.tenant, d, saying("bob"), byDirectory); err != nil {
+			t.Errorf("got error %v, want a user", err)
+		}
+	})
+}
+
 // TestKeysLoadedMeanwhile opens a link with a key that was made elsewhere, and lets
 // another link have the keys loaded between the moment at which the first one takes
 // the old keys and the one at which it is tried under them.

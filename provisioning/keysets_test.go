@@ -366,6 +366,31 @@ func TestKeySetOfNobodyKnown(t *testing.T) {
 	})
 }
 
+// TestKeySetsReadForOneLink: whoever names a key that nobody has makes us read a few
+// sets, and each once a minute, however many partners publish.
+func TestKeySetsReadForOneLink(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		by := &publisher{}
+		by.publish("a")
+		p := w.published(t, by)
+		for range 6 {
+			name, address := "Another", setURL
+			if _, err := w.svc.Install(t.Context(), p.tenant, provisioning.Settings{Name: &name, JWKSURL: &address}, provisioning.NewKey{}, byAPI); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, want := range []int{5, 2, 0} {
+			before := by.times()
+			in := p.signed(t, "x", "x", nil)
+			in.Link.AppID = ""
+			p.turnedDown(t, "a key that nobody publishes", in, provisioning.IntegrationUnknown)
+			if got := by.times() - before; got != want {
+				t.Errorf("got %d reads for a link, want %d of seven sets", got, want)
+			}
+		}
+	})
+}
+
 func TestKeySetSettings(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		by := &publisher{}
